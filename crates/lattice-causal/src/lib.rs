@@ -1,1 +1,79 @@
-//! Under construction.
+//! The causal core of delta-state CRDTs: dots, causal contexts kept as
+//! intervals, dot stores, deltas that carry removals, digests that reveal them.
+//!
+//! A replica names each of its events by a [`Dot`]. A state is a *dot store*, the
+//! dots that are alive with what they carry, and a [`CausalContext`], all the
+//! dots that it has seen: [`Causal`]. Joining two states needs nothing else, no
+//! clock and no coordinator: a dot that one side has seen and does not hold has
+//! died there. A delta is a small state, and merges like one.
+//!
+//! ```
+//! use lattice_causal::{Causal, Dot, DotFun};
+//!
+//! // Two replicas of a bag of words.
+//! let mut a = Causal::<DotFun<&str, &str>>::new();
+//! let mut b = a.clone();
+//! a.insert(&Dot::new("a", 1), "hello");
+//! b.insert(&Dot::new("b", 1), "world");
+//!
+//! // They exchange digests, and send what the other lacks.
+//! let to_b = a.delta_since(&b.digest());
+//! let to_a = b.delta_since(&a.digest());
+//! a.merge(&to_a);
+//! b.merge(&to_b);
+//! assert_eq!(a, b);
+//!
+//! // A removal mints no dot, yet the digest shows it and the delta carries it.
+//! a.remove(&Dot::new("a", 1));
+//! assert_ne!(a.digest(), b.digest());
+//! b.merge(&a.delta_since(&b.digest()));
+//! assert_eq!(b.store().iter().collect::<Vec<_>>(), [(&"b", 1, &"world")]);
+//! ```
+//!
+//! # What is here
+//!
+//! - [`Dot`], [`ClockSet`], [`VersionVector`], [`CausalContext`]: what was seen.
+//!   A gap of a million clocks costs one interval; there is no compaction to call.
+//! - [`DotSet`], [`DotFun`], [`DotMap`]: what is alive, per replica in clock order.
+//! - [`Causal`]: both, with the join, [`delta_since`](Causal::delta_since) and
+//!   [`merge_with`](Causal::merge_with), which reports each change to an
+//!   [`Observer`].
+//!
+//! The vocabulary is that of Almeida, Shoker, Baquero, "Delta state replicated
+//! data types", Journal of Parallel and Distributed Computing 111 (2018).
+//!
+//! # What is not here
+//!
+//! No clock, no I/O, no randomness, no serialization format, no membership: who
+//! the replicas are and when they talk is the caller's affair.
+//!
+//! # Limits
+//!
+//! Clocks are in `1..=`[`MAX_CLOCK`]. A clock outside is a member of no set:
+//! inserting it changes nothing, looking it up finds nothing.
+#![no_std]
+
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod causal;
+mod clock_set;
+mod context;
+mod digest;
+mod dot;
+mod error;
+mod fingerprint;
+mod replica_map;
+mod store;
+mod version_vector;
+
+pub use causal::Causal;
+pub use clock_set::ClockSet;
+pub use context::CausalContext;
+pub use digest::{Digest, ReplicaDigest};
+pub use dot::{Dot, MAX_CLOCK};
+pub use error::{ClockExhausted, UncoveredDot};
+pub use fingerprint::{dot_fingerprint, identity_of};
+pub use store::{DotFun, DotMap, DotSet, DotStore, Identify, Observer, RunIter, Summary};
+pub use version_vector::VersionVector;

@@ -32,10 +32,6 @@ impl<R, T> ReplicaMap<R, T> {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -47,8 +43,7 @@ impl<R, T> ReplicaMap<R, T> {
     }
 
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&R, &mut T) -> bool) {
-        self.entries
-            .retain(|(replica, value)| keep(replica, value));
+        self.entries.retain(|(replica, value)| keep(replica, value));
     }
 }
 

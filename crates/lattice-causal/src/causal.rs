@@ -1,0 +1,415 @@
+//! A dot store and what it has seen: the state, and the delta, of a CRDT.
+
+use core::fmt;
+
+use crate::{
+    CausalContext, ClockSet, Digest, Dot, DotFun, DotMap, DotStore, Identify, Observer,
+    ReplicaDigest, UncoveredDot,
+};
+
+/// A dot store with the causal context that it has seen.
+///
+/// It is a join semilattice: [`merge`](Self::merge) is associative, commutative
+/// and idempotent. In the join a dot lives on where both sides hold it, or one
+/// holds it and the other has not seen it; a dot that one side has seen and does
+/// not hold has died there, and dies here.
+///
+/// A *delta* is the same type: its context claims only what it speaks of. States
+/// and deltas merge in any mix, any order, any number of times. The paper: Almeida,
+/// Shoker, Baquero, "Delta state replicated data types" (2018), section 7.
+///
+/// # Invariants
+///
+/// The context covers every live dot of the store.
+///
+/// ```
+/// use lattice_causal::{Causal, Dot, DotFun};
+///
+/// let mut a = Causal::<DotFun<&str, char>>::new();
+/// a.insert(&Dot::new("a", 1), 'x');
+/// let mut b = a.clone();
+/// a.remove(&Dot::new("a", 1));
+/// b.insert(&Dot::new("b", 1), 'y');
+///
+/// // What b lacks of a: no live dot, but the news that a:1 has died.
+/// let delta = a.delta_since(&b.digest());
+/// b.merge(&delta);
+/// assert_eq!(b.store().iter().collect::<Vec<_>>(), [(&"b", 1, &'y')]);
+/// ```
+#[derive(Clone)]
+pub struct Causal<S: DotStore> {
+    store: S,
+    context: CausalContext<S::Replica>,
+}
+
+impl<S: DotStore> Causal<S> {
+    /// The state that has seen nothing.
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, DotSet};
+    ///
+    /// assert!(Causal::<DotSet<&str>>::new().context().is_empty());
+    /// ```
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            store: S::default(),
+            context: CausalContext::new(),
+        }
+    }
+
+    /// A state from its two parts. O(live dots + intervals).
+    ///
+    /// # Errors
+    ///
+    /// [`UncoveredDot`] where the store holds a dot that `context` has not seen:
+    /// such a state would lose the dot in one merge and bring it back in another.
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, CausalContext, Dot, DotSet};
+    ///
+    /// let dot = Dot::new("a", 1);
+    /// let context = CausalContext::from_iter([dot]);
+    /// assert!(Causal::from_parts(DotSet::from_iter([dot]), context).is_ok());
+    /// ```
+    pub fn from_parts(
+        store: S,
+        context: CausalContext<S::Replica>,
+    ) -> Result<Self, UncoveredDot<S::Replica>> {
+        let uncovered = store.dots().difference(&context);
+        match uncovered.dots().next() {
+            Some(dot) => Err(UncoveredDot { dot }),
+            None => Ok(Self { store, context }),
+        }
+    }
+
+    /// The state in which exactly the dots of `store` are seen and alive: the
+    /// delta of an operation that only adds.
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, CausalContext, Dot, DotSet};
+    ///
+    /// let delta = Causal::from_store(DotSet::from_iter([Dot::new("a", 7)]));
+    /// assert_eq!(delta.context(), &CausalContext::from_iter([Dot::new("a", 7)]));
+    /// ```
+    #[must_use]
+    pub fn from_store(store: S) -> Self {
+        let context = store.dots();
+        Self { store, context }
+    }
+
+    /// The state in which the dots of `context` are seen and none is alive: the
+    /// delta of an operation that only removes.
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, CausalContext, Dot, DotSet};
+    ///
+    /// let dot = Dot::new("a", 1);
+    /// let mut state = Causal::from_store(DotSet::from_iter([dot]));
+    /// state.merge(&Causal::from_context(CausalContext::from_iter([dot])));
+    /// assert!(state.store().is_empty());
+    /// ```
+    #[must_use]
+    pub fn from_context(context: CausalContext<S::Replica>) -> Self {
+        Self {
+            store: S::default(),
+            context,
+        }
+    }
+
+    /// What is alive.
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, DotSet};
+    ///
+    /// assert!(Causal::<DotSet<&str>>::new().store().is_empty());
+    /// ```
+    #[must_use]
+    pub const fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// What was seen.
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, Dot, DotSet};
+    ///
+    /// let state = Causal::<DotSet<&str>>::new();
+    /// assert_eq!(state.context().next_dot(&"a"), Ok(Dot::new("a", 1)));
+    /// ```
+    #[must_use]
+    pub const fn context(&self) -> &CausalContext<S::Replica> {
+        &self.context
+    }
+
+    /// The two parts.
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, DotSet};
+    ///
+    /// let (store, context) = Causal::<DotSet<&str>>::new().into_parts();
+    /// assert!(store.is_empty() && context.is_empty());
+    /// ```
+    #[must_use]
+    pub fn into_parts(self) -> (S, CausalContext<S::Replica>) {
+        (self.store, self.context)
+    }
+
+    /// Joins `other` into this state.
+    ///
+    /// Per replica: O(intervals) where both sides agree, O(what `other` speaks
+    /// of) for a delta, linear for two states.
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, Dot, DotSet};
+    ///
+    /// let mut a = Causal::from_store(DotSet::from_iter([Dot::new("a", 1)]));
+    /// let b = Causal::from_store(DotSet::from_iter([Dot::new("b", 1)]));
+    /// a.merge(&b);
+    /// assert_eq!(a.store().len(), 2);
+    /// ```
+    pub fn merge(&mut self, other: &Self) {
+        self.merge_with(other, &mut ());
+    }
+
+    /// [`merge`](Self::merge) that reports every change; see [`Observer`] for an
+    /// example.
+    pub fn merge_with<O: Observer<S>>(&mut self, other: &Self, observer: &mut O) {
+        self.store
+            .join(&self.context, &other.store, &other.context, observer);
+        self.context.merge(&other.context);
+    }
+
+    /// The state cut down to the dots of `chosen`: the live ones among them, and
+    /// a context that claims exactly `chosen`, as far as it was seen.
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, CausalContext, Dot, DotSet};
+    ///
+    /// let dots = [Dot::new("a", 1), Dot::new("a", 2)];
+    /// let state = Causal::from_store(DotSet::from_iter(dots));
+    /// let slice = state.slice(&CausalContext::from_iter([dots[1]]));
+    /// assert_eq!(slice, Causal::from_store(DotSet::from_iter([dots[1]])));
+    /// ```
+    #[must_use]
+    pub fn slice(&self, chosen: &CausalContext<S::Replica>) -> Self {
+        let context = self.context.intersection(chosen);
+        Self {
+            store: self.store.select(&context),
+            context,
+        }
+    }
+
+    /// What was seen and what is alive, in a few bytes per replica.
+    /// O(intervals).
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, Dot, DotSet};
+    ///
+    /// let state = Causal::from_store(DotSet::from_iter([Dot::new("a", 1)]));
+    /// assert_eq!(state.digest().get(&"a").unwrap().seen.prefix(), 1);
+    /// ```
+    #[must_use]
+    pub fn digest(&self) -> Digest<S::Replica> {
+        let known = |seen: &ClockSet, fingerprint| ReplicaDigest {
+            seen: seen.clone(),
+            fingerprint,
+        };
+        self.context
+            .iter()
+            .map(|(replica, seen)| {
+                let fingerprint = self.store.summary(replica).fingerprint;
+                (replica.clone(), known(seen, fingerprint))
+            })
+            .collect()
+    }
+
+    /// What the owner of `digest` lacks: merging it there has the effect of
+    /// merging this whole state.
+    ///
+    /// Its live dots are those that the peer has not seen. Its context covers
+    /// everything seen here *except* the live dots that the peer has seen, so
+    /// that absence from the delta removes what died here, and nothing else.
+    /// Replicas that agree are left out. O(replicas + live dots of the replicas
+    /// that differ).
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, CausalContext, Dot, DotFun};
+    ///
+    /// let mut a = Causal::<DotFun<&str, char>>::new();
+    /// a.insert(&Dot::new("a", 1), 'x');
+    /// let b = a.clone();
+    /// a.insert(&Dot::new("a", 2), 'y');
+    ///
+    /// let delta = a.delta_since(&b.digest());
+    /// assert_eq!(delta.store().len(), 1);
+    /// assert_eq!(delta.context(), &CausalContext::from_iter([Dot::new("a", 2)]));
+    /// ```
+    #[must_use]
+    pub fn delta_since(&self, digest: &Digest<S::Replica>) -> Self {
+        let lacking = self.context.iter().filter_map(|(replica, seen)| {
+            let known = digest.get(replica);
+            let summary = self.store.summary(replica);
+            if let Some(known) = known {
+                if known.seen == *seen && known.fingerprint == summary.fingerprint {
+                    return None;
+                }
+                let kept = self.store.live(replica).intersection(&known.seen);
+                return Some((replica.clone(), seen.difference(&kept)));
+            }
+            Some((replica.clone(), seen.clone()))
+        });
+        let context = lacking.collect();
+        Self {
+            store: self.store.select(&context),
+            context,
+        }
+    }
+
+    /// Forgets `replica`: its live dots and what was seen of it. Not a lattice
+    /// operation: the next merge may bring all of it back.
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, Dot, DotSet};
+    ///
+    /// let mut state = Causal::from_store(DotSet::from_iter([Dot::new("a", 1)]));
+    /// state.forget_replica(&"a");
+    /// assert_eq!(state, Causal::new());
+    /// ```
+    pub fn forget_replica(&mut self, replica: &S::Replica) {
+        if self.context.remove(replica).is_some() {
+            self.store = self.store.select(&self.context);
+        }
+    }
+}
+
+impl<R: Clone + Ord, V: Clone, I: Identify<V>> Causal<DotFun<R, V, I>> {
+    /// Records `dot` as seen and alive with `value`; a value that it carried
+    /// comes back. O(1) for the newest dot of a known replica.
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, Dot, DotFun};
+    ///
+    /// let mut state = Causal::<DotFun<&str, char>>::new();
+    /// let dot = state.context().next_dot(&"a").unwrap();
+    /// state.insert(&dot, 'x');
+    /// assert!(state.context().contains(&dot));
+    /// ```
+    pub fn insert(&mut self, dot: &Dot<R>, value: V) -> Option<V> {
+        self.context.insert(dot.clone());
+        self.store.insert(dot, value)
+    }
+
+    /// Ends the life of `dot`, which stays seen; its value comes back. O(log),
+    /// amortized.
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, Dot, DotFun};
+    ///
+    /// let mut state = Causal::<DotFun<&str, char>>::new();
+    /// state.insert(&Dot::new("a", 1), 'x');
+    /// assert_eq!(state.remove(&Dot::new("a", 1)), Some('x'));
+    /// assert!(state.context().contains(&Dot::new("a", 1)));
+    /// ```
+    pub fn remove(&mut self, dot: &Dot<R>) -> Option<V> {
+        self.store.remove(dot)
+    }
+
+    /// [`merge_with`](Self::merge_with) of one replica's part alone.
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, Dot, DotFun};
+    ///
+    /// let mut a = Causal::<DotFun<&str, char>>::new();
+    /// let mut b = a.clone();
+    /// b.insert(&Dot::new("b", 1), 'x');
+    /// b.insert(&Dot::new("c", 1), 'y');
+    /// a.merge_replica_with(&"b", &b, &mut ());
+    /// assert_eq!(a.store().iter().collect::<Vec<_>>(), [(&"b", 1, &'x')]);
+    /// ```
+    pub fn merge_replica_with<O: Observer<DotFun<R, V, I>>>(
+        &mut self,
+        replica: &R,
+        other: &Self,
+        observer: &mut O,
+    ) {
+        if let Some(theirs) = other.context.get(replica) {
+            let mine = self.context.get(replica);
+            self.store
+                .join_replica(replica, mine, &other.store, theirs, observer);
+            self.context.insert_set(replica.clone(), theirs);
+        }
+    }
+
+    /// Records `clocks` as seen of `replica`, without any effect on what is
+    /// alive.
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, ClockSet, DotFun};
+    ///
+    /// let mut state = Causal::<DotFun<&str, char>>::new();
+    /// state.claim("a", &ClockSet::from(1..=9));
+    /// assert_eq!(state.context().prefix(&"a"), 9);
+    /// ```
+    pub fn claim(&mut self, replica: R, clocks: &ClockSet) {
+        self.context.insert_set(replica, clocks);
+    }
+}
+
+impl<K: Clone + Ord, S: DotStore> Causal<DotMap<K, S>> {
+    /// Applies an operation of the nested CRDT under `key`: `operation` gets its
+    /// store, where there is one, with the shared context, and returns a delta,
+    /// which is joined there and comes back lifted to the map.
+    ///
+    /// What the delta removes must live under `key`; it costs O(log keys) beside
+    /// the nested join, where merging the lifted delta would visit every key.
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, DotMap, DotSet};
+    ///
+    /// let mut map = Causal::<DotMap<&str, DotSet<char>>>::new();
+    /// let delta = map.apply(&"milk", |_, context| {
+    ///     let dot = context.next_dot(&'a').unwrap();
+    ///     Causal::from_store(DotSet::from_iter([dot]))
+    /// });
+    /// assert_eq!(map.store().keys().collect::<Vec<_>>(), [&"milk"]);
+    /// assert_eq!(map, delta);
+    /// ```
+    pub fn apply(
+        &mut self,
+        key: &K,
+        operation: impl FnOnce(Option<&S>, &CausalContext<S::Replica>) -> Causal<S>,
+    ) -> Self {
+        let Causal { store, context } = operation(self.store.get(key), &self.context);
+        self.store
+            .join_at(key, &self.context, &store, &context, &mut ());
+        self.context.merge(&context);
+        Self {
+            store: DotMap::from_iter([(key.clone(), store)]),
+            context,
+        }
+    }
+}
+
+impl<S: DotStore> Default for Causal<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S: DotStore + PartialEq> PartialEq for Causal<S> {
+    fn eq(&self, other: &Self) -> bool {
+        self.store == other.store && self.context == other.context
+    }
+}
+
+impl<S: DotStore + Eq> Eq for Causal<S> {}
+
+impl<S: DotStore<Replica: fmt::Debug> + fmt::Debug> fmt::Debug for Causal<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Causal")
+            .field("store", &self.store)
+            .field("context", &self.context)
+            .finish()
+    }
+}

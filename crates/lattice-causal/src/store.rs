@@ -1,0 +1,188 @@
+//! Dot stores: live dots with what they carry.
+
+mod dot_fun;
+mod dot_map;
+mod dot_set;
+mod run;
+
+pub use dot_fun::DotFun;
+pub use dot_map::DotMap;
+pub use dot_set::DotSet;
+pub use run::RunIter;
+
+use crate::{CausalContext, ClockSet};
+
+/// How many dots of one replica are live in a store, and their fingerprint.
+///
+/// ```
+/// use lattice_causal::{Dot, DotSet, DotStore, dot_fingerprint};
+///
+/// let store = DotSet::from_iter([Dot::new("a", 4)]);
+/// let summary = store.summary(&"a");
+/// assert_eq!((summary.live, summary.fingerprint), (1, dot_fingerprint(4, 0)));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Summary {
+    /// How many dots are live.
+    pub live: usize,
+    /// The wrapping sum of their fingerprints.
+    pub fingerprint: u64,
+}
+
+impl Summary {
+    pub(crate) const EMPTY: Self = Self {
+        live: 0,
+        fingerprint: 0,
+    };
+
+    pub(crate) fn add(&mut self, fingerprint: u64) {
+        self.live += 1;
+        self.fingerprint = self.fingerprint.wrapping_add(fingerprint);
+    }
+
+    pub(crate) fn subtract(&mut self, fingerprint: u64) {
+        self.live -= 1;
+        self.fingerprint = self.fingerprint.wrapping_sub(fingerprint);
+    }
+}
+
+/// What identifies a value in the fingerprint, beside its dot.
+///
+/// A dot is minted once, so peers that mean well hold one value under it and the
+/// dot alone is enough: that is what `()` says. A store whose dots may collide
+/// (two lives of a process under one name) names what tells the values apart.
+///
+/// ```
+/// use lattice_causal::{Causal, Dot, DotFun, Identify, identity_of};
+///
+/// struct ByText;
+/// impl Identify<String> for ByText {
+///     fn identity(value: &String) -> u64 {
+///         identity_of([value])
+///     }
+/// }
+///
+/// let with = |text: &str| {
+///     let mut state = Causal::<DotFun<&str, String, ByText>>::new();
+///     state.insert(&Dot::new("a", 1), text.to_string());
+///     state.digest()
+/// };
+/// assert_ne!(with("one"), with("other"));
+/// ```
+pub trait Identify<V> {
+    /// The identity of `value`; equal for values that count as the same.
+    fn identity(value: &V) -> u64;
+}
+
+impl<V> Identify<V> for () {
+    fn identity(_: &V) -> u64 {
+        0
+    }
+}
+
+/// A dot store: dots that are alive, with what they carry (the paper's section
+/// 7.2).
+///
+/// Implement it only to add a *shape* of store; CRDTs are built from the three
+/// that are here. What every implementation must keep: [`join`](Self::join)
+/// lets a dot live on where both hold it, or one holds it and the other has not
+/// seen it, and the other methods agree with each other about which dots live.
+pub trait DotStore: Clone + Default {
+    /// What mints the dots.
+    type Replica: Clone + Ord;
+    /// Where in the store a dot lives: `()` in the flat stores, `(K, …)` in maps.
+    type Key;
+    /// What a dot carries.
+    type Leaf;
+
+    /// Whether no dot is alive: the bottom of the store.
+    fn is_empty(&self) -> bool;
+
+    /// The live dots of `replica`, counted and fingerprinted.
+    fn summary(&self, replica: &Self::Replica) -> Summary;
+
+    /// The clocks of the live dots of `replica`.
+    fn live(&self, replica: &Self::Replica) -> ClockSet;
+
+    /// All live dots.
+    fn dots(&self) -> CausalContext<Self::Replica>;
+
+    /// The part of the store whose dots are in `chosen`.
+    #[must_use]
+    fn select(&self, chosen: &CausalContext<Self::Replica>) -> Self;
+
+    /// What one live dot adds to the fingerprint of its replica.
+    fn fingerprint(clock: u64, leaf: &Self::Leaf) -> u64;
+
+    /// Joins `other`, which has seen `theirs`, into this store, which has seen
+    /// `mine`, and reports every change.
+    ///
+    /// [`Causal::merge_with`](crate::Causal::merge_with) is the call for users;
+    /// this one leaves the contexts alone, since nested stores share one.
+    fn join<O: Observer<Self>>(
+        &mut self,
+        mine: &CausalContext<Self::Replica>,
+        other: &Self,
+        theirs: &CausalContext<Self::Replica>,
+        observer: &mut O,
+    );
+}
+
+/// Learns what a join changes, dot by dot.
+///
+/// A join reports each removed dot and each added one exactly once; in one
+/// replica's part of one flat store the removed come first, each side in clock
+/// order. Whoever folds the stream holds the same dots as the store. The no-op
+/// is `()`.
+///
+/// ```
+/// use lattice_causal::{Causal, Dot, DotFun, Observer};
+///
+/// type Store = DotFun<&'static str, char>;
+///
+/// #[derive(Default)]
+/// struct Log(Vec<String>);
+/// impl Observer<Store> for Log {
+///     fn added(&mut self, replica: &&'static str, clock: u64, _: impl FnOnce(), value: &char) {
+///         self.0.push(format!("+{replica}:{clock} {value}"));
+///     }
+///     fn removed(&mut self, replica: &&'static str, clock: u64, _: impl FnOnce(), value: char) {
+///         self.0.push(format!("-{replica}:{clock} {value}"));
+///     }
+/// }
+///
+/// let mut a = Causal::<Store>::new();
+/// a.insert(&Dot::new("a", 1), 'x');
+/// let mut b = a.clone();
+/// a.remove(&Dot::new("a", 1));
+/// a.insert(&Dot::new("a", 2), 'y');
+///
+/// let mut log = Log::default();
+/// b.merge_with(&a, &mut log);
+/// assert_eq!(log.0, ["-a:1 x", "+a:2 y"]);
+/// ```
+pub trait Observer<S: DotStore> {
+    /// The dot came alive here. `key` tells where; ask only if it matters.
+    fn added(
+        &mut self,
+        replica: &S::Replica,
+        clock: u64,
+        key: impl FnOnce() -> S::Key,
+        leaf: &S::Leaf,
+    );
+
+    /// The dot died here, and what it carried is given away.
+    fn removed(
+        &mut self,
+        replica: &S::Replica,
+        clock: u64,
+        key: impl FnOnce() -> S::Key,
+        leaf: S::Leaf,
+    );
+}
+
+impl<S: DotStore> Observer<S> for () {
+    fn added(&mut self, _: &S::Replica, _: u64, _: impl FnOnce() -> S::Key, _: &S::Leaf) {}
+
+    fn removed(&mut self, _: &S::Replica, _: u64, _: impl FnOnce() -> S::Key, _: S::Leaf) {}
+}

@@ -1,0 +1,419 @@
+//! Dots that carry values.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use smallvec::SmallVec;
+
+use super::run::{Run, RunIter, Slot};
+use super::{DotStore, Identify, Observer, Summary};
+use crate::replica_map::ReplicaMap;
+use crate::{CausalContext, ClockSet, Dot, dot_fingerprint};
+
+/// Live dots, each with a value: the paper's `DotFun`.
+///
+/// Per replica the dots are kept in clock order, with their count and their
+/// fingerprint. `I` says what of a value enters the fingerprint: nothing, by
+/// default (see [`Identify`]).
+///
+/// A clock outside `1..=MAX_CLOCK` is no dot: inserting one changes nothing.
+///
+/// # Invariants
+///
+/// No replica has an empty run, and `len` is the sum of the runs.
+///
+/// ```
+/// use lattice_causal::{Dot, DotFun};
+///
+/// let mut store = DotFun::<&str, char>::new();
+/// store.insert(&Dot::new("a", 1), 'x');
+/// store.insert(&Dot::new("b", 7), 'y');
+/// assert_eq!(store.get(&Dot::new("b", 7)), Some(&'y'));
+/// assert_eq!(store.iter().collect::<Vec<_>>(), [(&"a", 1, &'x'), (&"b", 7, &'y')]);
+/// ```
+pub struct DotFun<R, V, I = ()> {
+    runs: ReplicaMap<R, Run<V>>,
+    len: usize,
+    identify: PhantomData<fn() -> I>,
+}
+
+impl<R, V, I> DotFun<R, V, I> {
+    /// The store without dots.
+    ///
+    /// ```
+    /// assert!(lattice_causal::DotFun::<&str, char>::new().is_empty());
+    /// ```
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            runs: ReplicaMap::new(),
+            len: 0,
+            identify: PhantomData,
+        }
+    }
+
+    /// How many dots are live. O(1).
+    ///
+    /// ```
+    /// use lattice_causal::{Dot, DotFun};
+    ///
+    /// let store: DotFun<_, _> = [(Dot::new("a", 1), 'x')].into_iter().collect();
+    /// assert_eq!(store.len(), 1);
+    /// ```
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether no dot is live. O(1).
+    ///
+    /// ```
+    /// assert!(lattice_causal::DotFun::<&str, char>::new().is_empty());
+    /// ```
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The live dots in dot order: replica, clock, value.
+    ///
+    /// ```
+    /// use lattice_causal::{Dot, DotFun};
+    ///
+    /// let store: DotFun<_, _> = [(Dot::new("a", 1), 'x')].into_iter().collect();
+    /// assert_eq!(store.iter().next(), Some((&"a", 1, &'x')));
+    /// ```
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&R, u64, &V)> + Clone {
+        self.runs
+            .iter()
+            .flat_map(|(replica, run)| run.iter().map(move |(clock, v)| (replica, clock, v)))
+    }
+
+    /// The replicas that have live dots, ascending, with how many.
+    ///
+    /// ```
+    /// use lattice_causal::{Dot, DotFun};
+    ///
+    /// let store: DotFun<_, _> = [(Dot::new("a", 1), 'x')].into_iter().collect();
+    /// assert_eq!(store.replicas().collect::<Vec<_>>(), [(&"a", 1)]);
+    /// ```
+    pub fn replicas(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = (&R, usize)> + ExactSizeIterator + Clone {
+        self.runs
+            .iter()
+            .map(|(replica, run)| (replica, run.summary().live))
+    }
+}
+
+impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
+    /// The value under `dot`, where it is live.
+    ///
+    /// ```
+    /// use lattice_causal::{Dot, DotFun};
+    ///
+    /// let store: DotFun<_, _> = [(Dot::new("a", 1), 'x')].into_iter().collect();
+    /// assert_eq!(store.get(&Dot::new("a", 2)), None);
+    /// ```
+    #[must_use]
+    pub fn get(&self, dot: &Dot<R>) -> Option<&V> {
+        self.runs.get(&dot.replica)?.get(dot.clock)
+    }
+
+    /// Whether `dot` is live.
+    ///
+    /// ```
+    /// use lattice_causal::{Dot, DotFun};
+    ///
+    /// let store: DotFun<_, _> = [(Dot::new("a", 1), 'x')].into_iter().collect();
+    /// assert!(store.contains(&Dot::new("a", 1)));
+    /// ```
+    #[must_use]
+    pub fn contains(&self, dot: &Dot<R>) -> bool {
+        self.get(dot).is_some()
+    }
+
+    /// Makes `dot` live with `value`; a value that it carried comes back. O(1)
+    /// for the newest dot of a known replica.
+    ///
+    /// ```
+    /// use lattice_causal::{Dot, DotFun};
+    ///
+    /// let mut store = DotFun::<&str, char>::new();
+    /// assert_eq!(store.insert(&Dot::new("a", 1), 'x'), None);
+    /// assert_eq!(store.insert(&Dot::new("a", 1), 'y'), Some('x'));
+    /// ```
+    pub fn insert(&mut self, dot: &Dot<R>, value: V) -> Option<V> {
+        if dot.clock == 0 || dot.clock > crate::MAX_CLOCK {
+            return None;
+        }
+        let run = self.runs.get_or_insert_with(&dot.replica, Run::new);
+        let before = run.insert::<I>(dot.clock, value);
+        self.len += usize::from(before.is_none());
+        before
+    }
+
+    /// Ends the life of `dot`; its value comes back.
+    ///
+    /// ```
+    /// use lattice_causal::{Dot, DotFun};
+    ///
+    /// let mut store: DotFun<_, _> = [(Dot::new("a", 1), 'x')].into_iter().collect();
+    /// assert_eq!(store.remove(&Dot::new("a", 1)), Some('x'));
+    /// assert_eq!(store.remove(&Dot::new("a", 1)), None);
+    /// ```
+    pub fn remove(&mut self, dot: &Dot<R>) -> Option<V> {
+        let run = self.runs.get_mut(&dot.replica)?;
+        let value = run.remove::<I>(dot.clock)?;
+        self.len -= 1;
+        if run.is_empty() {
+            self.runs.remove(&dot.replica);
+        }
+        Some(value)
+    }
+
+    /// Ends the life of every dot of `replica`; says how many those were.
+    ///
+    /// ```
+    /// use lattice_causal::{Dot, DotFun};
+    ///
+    /// let mut store: DotFun<_, _> = [(Dot::new("a", 1), 'x')].into_iter().collect();
+    /// assert_eq!(store.remove_replica(&"a"), 1);
+    /// assert!(store.is_empty());
+    /// ```
+    pub fn remove_replica(&mut self, replica: &R) -> usize {
+        let count = self
+            .runs
+            .remove(replica)
+            .map_or(0, |run| run.summary().live);
+        self.len -= count;
+        count
+    }
+
+    /// The live dots of `replica`, ascending: clock and value.
+    ///
+    /// ```
+    /// use lattice_causal::{Dot, DotFun};
+    ///
+    /// let store: DotFun<_, _> = [(Dot::new("a", 3), 'x')].into_iter().collect();
+    /// assert_eq!(store.of(&"a").collect::<Vec<_>>(), [(3, &'x')]);
+    /// assert_eq!(store.of(&"b").count(), 0);
+    /// ```
+    pub fn of(&self, replica: &R) -> RunIter<'_, V> {
+        self.runs
+            .get(replica)
+            .map_or_else(RunIter::default, Run::iter)
+    }
+
+    /// The join of one replica's part; `theirs` is what the other side has seen
+    /// of it, `mine` what this side has.
+    pub(crate) fn join_replica<O: Observer<Self>>(
+        &mut self,
+        replica: &R,
+        mine: Option<&ClockSet>,
+        other: &Self,
+        theirs: &ClockSet,
+        observer: &mut O,
+    ) where
+        V: Clone,
+    {
+        let their_run = other.runs.get(replica);
+        let summary = |run: Option<&Run<V>>| run.map_or(Summary::EMPTY, Run::summary);
+        let my_run = self.runs.get_mut(replica);
+        if mine == Some(theirs) && summary(my_run.as_deref()) == summary(their_run) {
+            return;
+        }
+        if let (Some(my_run), Some(_)) = (my_run, mine) {
+            let before = my_run.summary().live;
+            remove_dead::<R, V, I, O>(my_run, replica, their_run, theirs, observer);
+            self.len -= before - my_run.summary().live;
+            if my_run.is_empty() {
+                self.runs.remove(replica);
+            }
+        }
+        if let Some(their_run) = their_run {
+            self.add_unseen(replica, mine, their_run, observer);
+        }
+    }
+
+    /// Adds what `theirs` holds and `mine` has not seen.
+    fn add_unseen<O: Observer<Self>>(
+        &mut self,
+        replica: &R,
+        mine: Option<&ClockSet>,
+        theirs: &Run<V>,
+        observer: &mut O,
+    ) where
+        V: Clone,
+    {
+        let mut batch = SmallVec::<[Slot<V>; 1]>::new();
+        match mine {
+            None => {
+                for (clock, value) in theirs.iter() {
+                    observer.added(replica, clock, || (), value);
+                }
+                self.len += theirs.summary().live;
+                self.runs.insert(replica.clone(), theirs.clone_live());
+                return;
+            }
+            Some(mine) => {
+                let mut seen = mine.cursor();
+                for (clock, value) in theirs.iter().filter(|(clock, _)| !seen.contains(*clock)) {
+                    observer.added(replica, clock, || (), value);
+                    batch.push(Slot {
+                        clock,
+                        value: Some(value.clone()),
+                    });
+                }
+            }
+        }
+        if !batch.is_empty() {
+            self.len += batch.len();
+            self.runs
+                .get_or_insert_with(replica, Run::new)
+                .extend_sorted::<I>(batch);
+        }
+    }
+
+    pub(crate) fn check_invariants(&self) -> bool {
+        self.len == self.replicas().map(|(_, live)| live).sum::<usize>()
+            && self
+                .runs
+                .iter()
+                .all(|(_, run)| !run.is_empty() && run.check_invariants::<I>())
+    }
+}
+
+/// Removes what the other side has seen and does not hold.
+fn remove_dead<R: Clone + Ord, V: Clone, I: Identify<V>, O: Observer<DotFun<R, V, I>>>(
+    run: &mut Run<V>,
+    replica: &R,
+    theirs: Option<&Run<V>>,
+    their_seen: &ClockSet,
+    observer: &mut O,
+) {
+    for range in their_seen.intervals() {
+        let mut held = theirs.map_or_else(RunIter::default, |run| run.range(&range));
+        let mut next = held.next();
+        let dies = |clock, _: &V| {
+            while next.is_some_and(|(at, _)| at < clock) {
+                next = held.next();
+            }
+            next.is_none_or(|(at, _)| at != clock)
+        };
+        run.remove_where::<I>(&range, dies, |clock, value| {
+            observer.removed(replica, clock, || (), value);
+        });
+    }
+}
+
+impl<R: Clone + Ord, V: Clone, I: Identify<V>> DotStore for DotFun<R, V, I> {
+    type Replica = R;
+    type Key = ();
+    type Leaf = V;
+
+    fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn summary(&self, replica: &R) -> Summary {
+        self.runs.get(replica).map_or(Summary::EMPTY, Run::summary)
+    }
+
+    fn live(&self, replica: &R) -> ClockSet {
+        self.of(replica).map(|(clock, _)| clock).collect()
+    }
+
+    fn dots(&self) -> CausalContext<R> {
+        let live = |run: &Run<V>| run.iter().map(|(clock, _)| clock).collect();
+        self.runs
+            .iter()
+            .map(|(replica, run)| (replica.clone(), live(run)))
+            .collect()
+    }
+
+    fn select(&self, chosen: &CausalContext<R>) -> Self {
+        let mut selected = Self::new();
+        for (replica, clocks) in chosen.iter() {
+            let Some(run) = self.runs.get(replica) else {
+                continue;
+            };
+            let mut part = Run::new();
+            for range in clocks.intervals() {
+                let slots = run.range(&range).map(|(clock, value)| Slot {
+                    clock,
+                    value: Some(value.clone()),
+                });
+                part.extend_sorted::<I>(slots.collect());
+            }
+            if !part.is_empty() {
+                selected.len += part.summary().live;
+                selected.runs.insert(replica.clone(), part);
+            }
+        }
+        debug_assert!(selected.check_invariants());
+        selected
+    }
+
+    fn fingerprint(clock: u64, leaf: &V) -> u64 {
+        dot_fingerprint(clock, I::identity(leaf))
+    }
+
+    fn join<O: Observer<Self>>(
+        &mut self,
+        mine: &CausalContext<R>,
+        other: &Self,
+        theirs: &CausalContext<R>,
+        observer: &mut O,
+    ) {
+        for (replica, their_seen) in theirs.iter() {
+            self.join_replica(replica, mine.get(replica), other, their_seen, observer);
+        }
+        debug_assert!(self.check_invariants());
+    }
+}
+
+impl<R: Clone + Ord, V, I: Identify<V>> FromIterator<(Dot<R>, V)> for DotFun<R, V, I> {
+    /// Of two values for one dot the later one stays.
+    fn from_iter<T: IntoIterator<Item = (Dot<R>, V)>>(dots: T) -> Self {
+        let mut store = Self::new();
+        for (dot, value) in dots {
+            store.insert(&dot, value);
+        }
+        store
+    }
+}
+
+impl<R: Clone, V: Clone, I> Clone for DotFun<R, V, I> {
+    fn clone(&self) -> Self {
+        Self {
+            runs: self.runs.clone(),
+            len: self.len,
+            identify: PhantomData,
+        }
+    }
+}
+
+impl<R, V, I> Default for DotFun<R, V, I> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<R: PartialEq, V: PartialEq, I> PartialEq for DotFun<R, V, I> {
+    fn eq(&self, other: &Self) -> bool {
+        self.runs == other.runs
+    }
+}
+
+impl<R: Eq, V: Eq, I> Eq for DotFun<R, V, I> {}
+
+impl<R: fmt::Debug, V: fmt::Debug, I> fmt::Debug for DotFun<R, V, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut map = f.debug_map();
+        for (replica, clock, value) in self.iter() {
+            map.entry(&Dot { replica, clock }, value);
+        }
+        map.finish()
+    }
+}

@@ -1,0 +1,378 @@
+//! The live dots of one replica, in clock order.
+
+use core::cmp::Ordering;
+use core::ops::RangeInclusive;
+
+use smallvec::SmallVec;
+
+use crate::dot_fingerprint;
+use crate::store::{Identify, Summary};
+
+/// One clock with its value; a slot that lost its value is a *tombstone*.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot<V> {
+    pub(crate) clock: u64,
+    pub(crate) value: Option<V>,
+}
+
+/// The live dots of one replica with their values, in clock order.
+///
+/// A sorted vector: a replica mints ascending clocks, so nearly every insertion
+/// is an append, and reads and joins walk memory in order. Removal leaves a
+/// tombstone, so that it costs a search and no move; tombstones go when they
+/// are last, or all at once when they outnumber the living.
+///
+/// # Invariants
+///
+/// - Clocks are strictly ascending.
+/// - The last slot is live.
+/// - Tombstones are at most `live + SLACK`.
+/// - The summary is that of the live slots.
+#[derive(Clone, Debug)]
+pub(crate) struct Run<V> {
+    slots: SmallVec<[Slot<V>; 1]>,
+    summary: Summary,
+}
+
+/// Tombstones that a short run may keep before it is compacted.
+const SLACK: usize = 8;
+
+impl<V> Run<V> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            slots: SmallVec::new_const(),
+            summary: Summary::EMPTY,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.summary.live == 0
+    }
+
+    pub(crate) fn summary(&self) -> Summary {
+        self.summary
+    }
+
+    /// Where `clock` is, or where it would go.
+    ///
+    /// Clocks are distinct integers, so the position is bounded from both ends
+    /// by distance: where a run has no gaps the bounds meet at once.
+    fn search(&self, clock: u64) -> Result<usize, usize> {
+        let (Some(first), Some(last)) = (self.slots.first(), self.slots.last()) else {
+            return Err(0);
+        };
+        if clock > last.clock {
+            return Err(self.slots.len());
+        }
+        if clock < first.clock {
+            return Err(0);
+        }
+        let end = self.slots.len() - 1;
+        let from_end = usize::try_from(last.clock - clock).unwrap_or(usize::MAX);
+        let from_start = usize::try_from(clock - first.clock).unwrap_or(usize::MAX);
+        let (low, high) = (end.saturating_sub(from_end), end.min(from_start));
+        self.slots[low..=high]
+            .binary_search_by(|slot| slot.clock.cmp(&clock))
+            .map(|at| low + at)
+            .map_err(|at| low + at)
+    }
+
+    pub(crate) fn get(&self, clock: u64) -> Option<&V> {
+        let at = self.search(clock).ok()?;
+        self.slots[at].value.as_ref()
+    }
+
+    pub(crate) fn iter(&self) -> RunIter<'_, V> {
+        RunIter {
+            slots: self.slots.iter(),
+        }
+    }
+
+    /// The slots, tombstones among them, whose clocks lie in `range`.
+    fn slots_in(&self, range: &RangeInclusive<u64>) -> core::ops::Range<usize> {
+        let place = |clock| self.search(clock).unwrap_or_else(|at| at);
+        // The end of a range is at most MAX_CLOCK, so one more fits.
+        place(*range.start())..place(*range.end() + 1)
+    }
+
+    /// The live dots whose clocks lie in `range`: O(log + those slots).
+    pub(crate) fn range(&self, range: &RangeInclusive<u64>) -> RunIter<'_, V> {
+        RunIter {
+            slots: self.slots[self.slots_in(range)].iter(),
+        }
+    }
+
+    /// Puts `value` under `clock`; a live value that was there comes back. O(1)
+    /// at the end.
+    pub(crate) fn insert<I: Identify<V>>(&mut self, clock: u64, value: V) -> Option<V> {
+        self.summary
+            .add(dot_fingerprint(clock, I::identity(&value)));
+        let slot = Slot {
+            clock,
+            value: Some(value),
+        };
+        let before = match self.search(clock) {
+            Ok(at) => core::mem::replace(&mut self.slots[at], slot).value,
+            Err(at) => {
+                self.slots.insert(at, slot);
+                None
+            }
+        };
+        if let Some(before) = &before {
+            self.summary
+                .subtract(dot_fingerprint(clock, I::identity(before)));
+        }
+        debug_assert!(self.check_ends());
+        before
+    }
+
+    /// Takes the value under `clock` out: O(log), amortized over compactions.
+    pub(crate) fn remove<I: Identify<V>>(&mut self, clock: u64) -> Option<V> {
+        let at = self.search(clock).ok()?;
+        let value = self.bury::<I>(at)?;
+        self.tidy();
+        Some(value)
+    }
+
+    fn bury<I: Identify<V>>(&mut self, at: usize) -> Option<V> {
+        let slot = &mut self.slots[at];
+        let value = slot.value.take()?;
+        self.summary
+            .subtract(dot_fingerprint(slot.clock, I::identity(&value)));
+        Some(value)
+    }
+
+    /// Restores the invariants about tombstones.
+    fn tidy(&mut self) {
+        while self.slots.last().is_some_and(|slot| slot.value.is_none()) {
+            self.slots.pop();
+        }
+        if self.slots.len() - self.summary.live > self.summary.live + SLACK {
+            self.slots.retain(|slot| slot.value.is_some());
+        }
+        if self.slots.capacity() > 4 * (self.slots.len() + SLACK) {
+            // Half of it stays free, so that the next appends do not grow it.
+            let mut slots = SmallVec::with_capacity(2 * self.slots.len());
+            slots.extend(self.slots.drain(..));
+            self.slots = slots;
+        }
+        debug_assert!(self.check_ends());
+    }
+
+    /// Takes out every live value whose clock lies in `range` and that `dies`
+    /// says: O(log + slots in the range).
+    pub(crate) fn remove_where<I: Identify<V>>(
+        &mut self,
+        range: &RangeInclusive<u64>,
+        mut dies: impl FnMut(u64, &V) -> bool,
+        mut removed: impl FnMut(u64, V),
+    ) {
+        for at in self.slots_in(range) {
+            let slot = &self.slots[at];
+            let clock = slot.clock;
+            if slot.value.as_ref().is_some_and(|value| dies(clock, value))
+                && let Some(value) = self.bury::<I>(at)
+            {
+                removed(clock, value);
+            }
+        }
+        self.tidy();
+    }
+
+    /// Adds slots that are live, ascending, and of clocks that are not live here.
+    /// Appending costs O(batch); otherwise the part behind the first new clock
+    /// is rebuilt once.
+    pub(crate) fn extend_sorted<I: Identify<V>>(&mut self, batch: SmallVec<[Slot<V>; 1]>) {
+        let Some(first) = batch.first() else {
+            return;
+        };
+        for Slot { clock, value } in &batch {
+            if let Some(value) = value {
+                self.summary
+                    .add(dot_fingerprint(*clock, I::identity(value)));
+            }
+        }
+        let from = self.search(first.clock).unwrap_or_else(|at| at);
+        if from == self.slots.len() {
+            self.slots.extend(batch);
+        } else {
+            let mut old = self.slots.drain(from..).collect::<SmallVec<[_; 1]>>();
+            self.slots.reserve(old.len() + batch.len());
+            merge_into(&mut self.slots, &mut old, batch);
+        }
+        debug_assert!(self.check_invariants::<I>());
+    }
+
+    fn check_ends(&self) -> bool {
+        self.slots.last().is_none_or(|slot| slot.value.is_some())
+            && self.slots.len() <= 2 * self.summary.live + SLACK
+    }
+
+    pub(crate) fn check_invariants<I: Identify<V>>(&self) -> bool {
+        let mut summary = Summary::EMPTY;
+        for (clock, value) in self.iter() {
+            summary.add(dot_fingerprint(clock, I::identity(value)));
+        }
+        self.check_ends()
+            && summary == self.summary
+            && self
+                .slots
+                .windows(2)
+                .all(|pair| pair[0].clock < pair[1].clock)
+    }
+}
+
+/// Two ascending sequences become one. Where both have a clock, the one of
+/// `old` is a tombstone, and goes.
+fn merge_into<V>(
+    slots: &mut SmallVec<[Slot<V>; 1]>,
+    old: &mut SmallVec<[Slot<V>; 1]>,
+    batch: SmallVec<[Slot<V>; 1]>,
+) {
+    let mut old = old.drain(..).peekable();
+    for new in batch {
+        while let Some(before) = old.next_if(|before| before.clock < new.clock) {
+            slots.push(before);
+        }
+        old.next_if(|before| before.clock.cmp(&new.clock) == Ordering::Equal);
+        slots.push(new);
+    }
+    slots.extend(old);
+}
+
+impl<V: Clone> Run<V> {
+    /// A copy without tombstones.
+    pub(crate) fn clone_live(&self) -> Self {
+        let mut slots = SmallVec::with_capacity(self.summary.live);
+        slots.extend(self.slots.iter().filter(|s| s.value.is_some()).cloned());
+        Self {
+            slots,
+            summary: self.summary,
+        }
+    }
+}
+
+impl<V: PartialEq> PartialEq for Run<V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.summary == other.summary && self.iter().eq(other.iter())
+    }
+}
+
+impl<V: Eq> Eq for Run<V> {}
+
+/// The live dots of one replica, ascending: clock and value.
+#[derive(Debug)]
+pub struct RunIter<'a, V> {
+    slots: core::slice::Iter<'a, Slot<V>>,
+}
+
+impl<V> Default for RunIter<'_, V> {
+    fn default() -> Self {
+        Self { slots: [].iter() }
+    }
+}
+
+impl<V> Clone for RunIter<'_, V> {
+    fn clone(&self) -> Self {
+        Self {
+            slots: self.slots.clone(),
+        }
+    }
+}
+
+fn live<V>(slot: &Slot<V>) -> Option<(u64, &V)> {
+    slot.value.as_ref().map(|value| (slot.clock, value))
+}
+
+impl<'a, V> Iterator for RunIter<'a, V> {
+    type Item = (u64, &'a V);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.slots.find_map(live)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.slots.len()))
+    }
+}
+
+impl<V> DoubleEndedIterator for RunIter<'_, V> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.slots.by_ref().rev().find_map(live)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use smallvec::smallvec;
+
+    use super::*;
+
+    fn run_of(clocks: impl IntoIterator<Item = u64>) -> Run<u64> {
+        let mut run = Run::new();
+        for clock in clocks {
+            run.insert::<()>(clock, clock * 10);
+        }
+        run
+    }
+
+    fn clocks(run: &Run<u64>) -> Vec<u64> {
+        run.iter().map(|(clock, _)| clock).collect()
+    }
+
+    #[test]
+    fn search_finds_every_clock_and_every_gap() {
+        let run = run_of([3, 4, 9, 100, 101, 5000]);
+        for clock in 1..6000 {
+            let expected = [3, 4, 9, 100, 101, 5000].contains(&clock);
+            assert_eq!(run.get(clock).is_some(), expected, "clock {clock}");
+        }
+        assert_eq!(run.get(crate::MAX_CLOCK), None);
+    }
+
+    #[test]
+    fn a_dead_tail_is_dropped_and_the_dead_never_outnumber_the_living() {
+        let mut run = run_of(1..=1000);
+        for clock in 1..=999 {
+            assert_eq!(run.remove::<()>(clock), Some(clock * 10));
+            assert!(run.check_invariants::<()>());
+        }
+        assert!(run.slots.len() <= 1 + 1 + SLACK);
+        assert!(run.slots.capacity() <= 4 * (run.slots.len() + SLACK));
+        assert_eq!(run.remove::<()>(1000), Some(10_000));
+        assert!(run.slots.is_empty() && run.summary == Summary::EMPTY);
+    }
+
+    #[test]
+    fn a_batch_behind_between_and_over_tombstones_ends_sorted() {
+        let mut run = run_of([2, 5, 6, 9]);
+        run.remove::<()>(5);
+        let slot = |clock| Slot {
+            clock,
+            value: Some(clock),
+        };
+        run.extend_sorted::<()>(smallvec![slot(1), slot(5), slot(7), slot(12)]);
+        assert_eq!(clocks(&run), [1, 2, 5, 6, 7, 9, 12]);
+        assert!(run.check_invariants::<()>());
+        assert_eq!(run, {
+            let mut same = run_of([2, 6, 9]);
+            for clock in [12, 1, 7, 5] {
+                same.insert::<()>(clock, clock);
+            }
+            same
+        });
+    }
+
+    #[test]
+    fn ranges_see_the_living_only() {
+        let mut run = run_of([2, 5, 6, 9]);
+        run.remove::<()>(6);
+        let of = |first, last| run.range(&(first..=last)).map(|(clock, _)| clock);
+        assert_eq!(of(1, 5).collect::<Vec<_>>(), [2, 5]);
+        assert_eq!(of(6, 8).count(), 0);
+        assert_eq!(of(6, crate::MAX_CLOCK).collect::<Vec<_>>(), [9]);
+        assert_eq!(run.iter().next_back(), Some((9, &90)));
+    }
+}
