@@ -266,8 +266,8 @@ impl<S: DotStore> Causal<S> {
         }
     }
 
-    /// Forgets `replica`: its live dots and what was seen of it. Not a lattice
-    /// operation: the next merge may bring all of it back.
+    /// Forgets `replica`: its live dots, and what was seen of it, which comes
+    /// back. Not a lattice operation: the next merge may bring all of it back.
     ///
     /// ```
     /// use lattice_causal::{Causal, Dot, DotSet};
@@ -276,10 +276,9 @@ impl<S: DotStore> Causal<S> {
     /// state.forget_replica(&"a");
     /// assert_eq!(state, Causal::new());
     /// ```
-    pub fn forget_replica(&mut self, replica: &S::Replica) {
-        if self.context.remove(replica).is_some() {
-            self.store = self.store.select(&self.context);
-        }
+    pub fn forget_replica(&mut self, replica: &S::Replica) -> Option<ClockSet> {
+        self.store.remove_replica(replica);
+        self.context.remove(replica)
     }
 }
 

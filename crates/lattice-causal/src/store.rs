@@ -111,6 +111,9 @@ pub trait DotStore: Clone + Default {
     #[must_use]
     fn select(&self, chosen: &CausalContext<Self::Replica>) -> Self;
 
+    /// Ends the life of every dot of `replica`.
+    fn remove_replica(&mut self, replica: &Self::Replica);
+
     /// What one live dot adds to the fingerprint of its replica.
     fn fingerprint(clock: u64, leaf: &Self::Leaf) -> u64;
 

@@ -1,1 +1,79 @@
-//! Under construction.
+//! Cluster presence: who is online, where, with what metadata.
+//!
+//! Each node of a cluster holds a [`PresenceState`]. It writes the entries of its
+//! own connections, and merges what the other nodes send: states or deltas, in
+//! any order, any number of times, over anything. All of them come to the same
+//! view. No coordinator, no leader, no database.
+//!
+//! ```
+//! use lattice_presence::PresenceState;
+//!
+//! let mut a = PresenceState::new("node-a");
+//! let mut b = PresenceState::new("node-b");
+//! a.join("pid-1", "room:lobby", "alice", "online")?;
+//! b.join("pid-2", "room:lobby", "bob", "away")?;
+//!
+//! // Push what changed as it happens …
+//! let delta = a.take_delta().expect("alice joined");
+//! let diff = b.merge_delta_with_diff(&delta).expect("different names");
+//! assert_eq!(diff.joins().next().unwrap().key(), "alice");
+//!
+//! // … and repair what got lost: send your digest, get what you lack.
+//! a.merge_delta(&b.delta_since(&a.digest())).unwrap();
+//! assert!(a.online_list().eq(b.online_list()));
+//! # Ok::<(), lattice_presence::JoinError>(())
+//! ```
+//!
+//! # The calls of a server
+//!
+//! | when | call |
+//! |---|---|
+//! | a user enters a topic | [`join`](PresenceState::join) |
+//! | its status changes | [`update`](PresenceState::update) |
+//! | it leaves the topic | [`leave`](PresenceState::leave) |
+//! | its connection ends | [`leave_by_pid`](PresenceState::leave_by_pid) |
+//! | after each of these | push [`take_delta`](PresenceState::take_delta) to the peers |
+//! | a delta comes in | [`merge_delta_with_diff`](PresenceState::merge_delta_with_diff) |
+//! | now and then | send [`digest`](PresenceState::digest), answer one with [`delta_since`](PresenceState::delta_since) |
+//! | a node seems dead | [`replica_down`](PresenceState::replica_down) |
+//! | it is back | [`replica_up`](PresenceState::replica_up) |
+//! | it stays away | [`remove_down_replica`](PresenceState::remove_down_replica) |
+//!
+//! Every one that changes what is visible returns a [`Diff`].
+//!
+//! # What is not here
+//!
+//! No clock, no timeout, no I/O, no serialization format (that is
+//! `lattice-presence-json`), no failure detector: the caller decides who is down.
+//! The rules that the documentation cites, S1 to S14, are in `docs/semantics.md`.
+//!
+//! # Features
+//!
+//! None is on by default; the crate is `no_std` with `alloc`.
+//!
+//! - `std`: the standard library's `Error` and friends in the dependencies.
+//! - `serde`: (de)serialization of ids, entries and deltas, in any format.
+//! - `uuid`: `ReplicaId::new_incarnation`, which reads the clock and draws random bits.
+#![no_std]
+
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod delta;
+mod diff;
+mod down;
+mod error;
+mod index;
+mod pending;
+mod presence;
+mod replica_id;
+mod state;
+
+pub use delta::PresenceDelta;
+pub use diff::{Diff, TopicDiff};
+pub use error::{JoinError, LifecycleError, MergeError, PartsError, UpdateError};
+pub use lattice_causal::{CausalContext, ClockSet, Digest, Dot, MAX_CLOCK, ReplicaDigest};
+pub use presence::Presence;
+pub use replica_id::ReplicaId;
+pub use state::PresenceState;

@@ -172,24 +172,6 @@ impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
         Some(value)
     }
 
-    /// Ends the life of every dot of `replica`; says how many those were.
-    ///
-    /// ```
-    /// use lattice_causal::{Dot, DotFun};
-    ///
-    /// let mut store: DotFun<_, _> = [(Dot::new("a", 1), 'x')].into_iter().collect();
-    /// assert_eq!(store.remove_replica(&"a"), 1);
-    /// assert!(store.is_empty());
-    /// ```
-    pub fn remove_replica(&mut self, replica: &R) -> usize {
-        let count = self
-            .runs
-            .remove(replica)
-            .map_or(0, |run| run.summary().live);
-        self.len -= count;
-        count
-    }
-
     /// The live dots of `replica`, ascending: clock and value.
     ///
     /// ```
@@ -353,6 +335,12 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> DotStore for DotFun<R, V, I> {
         }
         debug_assert!(selected.check_invariants());
         selected
+    }
+
+    fn remove_replica(&mut self, replica: &R) {
+        if let Some(run) = self.runs.remove(replica) {
+            self.len -= run.summary().live;
+        }
     }
 
     fn fingerprint(clock: u64, leaf: &V) -> u64 {

@@ -191,6 +191,15 @@ impl<K: Clone + Ord, S: DotStore> DotStore for DotMap<K, S> {
             .collect()
     }
 
+    fn remove_replica(&mut self, replica: &S::Replica) {
+        if self.summaries.remove(replica).is_some() {
+            self.children.retain(|_, child| {
+                child.remove_replica(replica);
+                !child.is_empty()
+            });
+        }
+    }
+
     fn fingerprint(clock: u64, leaf: &S::Leaf) -> u64 {
         S::fingerprint(clock, leaf)
     }

@@ -143,6 +143,10 @@ impl<R: Clone + Ord> DotStore for DotSet<R> {
         }
     }
 
+    fn remove_replica(&mut self, replica: &R) {
+        self.dots.remove_replica(replica);
+    }
+
     fn fingerprint(clock: u64, leaf: &()) -> u64 {
         DotFun::<R, ()>::fingerprint(clock, leaf)
     }

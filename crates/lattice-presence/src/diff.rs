@@ -1,0 +1,345 @@
+//! What changed in the visible view.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use smallvec::SmallVec;
+
+use crate::Presence;
+
+/// The visible changes that one call caused (rule S4).
+///
+/// Cheap for one entry, grouped by topic on demand. Replaying every diff of a
+/// state onto an empty map gives [`online_list`](crate::PresenceState::online_list).
+///
+/// ```
+/// use lattice_presence::PresenceState;
+///
+/// let mut state = PresenceState::new("a");
+/// let diff = state.join("pid-1", "room", "alice", "online")?;
+/// assert_eq!(diff.joins().map(|entry| entry.key()).collect::<Vec<_>>(), ["alice"]);
+///
+/// let diff = state.join("pid-1", "room", "alice", "away")?;
+/// let (before, after) = diff.updates()[0];
+/// assert_eq!((before.meta(), after.meta()), (&"online", &"away"));
+/// # Ok::<(), lattice_presence::JoinError>(())
+/// ```
+#[must_use = "a diff is the only report of what changed"]
+pub struct Diff<M> {
+    // One entry for a join or a leave, two for an update: no allocation.
+    changes: SmallVec<[Change<M>; 2]>,
+}
+
+struct Change<M> {
+    entry: Presence<M>,
+    kind: Kind,
+    /// Whether by this change the key got its first visible entry, or lost its
+    /// last one. Where a whole replica is hidden or shown, all its entries of the
+    /// key move as one, and each bears the mark.
+    edge: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Join,
+    Leave,
+}
+
+impl<M> Diff<M> {
+    /// The diff in which nothing changed.
+    ///
+    /// ```
+    /// assert!(lattice_presence::Diff::<()>::new().is_empty());
+    /// ```
+    pub const fn new() -> Self {
+        Self {
+            changes: SmallVec::new_const(),
+        }
+    }
+
+    pub(crate) fn with_capacity(changes: usize) -> Self {
+        Self {
+            changes: SmallVec::with_capacity(changes),
+        }
+    }
+
+    pub(crate) fn push_join(&mut self, entry: Presence<M>, edge: bool) {
+        self.changes.push(Change {
+            entry,
+            kind: Kind::Join,
+            edge,
+        });
+    }
+
+    pub(crate) fn push_leave(&mut self, entry: Presence<M>, edge: bool) {
+        self.changes.push(Change {
+            entry,
+            kind: Kind::Leave,
+            edge,
+        });
+    }
+
+    /// Appends what happened later.
+    pub(crate) fn append(&mut self, later: Self) {
+        self.changes.extend(later.changes);
+    }
+
+    /// Whether nothing visible changed. O(1).
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::<()>::new("a");
+    /// assert!(state.leave("nobody", "room", "alice").is_empty());
+    /// ```
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// How many entries joined or left. O(1).
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// assert_eq!(state.join("p", "t", "k", ())?.len(), 1);
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// The entries that appeared, in dot order.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// assert_eq!(state.join("p", "t", "k", ())?.joins().count(), 1);
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    pub fn joins(&self) -> impl Iterator<Item = &Presence<M>> + Clone {
+        self.of(Kind::Join)
+    }
+
+    /// The entries that disappeared, in dot order.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "t", "k", ())?;
+    /// assert_eq!(state.leave("p", "t", "k").leaves().count(), 1);
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    pub fn leaves(&self) -> impl Iterator<Item = &Presence<M>> + Clone {
+        self.of(Kind::Leave)
+    }
+
+    fn of(&self, kind: Kind) -> impl Iterator<Item = &Presence<M>> + Clone {
+        self.changes
+            .iter()
+            .filter(move |change| change.kind == kind)
+            .map(|change| &change.entry)
+    }
+
+    /// The changes by topic, in the order of their names. O(n log n).
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut a = PresenceState::new("a");
+    /// a.join("p", "room:2", "bob", ())?;
+    /// a.join("p", "room:1", "bob", ())?;
+    /// let diff = PresenceState::new("b").merge_with_diff(&a).unwrap();
+    /// let topics: Vec<_> = diff.topics().iter().map(|t| (t.topic(), t.joins().len())).collect();
+    /// assert_eq!(topics, [("room:1", 1), ("room:2", 1)]);
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn topics(&self) -> Vec<TopicDiff<'_, M>> {
+        let mut changes: Vec<&Change<M>> = self.changes.iter().collect();
+        changes.sort_by_key(|change| change.entry.topic());
+        changes
+            .chunk_by(|a, b| a.entry.topic() == b.entry.topic())
+            .map(TopicDiff::new)
+            .collect()
+    }
+
+    /// Each leave with the join that took over its slot: same topic, key and pid.
+    /// An update is such a pair; the rest of the diff is arrivals and departures
+    /// of connections. In slot order. O(n log n).
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "t", "k", 1)?;
+    /// let diff = state.join("p", "t", "k", 2)?;
+    /// let pairs: Vec<_> = diff.updates().into_iter().map(|(b, a)| (*b.meta(), *a.meta())).collect();
+    /// assert_eq!(pairs, [(1, 2)]);
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn updates(&self) -> Vec<(&Presence<M>, &Presence<M>)> {
+        let mut leaves: Vec<_> = self.leaves().collect();
+        let mut joins: Vec<_> = self.joins().collect();
+        leaves.sort_by_key(|entry| entry.slot());
+        joins.sort_by_key(|entry| entry.slot());
+        let mut joins = joins.into_iter().peekable();
+        let pair = |leave: &_| {
+            let leave: &Presence<M> = leave;
+            while joins.next_if(|join| join.slot() < leave.slot()).is_some() {}
+            joins.next_if(|join| join.slot() == leave.slot())
+        };
+        let mut pair = pair;
+        leaves
+            .into_iter()
+            .filter_map(|leave| pair(leave).map(|join| (leave, join)))
+            .collect()
+    }
+}
+
+/// The changes of one topic; see [`Diff::topics`].
+///
+/// ```
+/// use lattice_presence::PresenceState;
+///
+/// let mut state = PresenceState::new("a");
+/// let first = state.join("laptop", "room", "alice", ())?;
+/// assert_eq!(first.topics()[0].arrived(), ["alice"]);
+///
+/// // A second connection of the same user is no arrival.
+/// let second = state.join("phone", "room", "alice", ())?;
+/// assert_eq!(second.topics()[0].joins().len(), 1);
+/// assert!(second.topics()[0].arrived().is_empty());
+/// # Ok::<(), lattice_presence::JoinError>(())
+/// ```
+pub struct TopicDiff<'a, M> {
+    topic: &'a str,
+    joins: Vec<&'a Presence<M>>,
+    leaves: Vec<&'a Presence<M>>,
+    arrived: Vec<&'a str>,
+    departed: Vec<&'a str>,
+}
+
+impl<'a, M> TopicDiff<'a, M> {
+    /// `changes` are those of one topic, at least one, in the order in which they
+    /// happened.
+    fn new(changes: &[&'a Change<M>]) -> Self {
+        let of = |kind| {
+            let changes = changes.iter().filter(move |change| change.kind == kind);
+            changes.map(|change| &change.entry).collect()
+        };
+        // A key whose entries all moved in one diff has crossed zero twice: the
+        // edges cancel out.
+        let mut edges: Vec<(&str, i32)> = changes
+            .iter()
+            .filter(|change| change.edge)
+            .map(|change| match change.kind {
+                Kind::Join => (change.entry.key(), 1),
+                Kind::Leave => (change.entry.key(), -1),
+            })
+            .collect();
+        edges.sort_unstable();
+        let (mut arrived, mut departed) = (Vec::new(), Vec::new());
+        for edges in edges.chunk_by(|a, b| a.0 == b.0) {
+            match edges.iter().map(|(_, edge)| edge).sum::<i32>() {
+                0 => {}
+                1.. => arrived.push(edges[0].0),
+                ..=-1 => departed.push(edges[0].0),
+            }
+        }
+        Self {
+            topic: changes[0].entry.topic(),
+            joins: of(Kind::Join),
+            leaves: of(Kind::Leave),
+            arrived,
+            departed,
+        }
+    }
+
+    /// The topic.
+    #[must_use]
+    pub fn topic(&self) -> &'a str {
+        self.topic
+    }
+
+    /// The entries that appeared, in dot order.
+    #[must_use]
+    pub fn joins(&self) -> &[&'a Presence<M>] {
+        &self.joins
+    }
+
+    /// The entries that disappeared, in dot order.
+    #[must_use]
+    pub fn leaves(&self) -> &[&'a Presence<M>] {
+        &self.leaves
+    }
+
+    /// The keys of which no entry was visible before, and one is now: whom to
+    /// greet. Ascending.
+    #[must_use]
+    pub fn arrived(&self) -> &[&'a str] {
+        &self.arrived
+    }
+
+    /// The keys whose last visible entry went. Ascending.
+    #[must_use]
+    pub fn departed(&self) -> &[&'a str] {
+        &self.departed
+    }
+}
+
+impl<M> Default for Diff<M> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<M> Clone for Diff<M> {
+    fn clone(&self) -> Self {
+        Self {
+            changes: self.changes.iter().cloned().collect(),
+        }
+    }
+}
+
+impl<M> Clone for Change<M> {
+    fn clone(&self) -> Self {
+        Self {
+            entry: self.entry.clone(),
+            kind: self.kind,
+            edge: self.edge,
+        }
+    }
+}
+
+impl<M: PartialEq> PartialEq for Diff<M> {
+    fn eq(&self, other: &Self) -> bool {
+        self.joins().eq(other.joins()) && self.leaves().eq(other.leaves())
+    }
+}
+
+impl<M: Eq> Eq for Diff<M> {}
+
+impl<M: fmt::Debug> fmt::Debug for Diff<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Diff")
+            .field("leaves", &self.leaves().collect::<Vec<_>>())
+            .field("joins", &self.joins().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+impl<M: fmt::Debug> fmt::Debug for TopicDiff<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TopicDiff")
+            .field("topic", &self.topic)
+            .field("leaves", &self.leaves)
+            .field("joins", &self.joins)
+            .finish()
+    }
+}

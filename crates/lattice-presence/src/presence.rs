@@ -1,0 +1,234 @@
+//! One entry: who is where, on which connection, with what metadata.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::fmt;
+
+use lattice_causal::{Dot, Identify, identity_of};
+
+use crate::ReplicaId;
+
+/// One presence: a `key` (a user) in a `topic` (a room), held by a `pid` (a
+/// connection), with metadata, under the dot that its owner minted.
+///
+/// Shared and immutable: cloning copies a pointer, and the view, the indexes,
+/// diffs and deltas all point to one allocation.
+///
+/// ```
+/// use lattice_presence::{Dot, Presence, ReplicaId};
+///
+/// let dot = Dot::new(ReplicaId::new("node-a"), 1);
+/// let entry = Presence::new(dot, "room:lobby", "alice", "pid-1", "away");
+/// assert_eq!((entry.topic(), entry.key(), entry.pid()), ("room:lobby", "alice", "pid-1"));
+/// assert_eq!(entry.meta(), &"away");
+/// assert_eq!(entry.dot().to_string(), "node-a:1");
+/// ```
+pub struct Presence<M>(Arc<Inner<M>>);
+
+struct Inner<M> {
+    dot: Dot<ReplicaId>,
+    topic: Arc<str>,
+    /// The key, and from `split` on the pid: one allocation for both.
+    text: Box<str>,
+    split: usize,
+    meta: Meta<M>,
+}
+
+/// An entry that was re-issued under a fresh dot refers to the one that it
+/// replaces: so no metadata has to be `Clone`.
+enum Meta<M> {
+    Own(M),
+    /// Never an entry that itself refers to another.
+    Of(Presence<M>),
+}
+
+impl<M> Presence<M> {
+    /// An entry under a dot, for codecs. A state mints its own in
+    /// [`join`](crate::PresenceState::join).
+    ///
+    /// Whoever builds many hands over clones of one topic, so that they share it.
+    ///
+    /// ```
+    /// use lattice_presence::{Dot, Presence};
+    ///
+    /// let entry = Presence::new(Dot::new("a".into(), 1), "t", "k", "p", ());
+    /// assert_eq!(entry.dot().clock, 1);
+    /// ```
+    #[must_use]
+    pub fn new(
+        dot: Dot<ReplicaId>,
+        topic: impl Into<Arc<str>>,
+        key: &str,
+        pid: &str,
+        meta: M,
+    ) -> Self {
+        let mut text = String::with_capacity(key.len() + pid.len());
+        text.push_str(key);
+        text.push_str(pid);
+        Self(Arc::new(Inner {
+            dot,
+            topic: topic.into(),
+            text: text.into_boxed_str(),
+            split: key.len(),
+            meta: Meta::Own(meta),
+        }))
+    }
+
+    /// The topic.
+    ///
+    /// ```
+    /// use lattice_presence::{Dot, Presence};
+    ///
+    /// let entry = Presence::new(Dot::new("a".into(), 1), "t", "k", "p", ());
+    /// assert_eq!(entry.topic(), "t");
+    /// ```
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        &self.0.topic
+    }
+
+    /// The topic as it is shared between entries.
+    ///
+    /// ```
+    /// use lattice_presence::{Dot, Presence};
+    ///
+    /// let one = Presence::new(Dot::new("a".into(), 1), "t", "k", "p", ());
+    /// let two = Presence::new(Dot::new("a".into(), 2), one.shared_topic().clone(), "k", "q", ());
+    /// assert!(std::sync::Arc::ptr_eq(one.shared_topic(), two.shared_topic()));
+    /// ```
+    #[must_use]
+    pub fn shared_topic(&self) -> &Arc<str> {
+        &self.0.topic
+    }
+
+    /// The key: what is present, a user for example.
+    ///
+    /// ```
+    /// use lattice_presence::{Dot, Presence};
+    ///
+    /// let entry = Presence::new(Dot::new("a".into(), 1), "t", "k", "p", ());
+    /// assert_eq!(entry.key(), "k");
+    /// ```
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.0.text[..self.0.split]
+    }
+
+    /// The pid: what holds the presence, a connection for example.
+    ///
+    /// ```
+    /// use lattice_presence::{Dot, Presence};
+    ///
+    /// let entry = Presence::new(Dot::new("a".into(), 1), "t", "k", "p", ());
+    /// assert_eq!(entry.pid(), "p");
+    /// ```
+    #[must_use]
+    pub fn pid(&self) -> &str {
+        &self.0.text[self.0.split..]
+    }
+
+    /// The metadata.
+    ///
+    /// ```
+    /// use lattice_presence::{Dot, Presence};
+    ///
+    /// let entry = Presence::new(Dot::new("a".into(), 1), "t", "k", "p", 42);
+    /// assert_eq!(*entry.meta(), 42);
+    /// ```
+    #[must_use]
+    pub fn meta(&self) -> &M {
+        match &self.0.meta {
+            Meta::Own(meta) => meta,
+            Meta::Of(entry) => entry.meta(),
+        }
+    }
+
+    /// The dot under which the owner joined it: unique in the cluster.
+    ///
+    /// ```
+    /// use lattice_presence::{Dot, Presence};
+    ///
+    /// let entry = Presence::new(Dot::new("a".into(), 1), "t", "k", "p", ());
+    /// assert_eq!(entry.dot(), &Dot::new("a".into(), 1));
+    /// ```
+    #[must_use]
+    pub fn dot(&self) -> &Dot<ReplicaId> {
+        &self.0.dot
+    }
+
+    /// The same entry under another dot.
+    pub(crate) fn under(&self, dot: Dot<ReplicaId>) -> Self {
+        let origin = match &self.0.meta {
+            Meta::Own(_) => self,
+            Meta::Of(origin) => origin,
+        };
+        Self(Arc::new(Inner {
+            dot,
+            topic: self.0.topic.clone(),
+            text: self.0.text.clone(),
+            split: self.0.split,
+            meta: Meta::Of(origin.clone()),
+        }))
+    }
+
+    /// The replica that owns it: that of its dot.
+    pub(crate) fn owner(&self) -> &ReplicaId {
+        &self.0.dot.replica
+    }
+
+    pub(crate) fn is_at(&self, topic: &str, key: &str) -> bool {
+        self.key() == key && self.topic() == topic
+    }
+
+    /// The slot: what makes two entries "the same presence".
+    pub(crate) fn slot(&self) -> (&str, &str, &str) {
+        (self.topic(), self.key(), self.pid())
+    }
+
+    pub(crate) fn same_slot(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.slot() == other.slot()
+    }
+}
+
+impl<M> Clone for Presence<M> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// Equal where dot, slot and metadata are.
+impl<M: PartialEq> PartialEq for Presence<M> {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+            || (self.dot() == other.dot()
+                && self.slot() == other.slot()
+                && self.meta() == other.meta())
+    }
+}
+
+impl<M: Eq> Eq for Presence<M> {}
+
+impl<M: fmt::Debug> fmt::Debug for Presence<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presence")
+            .field("dot", &format_args!("{}", self.dot()))
+            .field("topic", &self.topic())
+            .field("key", &self.key())
+            .field("pid", &self.pid())
+            .field("meta", self.meta())
+            .finish()
+    }
+}
+
+/// The slot identifies an entry in fingerprints; metadata does not, since relays
+/// may write it in other words (rule S6).
+#[derive(Debug)]
+pub(crate) struct BySlot;
+
+impl<M> Identify<Presence<M>> for BySlot {
+    fn identity(entry: &Presence<M>) -> u64 {
+        let (topic, key, pid) = entry.slot();
+        identity_of([topic, key, pid])
+    }
+}

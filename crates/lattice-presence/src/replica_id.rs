@@ -1,0 +1,302 @@
+//! Who writes: the identity of one process incarnation.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::cmp::Ordering;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+
+/// The scheme that marks a name as an incarnation.
+const SCHEME: &str = "lattice-presence:v1:";
+
+/// The letters of base64url (RFC 4648, section 5).
+const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// The letters that 16 bytes take, without padding.
+const TOKEN: usize = 22;
+
+/// The identity of a replica: unique per *process incarnation* (rule S1).
+///
+/// A process that restarts must not write under the name of its former life: it
+/// would mint dots that peers have already seen. Either the caller guarantees
+/// fresh names and uses [`new`](Self::new), or the names are incarnations of a
+/// stable base, as [`incarnation`](Self::incarnation) builds them.
+///
+/// Cheap to clone. The order is that of the text, and decides the order in which
+/// everything is listed; it says nothing about age.
+///
+/// ```
+/// use lattice_presence::ReplicaId;
+///
+/// let plain = ReplicaId::new("node-a");
+/// assert_eq!((plain.as_str(), plain.base()), ("node-a", "node-a"));
+///
+/// let life = ReplicaId::incarnation("node-a", [7; 16]);
+/// assert_eq!(life.as_str(), "lattice-presence:v1:BwcHBwcHBwcHBwcHBwcHBw:node-a");
+/// assert_eq!(life.base(), "node-a");
+/// assert!(life.same_base(&plain));
+/// ```
+#[derive(Clone)]
+pub struct ReplicaId(Arc<str>);
+
+impl ReplicaId {
+    /// The replica of that name, as it is.
+    ///
+    /// ```
+    /// assert_eq!(lattice_presence::ReplicaId::new("any name").as_str(), "any name");
+    /// ```
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
+
+    /// The incarnation of `base` that `uuid` tells apart:
+    /// `lattice-presence:v1:<uuid as 22 letters of unpadded base64url>:<base>`.
+    ///
+    /// Version 7 UUIDs, which start with a timestamp, give the incarnations of
+    /// one base an order: see [`is_newer_than`](Self::is_newer_than).
+    ///
+    /// ```
+    /// use lattice_presence::ReplicaId;
+    ///
+    /// let life = ReplicaId::incarnation("node-a", [0; 16]);
+    /// assert_eq!(life.as_str(), "lattice-presence:v1:AAAAAAAAAAAAAAAAAAAAAA:node-a");
+    /// ```
+    #[must_use]
+    pub fn incarnation(base: &str, uuid: [u8; 16]) -> Self {
+        let mut name = String::with_capacity(SCHEME.len() + TOKEN + 1 + base.len());
+        name.push_str(SCHEME);
+        let bits = u128::from_be_bytes(uuid);
+        for at in 0..TOKEN {
+            // 21 letters of six bits, and one of the last two bits.
+            let six = match at {
+                21 => bits << 4,
+                _ => bits >> (122 - 6 * at),
+            };
+            name.push(char::from(LETTERS[(six & 63) as usize]));
+        }
+        name.push(':');
+        name.push_str(base);
+        Self(name.into())
+    }
+
+    /// A fresh incarnation of `base`, under a version 7 UUID drawn now. Of two
+    /// incarnations drawn at different milliseconds the later one is newer.
+    ///
+    /// The one place of this crate that reads a clock and draws random bits;
+    /// it takes the feature `uuid`.
+    ///
+    /// ```
+    /// use lattice_presence::ReplicaId;
+    ///
+    /// let life = ReplicaId::new_incarnation("node-a");
+    /// assert_eq!(life.base(), "node-a");
+    /// assert_ne!(life, ReplicaId::new_incarnation("node-a"));
+    /// ```
+    #[cfg(feature = "uuid")]
+    #[must_use]
+    pub fn new_incarnation(base: &str) -> Self {
+        Self::incarnation(base, uuid::Uuid::now_v7().into_bytes())
+    }
+
+    /// The stable part of the name: what [`incarnation`](Self::incarnation) got;
+    /// any other name is its own base. A token padded to 24 letters counts, too.
+    ///
+    /// ```
+    /// use lattice_presence::ReplicaId;
+    ///
+    /// let padded = ReplicaId::new("lattice-presence:v1:AAAAAAAAQACAAAAAAAAAAQ==:node");
+    /// assert_eq!(padded.base(), "node");
+    /// let no_token = ReplicaId::new("lattice-presence:v1:short:node");
+    /// assert_eq!(no_token.base(), no_token.as_str());
+    /// ```
+    #[must_use]
+    pub fn base(&self) -> &str {
+        self.parse().map_or(self.as_str(), |(_, base)| base)
+    }
+
+    /// Whether both are incarnations of one base, or the same name.
+    ///
+    /// ```
+    /// use lattice_presence::ReplicaId;
+    ///
+    /// let life = |id| ReplicaId::incarnation("node-a", [id; 16]);
+    /// assert!(life(1).same_base(&life(2)));
+    /// assert!(!life(1).same_base(&ReplicaId::new("node-b")));
+    /// ```
+    #[must_use]
+    pub fn same_base(&self, other: &Self) -> bool {
+        self.base() == other.base()
+    }
+
+    /// Whether this is a later incarnation of the same base: both under version
+    /// 7 UUIDs, and this one's is the greater. Any other pair has no order.
+    ///
+    /// ```
+    /// use lattice_presence::ReplicaId;
+    ///
+    /// // 48 bits of milliseconds, then the version.
+    /// let life = |ms: u8| {
+    ///     let mut uuid = [0; 16];
+    ///     (uuid[5], uuid[6], uuid[8]) = (ms, 0x70, 0x80);
+    ///     ReplicaId::incarnation("node-a", uuid)
+    /// };
+    /// assert!(life(2).is_newer_than(&life(1)));
+    /// assert!(!life(1).is_newer_than(&life(2)));
+    /// assert!(!life(2).is_newer_than(&ReplicaId::new("node-a")));
+    /// ```
+    #[must_use]
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        let (Some((mine, base)), Some((theirs, their_base))) = (self.parse(), other.parse()) else {
+            return false;
+        };
+        base == their_base && is_version_7(mine) && is_version_7(theirs) && mine > theirs
+    }
+
+    /// The whole name.
+    ///
+    /// ```
+    /// assert_eq!(lattice_presence::ReplicaId::new("node-a").as_str(), "node-a");
+    /// ```
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The UUID and the base, where the name is an incarnation.
+    fn parse(&self) -> Option<(u128, &str)> {
+        let (token, base) = self.0.strip_prefix(SCHEME)?.split_once(':')?;
+        let token = match token.len() {
+            TOKEN => token,
+            _ => token.strip_suffix("==").filter(|t| t.len() == TOKEN)?,
+        };
+        let mut bits = 0u128;
+        for (at, letter) in token.bytes().enumerate() {
+            let six = u128::from(value_of(letter)?);
+            bits = match at {
+                // Its low four bits are padding; only zeros encode anything.
+                21 if six & 15 == 0 => bits << 2 | six >> 4,
+                21 => return None,
+                _ => bits << 6 | six,
+            };
+        }
+        Some((bits, base))
+    }
+}
+
+fn value_of(letter: u8) -> Option<u8> {
+    match letter {
+        b'A'..=b'Z' => Some(letter - b'A'),
+        b'a'..=b'z' => Some(letter - b'a' + 26),
+        b'0'..=b'9' => Some(letter - b'0' + 52),
+        b'-' => Some(62),
+        b'_' => Some(63),
+        _ => None,
+    }
+}
+
+/// Version 7 of the variant of RFC 9562: the fields at bits 76 and 62.
+fn is_version_7(uuid: u128) -> bool {
+    (uuid >> 76) & 15 == 7 && (uuid >> 62) & 3 == 2
+}
+
+// Within one state nearly all ids are clones of each other: comparing the
+// pointers first spares the text.
+
+impl PartialEq for ReplicaId {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+impl Eq for ReplicaId {}
+
+impl Ord for ReplicaId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return Ordering::Equal;
+        }
+        self.0.cmp(&other.0)
+    }
+}
+
+impl PartialOrd for ReplicaId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Hash for ReplicaId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl fmt::Display for ReplicaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ReplicaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.0, f)
+    }
+}
+
+impl AsRef<str> for ReplicaId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for ReplicaId {
+    fn from(name: &str) -> Self {
+        Self::new(name)
+    }
+}
+
+impl From<String> for ReplicaId {
+    fn from(name: String) -> Self {
+        Self::new(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn the_token_is_base64url_and_comes_back() {
+        let uuid: [u8; 16] = [
+            0x01, 0x93, 0x5c, 0xff, 0xfe, 0xfb, 0x7a, 0xbc, 0x9d, 0xef, 0x00, 0x11, 0x22, 0x33,
+            0x44, 0xff,
+        ];
+        let id = ReplicaId::incarnation("a:b", uuid);
+        assert_eq!(
+            id.as_str(),
+            "lattice-presence:v1:AZNc__77eryd7wARIjNE_w:a:b"
+        );
+        assert_eq!(id.parse(), Some((u128::from_be_bytes(uuid), "a:b")));
+        assert!(is_version_7(u128::from_be_bytes(uuid)));
+    }
+
+    #[test]
+    fn what_is_no_token_is_part_of_a_plain_name() {
+        let names = [
+            "lattice-presence:v1:AZNc__77eryd7wARIjNE_x:tail-bits-set",
+            "lattice-presence:v1:AZNc++77eryd7wARIjNE_w:wrong-alphabet",
+            "lattice-presence:v1:AZNc__77eryd7wARIjNE_w",
+            "lattice-presence:v1:AZNc__77eryd7wARIjNE_w=:one-pad",
+            "lattice-presence:v2:AZNc__77eryd7wARIjNE_w:version",
+            "",
+        ];
+        for name in names {
+            assert_eq!(ReplicaId::new(name).base(), name);
+        }
+        let empty = format!("{SCHEME}AZNc__77eryd7wARIjNE_w:");
+        assert_eq!(ReplicaId::new(empty).base(), "");
+    }
+}

@@ -1,0 +1,351 @@
+//! The view of one node.
+
+mod lifecycle;
+mod local;
+mod merge;
+mod sync;
+
+use core::fmt;
+
+use lattice_causal::{Causal, CausalContext, Digest, DotStore};
+
+use crate::delta::{Entries, PresenceDelta};
+use crate::down::Down;
+use crate::index::{Group, Index, visible_of};
+use crate::pending::Pending;
+use crate::{Presence, ReplicaId};
+
+/// Who is online, where, with what metadata, as one node of a cluster sees it.
+///
+/// The node writes its own entries ([`join`](Self::join),
+/// [`leave`](Self::leave)), merges what others send ([`merge_delta`](Self::merge_delta),
+/// [`merge`](Self::merge)) and decides by itself whom it considers down
+/// ([`replica_down`](Self::replica_down)). It never reads a clock and never talks
+/// to anybody: the caller moves the messages.
+///
+/// Cloning copies pointers to the entries, and the indexes.
+///
+/// # Invariants
+///
+/// - The context covers every entry; the index holds exactly the entries.
+/// - Entries of an older incarnation of the local base are in neither.
+/// - The filter of refused dots and the context are disjoint.
+///
+/// ```
+/// use lattice_presence::PresenceState;
+///
+/// let mut a = PresenceState::new("node-a");
+/// let mut b = PresenceState::new("node-b");
+/// a.join("pid-1", "room", "alice", "online")?;
+/// b.join("pid-2", "room", "bob", "away")?;
+///
+/// let diff = b.merge_with_diff(&a).expect("two replicas of different names");
+/// assert_eq!(diff.joins().map(|entry| entry.key()).collect::<Vec<_>>(), ["alice"]);
+/// let who: Vec<_> = b.get_by_topic("room").map(|entry| entry.key()).collect();
+/// assert_eq!(who, ["alice", "bob"]);
+/// # Ok::<(), lattice_presence::JoinError>(())
+/// ```
+pub struct PresenceState<M> {
+    replica: ReplicaId,
+    causal: Causal<Entries<M>>,
+    index: Index<M>,
+    /// Local: neither serialized nor merged (rule S8).
+    down: Down,
+    /// Dots of pruned replicas that stale gossip must not bring back. Local
+    /// (rule S9).
+    refused: CausalContext<ReplicaId>,
+    /// Own dots that were minted or left since the last take (rule S13).
+    pending: Pending,
+}
+
+impl<M> PresenceState<M> {
+    /// The state of a node that knows nothing yet. `replica` is unique to this
+    /// incarnation of the process (rule S1): see [`ReplicaId`].
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// assert!(PresenceState::<()>::new("node-a").is_empty());
+    /// ```
+    #[must_use]
+    pub fn new(replica: impl Into<ReplicaId>) -> Self {
+        Self {
+            replica: replica.into(),
+            causal: Causal::new(),
+            index: Index::new(),
+            down: Down::default(),
+            refused: CausalContext::new(),
+            pending: Pending::default(),
+        }
+    }
+
+    /// The local replica.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// assert_eq!(PresenceState::<()>::new("node-a").replica().as_str(), "node-a");
+    /// ```
+    #[must_use]
+    pub fn replica(&self) -> &ReplicaId {
+        &self.replica
+    }
+
+    /// Every dot that this state has seen.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "t", "k", ())?;
+    /// assert_eq!(state.context().prefix(&"a".into()), 1);
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn context(&self) -> &CausalContext<ReplicaId> {
+        self.causal.context()
+    }
+
+    /// What this state has seen and holds, in a few bytes per replica: what a
+    /// peer needs for [`delta_since`](Self::delta_since). Equal digests mean
+    /// equal entries, hidden ones included. O(replicas).
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut a = PresenceState::new("a");
+    /// a.join("p", "t", "k", ())?;
+    /// let mut b = PresenceState::new("b");
+    /// assert_ne!(a.digest(), b.digest());
+    /// b.merge(&a).unwrap();
+    /// assert_eq!(a.digest(), b.digest());
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn digest(&self) -> Digest<ReplicaId> {
+        self.causal.digest()
+    }
+
+    /// How many entries are visible. O(replicas that are down).
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "t", "k", ())?;
+    /// assert_eq!(state.len(), 1);
+    /// let _ = state.replica_down(&"a".into());
+    /// assert_eq!(state.len(), 0);
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let store = self.causal.store();
+        let hidden = |replica| store.summary(replica).live;
+        store.len() - self.down.iter().map(hidden).sum::<usize>()
+    }
+
+    /// Whether no entry is visible.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// assert!(PresenceState::<()>::new("a").is_empty());
+    /// ```
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Every visible entry, in dot order: by replica id, then by clock.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "t", "k", ())?;
+    /// assert_eq!(state.online_list().next().unwrap().pid(), "p");
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    pub fn online_list(&self) -> impl Iterator<Item = &Presence<M>> + Clone {
+        visible_of(self.causal.store(), &self.down)
+    }
+
+    /// Every entry that is replicated, those of replicas marked down included,
+    /// in dot order.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "t", "k", ())?;
+    /// let _ = state.replica_down(&"a".into());
+    /// assert_eq!((state.entries().count(), state.online_list().count()), (1, 0));
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Presence<M>> + Clone {
+        self.causal.store().iter().map(|(_, _, entry)| entry)
+    }
+
+    /// The visible entries of `topic`, in dot order.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "room", "alice", ())?;
+    /// assert_eq!(state.get_by_topic("room").count(), 1);
+    /// assert_eq!(state.get_by_topic("hall").count(), 0);
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    pub fn get_by_topic(
+        &self,
+        topic: &str,
+    ) -> impl Iterator<Item = &Presence<M>> + Clone + use<'_, M> {
+        self.visible_in(self.index.by_topic(topic))
+    }
+
+    /// The visible entries of `key` in `topic`, one for each of its connections,
+    /// in dot order.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// state.join("laptop", "room", "alice", ())?;
+    /// state.join("phone", "room", "alice", ())?;
+    /// let pids: Vec<_> = state.get_by_key("room", "alice").map(|entry| entry.pid()).collect();
+    /// assert_eq!(pids, ["laptop", "phone"]);
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    pub fn get_by_key(
+        &self,
+        topic: &str,
+        key: &str,
+    ) -> impl Iterator<Item = &Presence<M>> + Clone + use<'_, M> {
+        self.visible_in(self.index.by_key(topic, key))
+    }
+
+    /// The visible entries that `pid` holds, in dot order.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "room:1", "alice", ())?;
+    /// state.join("p", "room:2", "alice", ())?;
+    /// assert_eq!(state.get_by_pid("p").count(), 2);
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    pub fn get_by_pid(&self, pid: &str) -> impl Iterator<Item = &Presence<M>> + Clone + use<'_, M> {
+        self.visible_in(self.index.by_pid(pid))
+    }
+
+    fn visible_in<'a>(
+        &'a self,
+        group: Option<&'a Group<M>>,
+    ) -> impl Iterator<Item = &'a Presence<M>> + Clone + use<'a, M> {
+        group
+            .into_iter()
+            .flat_map(|group| group.visible(&self.down))
+    }
+
+    /// The topics that have visible entries, ascending.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "room:2", "alice", ())?;
+    /// state.join("p", "room:1", "alice", ())?;
+    /// assert_eq!(state.topics().collect::<Vec<_>>(), ["room:1", "room:2"]);
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    pub fn topics(&self) -> impl Iterator<Item = &str> + Clone {
+        self.index
+            .names()
+            .filter(|topic| self.down.is_empty() || self.topic_len(topic) > 0)
+    }
+
+    /// How many visible entries `topic` has. O(replicas that are down).
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "room", "alice", ())?;
+    /// assert_eq!((state.topic_len("room"), state.topic_len("hall")), (1, 0));
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn topic_len(&self, topic: &str) -> usize {
+        let members = self.index.by_topic(topic);
+        members.map_or(0, |members| members.visible_len(&self.down))
+    }
+
+    /// Whether a visible entry, of whatever replica, is in the slot. O(visible
+    /// entries of the key).
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "room", "alice", ())?;
+    /// assert!(state.contains("p", "room", "alice"));
+    /// assert!(!state.contains("p", "room", "bob"));
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn contains(&self, pid: &str, topic: &str, key: &str) -> bool {
+        self.get_by_key(topic, key).any(|entry| entry.pid() == pid)
+    }
+
+    fn hides_self(&self) -> bool {
+        self.down.hides(&self.replica)
+    }
+
+    fn check_invariants(&self) -> bool {
+        let indexed = |entry: &Presence<M>| {
+            let held = |group: Option<&Group<M>>| {
+                group.is_some_and(|group| group.of(entry.owner()).any(|e| e.dot() == entry.dot()))
+            };
+            held(self.index.by_topic(entry.topic()))
+                && held(self.index.by_key(entry.topic(), entry.key()))
+                && held(self.index.by_pid(entry.pid()))
+        };
+        let stale = |entry: &Presence<M>| self.replica.is_newer_than(entry.owner());
+        self.entries().all(|entry| indexed(entry) && !stale(entry))
+            && self.context().intersection(&self.refused).is_empty()
+    }
+}
+
+impl<M> From<PresenceDelta<M>> for PresenceState<M> {
+    fn from(snapshot: PresenceDelta<M>) -> Self {
+        Self::from_snapshot(snapshot)
+    }
+}
+
+impl<M> Clone for PresenceState<M> {
+    fn clone(&self) -> Self {
+        Self {
+            replica: self.replica.clone(),
+            causal: self.causal.clone(),
+            index: self.index.clone(),
+            down: self.down.clone(),
+            refused: self.refused.clone(),
+            pending: self.pending.clone(),
+        }
+    }
+}
+
+impl<M: fmt::Debug> fmt::Debug for PresenceState<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PresenceState")
+            .field("replica", &self.replica)
+            .field("context", self.context())
+            .field("entries", self.causal.store())
+            .field("down", &self.down)
+            .field("refused", &self.refused)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,169 @@
+//! What the local replica writes (rules S2 and S3).
+
+use super::PresenceState;
+use crate::index::Slot;
+use crate::{Diff, JoinError, Presence, UpdateError};
+
+impl<M> PresenceState<M> {
+    /// Enters `key` into `topic`, held by `pid`, with `meta`.
+    ///
+    /// The entry gets the next own dot. An entry that the local replica holds in
+    /// the same slot (pid, topic, key) is replaced in the same step: the diff
+    /// then lists one leave and one join. Empty texts are texts like any other.
+    /// O(1).
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError::ClockExhausted`] where the replica has no dot left; nothing
+    /// changed.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// let diff = state.join("pid-1", "room", "alice", "online")?;
+    /// assert_eq!((diff.joins().count(), diff.leaves().count()), (1, 0));
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    pub fn join(
+        &mut self,
+        pid: &str,
+        topic: &str,
+        key: &str,
+        meta: M,
+    ) -> Result<Diff<M>, JoinError> {
+        let before = self.index.slot(pid, topic, key, &self.replica);
+        self.replace(before, pid, topic, key, meta)
+    }
+
+    /// Gives the entry of a slot new metadata: [`join`](Self::join), but only
+    /// where there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`UpdateError::Absent`] where the local replica holds no entry in the
+    /// slot, [`UpdateError::ClockExhausted`] where it has no dot left; nothing
+    /// changed.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// state.join("pid-1", "room", "alice", "online")?;
+    /// let diff = state.update("pid-1", "room", "alice", "away").unwrap();
+    /// assert_eq!(diff.updates().len(), 1);
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    pub fn update(
+        &mut self,
+        pid: &str,
+        topic: &str,
+        key: &str,
+        meta: M,
+    ) -> Result<Diff<M>, UpdateError> {
+        let before = self.index.slot(pid, topic, key, &self.replica);
+        if before.is_empty() {
+            return Err(UpdateError::Absent);
+        }
+        Ok(self.replace(before, pid, topic, key, meta)?)
+    }
+
+    fn replace(
+        &mut self,
+        before: Slot<M>,
+        pid: &str,
+        topic: &str,
+        key: &str,
+        meta: M,
+    ) -> Result<Diff<M>, JoinError> {
+        let dot = self.context().next_dot(&self.replica)?;
+        let topic = match before.first() {
+            Some(entry) => entry.shared_topic().clone(),
+            None => self
+                .index
+                .shared_name(topic)
+                .unwrap_or_else(|| topic.into()),
+        };
+        let mut diff = Diff::new();
+        for entry in before {
+            self.drop_own(entry, &mut diff);
+        }
+        self.add_own(Presence::new(dot, topic, key, pid, meta), &mut diff);
+        Ok(diff)
+    }
+
+    /// Takes the local entry of a slot out. Entries of other replicas in the
+    /// same slot stay. O(1).
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// state.join("pid-1", "room", "alice", ())?;
+    /// assert_eq!(state.leave("pid-1", "room", "alice").leaves().count(), 1);
+    /// assert!(state.leave("pid-1", "room", "alice").is_empty());
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    pub fn leave(&mut self, pid: &str, topic: &str, key: &str) -> Diff<M> {
+        let slot = self.index.slot(pid, topic, key, &self.replica);
+        self.drop_all_own(slot)
+    }
+
+    /// Takes every local entry of `pid` out: what to call when a connection
+    /// ends. O(entries of the pid).
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// state.join("pid-1", "room:1", "alice", ())?;
+    /// state.join("pid-1", "room:2", "alice", ())?;
+    /// assert_eq!(state.leave_by_pid("pid-1").leaves().count(), 2);
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    pub fn leave_by_pid(&mut self, pid: &str) -> Diff<M> {
+        let mut held = Slot::new();
+        if let Some(group) = self.index.by_pid(pid) {
+            held.extend(group.of(&self.replica).cloned());
+        }
+        self.drop_all_own(held)
+    }
+
+    fn drop_all_own(&mut self, entries: Slot<M>) -> Diff<M> {
+        let mut diff = Diff::with_capacity(entries.len());
+        for entry in entries {
+            self.drop_own(entry, &mut diff);
+        }
+        diff
+    }
+
+    /// Adds an entry under a dot that was just minted.
+    pub(super) fn add_own(&mut self, entry: Presence<M>, diff: &mut Diff<M>) {
+        self.pending.insert(entry.dot().clock);
+        self.causal.insert(&entry.dot().clone(), entry.clone());
+        let edge = self.index.insert(&entry, &self.down);
+        if !self.hides_self() {
+            diff.push_join(entry, edge);
+        }
+    }
+
+    pub(super) fn drop_own(&mut self, entry: Presence<M>, diff: &mut Diff<M>) {
+        self.pending.insert(entry.dot().clock);
+        self.causal.remove(entry.dot());
+        let edge = self.index.remove(&entry, &self.down);
+        if !self.hides_self() {
+            diff.push_leave(entry, edge);
+        }
+    }
+
+    /// Gives an own entry a fresh dot (rule S5). Where there is none left, the
+    /// entry keeps the one that it has.
+    pub(super) fn reissue(&mut self, entry: Presence<M>, diff: &mut Diff<M>) {
+        let Ok(dot) = self.context().next_dot(&self.replica) else {
+            return;
+        };
+        let again = entry.under(dot);
+        self.drop_own(entry, diff);
+        self.add_own(again, diff);
+    }
+}

@@ -1,0 +1,317 @@
+//! Merging what others send (rules S5, S6, S7, S9, S14).
+
+use alloc::vec::Vec;
+
+use lattice_causal::{Causal, CausalContext, ClockSet, Dot, DotStore, Observer};
+
+use super::PresenceState;
+use crate::delta::Entries;
+use crate::down::Down;
+use crate::index::Index;
+use crate::{Diff, MergeError, Presence, PresenceDelta, ReplicaId};
+
+impl<M> PresenceState<M> {
+    /// Merges the whole state of a peer. Replicas on which both agree cost
+    /// O(1), the others are merged in one linear walk.
+    ///
+    /// # Errors
+    ///
+    /// [`MergeError::SameReplica`] and [`MergeError::ConflictingDot`]; nothing
+    /// changed. A *different* state of the same name is refused in any case;
+    /// merging an identical one changes nothing.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut a = PresenceState::new("a");
+    /// a.join("p", "t", "k", ())?;
+    /// let mut b = PresenceState::new("b");
+    /// b.merge(&a).unwrap();
+    /// assert!(b.contains("p", "t", "k"));
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    pub fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
+        self.check_name(other)?;
+        self.absorb(&other.causal, None)
+    }
+
+    /// [`merge`](Self::merge), and what it changed in the visible view.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`merge`](Self::merge); nothing changed.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut a = PresenceState::new("a");
+    /// a.join("p", "t", "k", ())?;
+    /// let mut b = PresenceState::new("b");
+    /// assert_eq!(b.merge_with_diff(&a).unwrap().joins().count(), 1);
+    /// assert!(b.merge_with_diff(&a).unwrap().is_empty());
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    pub fn merge_with_diff(&mut self, other: &Self) -> Result<Diff<M>, MergeError> {
+        self.check_name(other)?;
+        let mut diff = Diff::new();
+        self.absorb(&other.causal, Some(&mut diff))?;
+        Ok(diff)
+    }
+
+    /// Merges a delta, or a snapshot. O(what it speaks of).
+    ///
+    /// # Errors
+    ///
+    /// [`MergeError::SameReplica`] and [`MergeError::ConflictingDot`]; nothing
+    /// changed. The local replica's own deltas, echoed by a bus, are no error.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut a = PresenceState::new("a");
+    /// a.join("p", "t", "k", ())?;
+    /// let delta = a.take_delta().unwrap();
+    /// let mut b = PresenceState::new("b");
+    /// b.merge_delta(&delta).unwrap();
+    /// assert!(b.contains("p", "t", "k"));
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    pub fn merge_delta(&mut self, delta: &PresenceDelta<M>) -> Result<(), MergeError> {
+        self.absorb(&delta.causal, None)
+    }
+
+    /// [`merge_delta`](Self::merge_delta), and what it changed in the visible
+    /// view.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`merge_delta`](Self::merge_delta); nothing changed.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut a = PresenceState::new("a");
+    /// a.join("p", "t", "k", ())?;
+    /// let mut b = PresenceState::new("b");
+    /// let diff = b.merge_delta_with_diff(&a.delta_since(&b.digest())).unwrap();
+    /// assert_eq!(diff.joins().count(), 1);
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    pub fn merge_delta_with_diff(
+        &mut self,
+        delta: &PresenceDelta<M>,
+    ) -> Result<Diff<M>, MergeError> {
+        let mut diff = Diff::new();
+        self.absorb(&delta.causal, Some(&mut diff))?;
+        Ok(diff)
+    }
+
+    /// Merges what `peer` says of itself, and of nobody else: for clusters in
+    /// which every node speaks only for itself (rule S14).
+    ///
+    /// # Errors
+    ///
+    /// [`MergeError::NotOwned`] where the delta was not sent by `peer`, or speaks
+    /// of another replica; otherwise those of
+    /// [`merge_delta`](Self::merge_delta). Nothing changed.
+    ///
+    /// ```
+    /// use lattice_presence::{MergeError, PresenceState};
+    ///
+    /// let mut a = PresenceState::new("a");
+    /// a.join("p", "t", "k", ())?;
+    /// let mut b = PresenceState::new("b");
+    /// assert_eq!(b.merge_owned(&"a".into(), &a.owned_snapshot()).unwrap().len(), 1);
+    ///
+    /// // What b relays of a is not b's own.
+    /// let mut c = PresenceState::new("c");
+    /// let error = c.merge_owned(&"b".into(), &b.snapshot()).unwrap_err();
+    /// assert_eq!(error, MergeError::NotOwned { peer: "b".into(), found: "a".into() });
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    pub fn merge_owned(
+        &mut self,
+        peer: &ReplicaId,
+        delta: &PresenceDelta<M>,
+    ) -> Result<Diff<M>, MergeError> {
+        let mut named = core::iter::once(delta.replica()).chain(delta.context().replicas());
+        if let Some(found) = named.find(|replica| *replica != peer) {
+            let (peer, found) = (peer.clone(), found.clone());
+            return Err(MergeError::NotOwned { peer, found });
+        }
+        self.merge_delta_with_diff(delta)
+    }
+
+    /// A state under the local name is the local state, or that of somebody who
+    /// must not have the name.
+    fn check_name(&self, other: &Self) -> Result<(), MergeError> {
+        if self.replica == other.replica && self.digest() != other.digest() {
+            return Err(self.same_replica());
+        }
+        Ok(())
+    }
+
+    fn same_replica(&self) -> MergeError {
+        MergeError::SameReplica {
+            replica: self.replica.clone(),
+        }
+    }
+
+    /// Whether `other` may be merged (rule S6). Changes nothing.
+    fn check(&self, other: &Causal<Entries<M>>) -> Result<(), MergeError> {
+        let context = self.context();
+        if let Some(theirs) = other.context().get(&self.replica) {
+            let issued = context.get(&self.replica);
+            if !issued.is_some_and(|issued| theirs.is_subset(issued)) {
+                return Err(self.same_replica());
+            }
+        }
+        for (replica, _) in other.store().replicas() {
+            if self.agrees(replica, other) {
+                continue;
+            }
+            if let Some(clock) = self.conflict(replica, other.store()) {
+                let dot = Dot::new(replica.clone(), clock);
+                return Err(MergeError::ConflictingDot { dot });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether `other` has nothing to say about `replica`.
+    fn agrees(&self, replica: &ReplicaId, other: &Causal<Entries<M>>) -> bool {
+        let store = self.causal.store();
+        self.context().get(replica) == other.context().get(replica)
+            && store.summary(replica) == other.store().summary(replica)
+    }
+
+    /// The first dot of `replica` that is live on both sides with different
+    /// entries. O(the fewer entries of it, with their look-ups).
+    fn conflict(&self, replica: &ReplicaId, theirs: &Entries<M>) -> Option<u64> {
+        let mine = self.causal.store();
+        let (few, many) = if mine.summary(replica).live < theirs.summary(replica).live {
+            (mine, theirs)
+        } else {
+            (theirs, mine)
+        };
+        let differs = |entry: &Presence<M>| {
+            let other = many.get(entry.dot());
+            other.is_some_and(|other| !other.same_slot(entry))
+        };
+        few.of(replica)
+            .find(|(_, entry)| differs(entry))
+            .map(|(clock, _)| clock)
+    }
+
+    /// Merges what passed [`check`](Self::check), replica by replica.
+    fn absorb(
+        &mut self,
+        other: &Causal<Entries<M>>,
+        mut diff: Option<&mut Diff<M>>,
+    ) -> Result<(), MergeError> {
+        self.check(other)?;
+        self.reserve_for(other);
+        for (replica, theirs) in other.context().iter() {
+            if self.agrees(replica, other) {
+                continue;
+            }
+            if *replica == self.replica {
+                self.defend_own(other, theirs, diff.as_deref_mut());
+            } else if self.replica.is_newer_than(replica) {
+                // An earlier life of this node: what it knew is known, what it
+                // held is gone (rule S7).
+                self.causal.claim(replica.clone(), theirs);
+            } else if let Some(refused) = self.refused.get(replica) {
+                let rest =
+                    CausalContext::from_iter([(replica.clone(), theirs.difference(refused))]);
+                self.merge_replica(replica, &other.slice(&rest), diff.as_deref_mut());
+            } else {
+                self.merge_replica(replica, other, diff.as_deref_mut());
+            }
+        }
+        debug_assert!(self.check_invariants());
+        Ok(())
+    }
+
+    /// Makes room once where much comes at once.
+    fn reserve_for(&mut self, other: &Causal<Entries<M>>) {
+        let unknown = other.store().replicas().filter(|(replica, _)| {
+            let mine = self.context().get(replica);
+            mine.is_none() && **replica != self.replica
+        });
+        let more = unknown.map(|(_, entries)| entries).sum();
+        self.index.reserve(more);
+    }
+
+    fn merge_replica(
+        &mut self,
+        replica: &ReplicaId,
+        other: &Causal<Entries<M>>,
+        diff: Option<&mut Diff<M>>,
+    ) {
+        let mut fold = Fold {
+            index: &mut self.index,
+            diff: diff.filter(|_| !self.down.hides(replica)),
+            down: &self.down,
+        };
+        self.causal.merge_replica_with(replica, other, &mut fold);
+    }
+
+    /// Rule S5: nobody removes an own entry. What the other side has seen and
+    /// does not hold, it has pruned: a fresh dot is news to it. An incarnation
+    /// that has a successor does not fight for its entries (rule S7).
+    fn defend_own(
+        &mut self,
+        other: &Causal<Entries<M>>,
+        theirs: &ClockSet,
+        diff: Option<&mut Diff<M>>,
+    ) {
+        let known = other.context().replicas();
+        if self.superseded_by().is_some() || self.newest_of(known).is_some() {
+            return;
+        }
+        let own = self.causal.store().of(&self.replica);
+        let pruned = |(clock, entry): &(u64, &Presence<M>)| {
+            theirs.contains(*clock) && !other.store().contains(entry.dot())
+        };
+        let lost: Vec<_> = own.filter(pruned).map(|(_, entry)| entry.clone()).collect();
+        let mut unread = Diff::new();
+        let diff = diff.unwrap_or(&mut unread);
+        for entry in lost {
+            self.reissue(entry, diff);
+        }
+    }
+
+    /// The newest of `replicas` that is a newer incarnation of the local base.
+    pub(super) fn newest_of<'a>(
+        &self,
+        replicas: impl Iterator<Item = &'a ReplicaId>,
+    ) -> Option<&'a ReplicaId> {
+        let newer = replicas.filter(|replica| replica.is_newer_than(&self.replica));
+        newer.reduce(|a, b| if b.is_newer_than(a) { b } else { a })
+    }
+}
+
+/// Keeps index and diff in step with what a join reports.
+struct Fold<'a, M> {
+    index: &'a mut Index<M>,
+    /// Absent where nobody asked, or the replica is hidden.
+    diff: Option<&'a mut Diff<M>>,
+    down: &'a Down,
+}
+
+impl<M> Observer<Entries<M>> for Fold<'_, M> {
+    fn added(&mut self, _: &ReplicaId, _: u64, _: impl FnOnce(), entry: &Presence<M>) {
+        let edge = self.index.insert(entry, self.down);
+        if let Some(diff) = &mut self.diff {
+            diff.push_join(entry.clone(), edge);
+        }
+    }
+
+    fn removed(&mut self, _: &ReplicaId, _: u64, _: impl FnOnce(), entry: Presence<M>) {
+        let edge = self.index.remove(&entry, self.down);
+        if let Some(diff) = &mut self.diff {
+            diff.push_leave(entry, edge);
+        }
+    }
+}

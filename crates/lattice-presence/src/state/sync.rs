@@ -1,0 +1,138 @@
+//! What this node sends (rules S13 and S14).
+
+use lattice_causal::{Causal, CausalContext, Digest};
+
+use super::PresenceState;
+use crate::{PresenceDelta, ReplicaId};
+
+impl<M> PresenceState<M> {
+    /// The state in which a snapshot was merged into nothing, under the name of
+    /// its sender: how a codec restores one.
+    ///
+    /// Entries of older incarnations of that name do not enter (rule S7); several
+    /// entries in one own slot, which a peer may keep, all enter. O(entries).
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "t", "k", ())?;
+    /// let copy = PresenceState::from_snapshot(state.snapshot());
+    /// assert_eq!(copy.digest(), state.digest());
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn from_snapshot(snapshot: PresenceDelta<M>) -> Self {
+        let mut state = Self::new(snapshot.replica);
+        state.causal = snapshot.causal;
+        state.drop_former_lives();
+        state.index.reserve(state.causal.store().len());
+        for (_, _, entry) in state.causal.store().iter() {
+            state.index.insert(entry, &state.down);
+        }
+        debug_assert!(state.check_invariants());
+        state
+    }
+
+    fn drop_former_lives(&mut self) {
+        let replicas = self.causal.store().replicas();
+        let former: alloc::vec::Vec<ReplicaId> = replicas
+            .filter(|(replica, _)| self.replica.is_newer_than(replica))
+            .map(|(replica, _)| replica.clone())
+            .collect();
+        for replica in former {
+            if let Some(seen) = self.causal.forget_replica(&replica) {
+                self.causal.claim(replica, &seen);
+            }
+        }
+    }
+
+    /// What was mutated locally since the last take: entries that joined, and
+    /// the dots of those that left. `None` where nothing was. Push it to the
+    /// peers; what gets lost on the way, [`delta_since`](Self::delta_since)
+    /// repairs. O(mutations).
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "t", "k", ())?;
+    /// assert_eq!(state.take_delta().unwrap().len(), 1);
+    /// assert!(state.take_delta().is_none());
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn take_delta(&mut self) -> Option<PresenceDelta<M>> {
+        if self.pending.is_empty() {
+            return None;
+        }
+        let mutated = (self.replica.clone(), self.pending.take());
+        Some(self.told(self.causal.slice(&CausalContext::from_iter([mutated]))))
+    }
+
+    /// What the peer of that digest lacks: the entries that it has not seen, and
+    /// the news of those that died. Empty where it lacks nothing. O(replicas +
+    /// entries of the replicas that differ).
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut a = PresenceState::new("a");
+    /// a.join("p", "t", "k", ())?;
+    /// let mut b = PresenceState::new("b");
+    /// b.merge(&a).unwrap();
+    /// let _ = a.leave("p", "t", "k");
+    ///
+    /// let delta = a.delta_since(&b.digest());
+    /// assert_eq!((delta.len(), delta.is_empty()), (0, false)); // a removal alone
+    /// assert_eq!(b.merge_delta_with_diff(&delta).unwrap().leaves().count(), 1);
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn delta_since(&self, digest: &Digest<ReplicaId>) -> PresenceDelta<M> {
+        self.told(self.causal.delta_since(digest))
+    }
+
+    /// Everything that is replicated, as one delta. O(entries).
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "t", "k", ())?;
+    /// assert_eq!(state.snapshot().len(), 1);
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn snapshot(&self) -> PresenceDelta<M> {
+        self.told(self.causal.clone())
+    }
+
+    /// The local replica's own entries and its own context, for
+    /// [`merge_owned`](Self::merge_owned). O(own entries).
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut a = PresenceState::new("a");
+    /// a.join("p", "t", "k", ())?;
+    /// let mut b = PresenceState::new("b");
+    /// b.merge(&a).unwrap();
+    /// assert_eq!(a.owned_snapshot().len(), 1);
+    /// assert_eq!(b.owned_snapshot().len(), 0);
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn owned_snapshot(&self) -> PresenceDelta<M> {
+        let own = self.context().get(&self.replica).cloned();
+        let own = own.map(|seen| (self.replica.clone(), seen));
+        self.told(self.causal.slice(&own.into_iter().collect()))
+    }
+
+    fn told(&self, causal: Causal<crate::delta::Entries<M>>) -> PresenceDelta<M> {
+        PresenceDelta {
+            replica: self.replica.clone(),
+            causal,
+        }
+    }
+}
