@@ -90,7 +90,8 @@ const STEPS: &[Step] = &[
     },
 ];
 
-/// Runs the named steps, or all of them.
+/// Runs the named steps, or all of them. With `--no-skips` a step that cannot
+/// run here is a failure.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     if arguments == ["--list"] {
         for step in STEPS {
@@ -98,12 +99,18 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         }
         return Ok(());
     }
-    let steps = chosen(arguments)?;
-    let mut report = Vec::with_capacity(steps.len());
-    for step in steps {
+    let mut names = arguments.to_vec();
+    names.retain(|argument| argument != "--no-skips");
+    let no_skips = names.len() < arguments.len();
+
+    let mut report = Vec::new();
+    for step in chosen(&names)? {
         println!("\n==> {}", step.name);
         let start = Instant::now();
-        let verdict = (step.run)();
+        let verdict = match (step.run)() {
+            Verdict::Skipped(reason) if no_skips => Verdict::Failed(reason),
+            verdict => verdict,
+        };
         let took = start.elapsed();
         println!("{}", line(step.name, took, &verdict));
         report.push((step.name, took, verdict));

@@ -35,19 +35,19 @@ const TASKS: &[Task] = &[
     Task {
         name: "test",
         arguments: "[ARGS…]",
-        summary: "run every test and doctest with all features; ARGS go to cargo test",
+        summary: "run every test and doctest, all features",
         run: test::run,
     },
     Task {
         name: "ci",
         arguments: "[STEP…]",
-        summary: "run everything that CI runs, or the named steps; --list names them",
+        summary: "run everything that CI runs, or the named steps (--list, --no-skips)",
         run: ci::run,
     },
     Task {
         name: "bench",
         arguments: "[ARGS…]",
-        summary: "measure and print the performance table (--quick, --out, --filter, --compare)",
+        summary: "measure and print the performance table (--quick, --out FILE, --filter)",
         run: bench::run,
     },
     Task {
@@ -65,13 +65,13 @@ const TASKS: &[Task] = &[
     Task {
         name: "tidy",
         arguments: "",
-        summary: "check the walls of the house: edges, module docs, lengths, rules, versions, purity",
+        summary: "check edges, purity, module docs, file lengths, rules, versions",
         run: tidy::run,
     },
     Task {
         name: "demo",
         arguments: "[ARGS…]",
-        summary: "run three nodes that share one view; --interactive gives a prompt",
+        summary: "run three nodes that share one view (--interactive for a prompt)",
         run: demo::run,
     },
     Task {
