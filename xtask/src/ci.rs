@@ -185,28 +185,31 @@ fn clippy() -> Outcome {
     ]))
 }
 
-/// Each feature of the two lower crates alone, and none: an item behind the
-/// wrong `cfg` shows only here.
+/// The two lower crates with no feature, and with each one alone: an item behind
+/// the wrong `cfg` shows only here.
 fn features() -> Outcome {
     for name in NO_STD {
         let path = shell::root().join("crates").join(name).join("Cargo.toml");
         let text =
             fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        for feature in features_of(&text) {
+        for selection in selections(&text) {
             let mut command = cargo(["clippy", "--lib", "--package", name]);
-            command.args(["--no-default-features", "--features", &feature]);
-            shell::run(command.args(["--", "-D", "warnings"]))?;
+            command.args(selection).args(["--", "-D", "warnings"]);
+            shell::run(&mut command)?;
         }
     }
     Ok(())
 }
 
-/// Starts with the empty feature: none at all.
-fn features_of(manifest: &str) -> Vec<String> {
-    let mut features = vec![String::new()];
-    features.extend(manifest::keys(manifest, "features"));
-    features.retain(|feature| feature != "default");
-    features
+fn selections(manifest: &str) -> Vec<Vec<String>> {
+    let none = vec!["--no-default-features".to_owned()];
+    let mut selections = vec![none.clone()];
+    for feature in manifest::keys(manifest, "features") {
+        if feature != "default" {
+            selections.push([none.clone(), vec![format!("--features={feature}")]].concat());
+        }
+    }
+    selections
 }
 
 fn no_std(target: Option<&str>) -> Outcome {
@@ -327,8 +330,18 @@ mod tests {
 
     #[test]
     fn every_feature_is_checked_alone_and_none_first() {
-        let manifest =
-            "[features]\ndefault = []\nstd = []\nserde = [\"dep:serde\"]\n[lints]\na = 1\n";
-        assert_eq!(features_of(manifest), ["", "std", "serde"]);
+        let manifest = "[features]\ndefault = []\nstd = []\nserde = []\n[lints]\na = 1\n";
+        let shown: Vec<String> = selections(manifest)
+            .iter()
+            .map(|selection| selection.join(" "))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "--no-default-features",
+                "--no-default-features --features=std",
+                "--no-default-features --features=serde",
+            ]
+        );
     }
 }

@@ -8,6 +8,9 @@ use crate::shell::{self, Outcome, cargo, cargo_of};
 
 const USAGE: &str = "usage: cargo xtask fuzz [TARGET] [--seconds N] | --replay | --minimize TARGET";
 
+/// Where the targets and their corpora are, from the root.
+const DIRECTORY: &str = "xtask/fuzz";
+
 /// What the arguments ask for.
 #[derive(Debug, PartialEq)]
 enum Request {
@@ -114,10 +117,7 @@ pub(crate) fn ready() -> Result<String, String> {
 }
 
 fn cargo_fuzz(toolchain: &str, action: &str, target: &str) -> Command {
-    let mut command = cargo_of(toolchain, ["fuzz", action, "--fuzz-dir", ".", target]);
-    // cargo-fuzz looks for a package from here upwards, and the root is none.
-    command.current_dir(directory());
-    command
+    cargo_of(toolchain, ["fuzz", action, "--fuzz-dir", DIRECTORY, target])
 }
 
 fn existing(target: String) -> Result<String, String> {
@@ -151,7 +151,7 @@ fn targets_in(directory: &Path) -> Result<Vec<String>, String> {
 }
 
 fn directory() -> PathBuf {
-    shell::root().join("xtask/fuzz")
+    shell::root().join(DIRECTORY)
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ const TASKS: &[Task] = &[
     Task {
         name: "tidy",
         arguments: "",
-        summary: "check edges, purity, module docs, file lengths, rules, versions",
+        summary: "check edges, purity, module docs, file lengths, rules, versions, links",
         run: tidy::run,
     },
     Task {

@@ -7,6 +7,7 @@ mod changelog;
 mod decisions;
 mod edges;
 mod length;
+mod links;
 pub(crate) mod manifest;
 mod module_docs;
 mod purity;
@@ -65,6 +66,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("changelog", changelog::check),
     ("purity", purity::check),
     ("decisions", decisions::check),
+    ("links", links::check),
 ];
 
 /// Runs every check over the working tree.

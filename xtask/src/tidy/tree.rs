@@ -5,14 +5,15 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Paths from the root of the workspace, with `/` between parts, and their texts.
+/// The files of the workspace: paths from its root, with `/` between parts, and
+/// the texts of Rust, TOML and Markdown.
 pub(super) struct Tree {
+    /// The text is empty where nothing reads it.
     files: BTreeMap<String, String>,
 }
 
 impl Tree {
-    /// Reads the Rust, TOML and Markdown files below `root`, leaving out hidden
-    /// directories and what was built.
+    /// Reads everything below `root` but Git's own files and what was built.
     pub(super) fn read(root: &Path) -> io::Result<Self> {
         let mut files = BTreeMap::new();
         collect(root, "", &mut files)?;
@@ -22,6 +23,14 @@ impl Tree {
     /// The text of one file.
     pub(super) fn get(&self, path: &str) -> Option<&str> {
         self.files.get(path).map(String::as_str)
+    }
+
+    /// Whether there is a file `path`, or one below it.
+    pub(super) fn exists(&self, path: &str) -> bool {
+        let folder = format!("{path}/");
+        path.is_empty()
+            || self.files.contains_key(path)
+            || self.files.keys().any(|file| file.starts_with(&folder))
     }
 
     /// The files below `prefix` whose names end in `suffix`, sorted by path.
@@ -42,16 +51,22 @@ fn collect(directory: &Path, prefix: &str, files: &mut BTreeMap<String, String>)
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = format!("{prefix}{name}");
-        if entry.file_type()?.is_dir() {
-            if !name.starts_with('.') && name != "target" && name != "node_modules" {
-                collect(&entry.path(), &format!("{path}/"), files)?;
-            }
-        } else if [".rs", ".toml", ".md"]
-            .iter()
-            .any(|end| name.ends_with(end))
-        {
-            files.insert(path, fs::read_to_string(entry.path())?);
+        if matches!(name.as_str(), ".git" | "target" | "node_modules") {
+            continue;
         }
+        if entry.file_type()?.is_dir() {
+            collect(&entry.path(), &format!("{path}/"), files)?;
+            continue;
+        }
+        let is_read = [".rs", ".toml", ".md"]
+            .iter()
+            .any(|end| name.ends_with(end));
+        let text = if is_read {
+            fs::read_to_string(entry.path())?
+        } else {
+            String::new()
+        };
+        files.insert(path, text);
     }
     Ok(())
 }
@@ -75,7 +90,8 @@ mod tests {
     fn this_workspace_is_read_from_its_root() {
         let tree = Tree::read(crate::shell::root()).unwrap();
         assert!(tree.get("xtask/src/tidy/tree.rs").is_some());
-        assert!(tree.get("Cargo.toml").is_some());
+        assert!(tree.exists("xtask/src/tidy") && tree.exists("LICENSE-MIT"));
+        assert!(!tree.exists("xtask/src/tid"));
         assert_eq!(tree.below("target/", "").count(), 0);
     }
 }
