@@ -1,2 +1,114 @@
-//! Tasks.
-fn main() {}
+//! The tasks of this workspace: `cargo xtask COMMAND`.
+//!
+//! CI calls nothing else, so what passes here passes there. One file per
+//! command; [`shell`] runs the programs that they are made of.
+#![allow(
+    clippy::print_stdout,
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc,
+    reason = "a command line program has standard output and the standard library"
+)]
+
+mod bench;
+mod ci;
+mod demo;
+mod docs;
+mod fuzz;
+mod msrv;
+mod shell;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use shell::Outcome;
+
+/// One command: its name, its arguments, a line about it, and what it does.
+struct Task {
+    name: &'static str,
+    arguments: &'static str,
+    summary: &'static str,
+    run: fn(&[String]) -> Outcome,
+}
+
+const TASKS: &[Task] = &[
+    Task {
+        name: "test",
+        arguments: "[ARGS…]",
+        summary: "run every test and doctest, all features",
+        run: test::run,
+    },
+    Task {
+        name: "ci",
+        arguments: "[STEP…]",
+        summary: "run everything that CI runs, or the named steps (--list, --no-skips)",
+        run: ci::run,
+    },
+    Task {
+        name: "bench",
+        arguments: "[ARGS…]",
+        summary: "measure and print the performance table (--quick, --out FILE, --filter)",
+        run: bench::run,
+    },
+    Task {
+        name: "fuzz",
+        arguments: "[TARGET] [--seconds N]",
+        summary: "fuzz a target on nightly, or list them; --replay, --minimize TARGET",
+        run: fuzz::run,
+    },
+    Task {
+        name: "docs",
+        arguments: "[--open]",
+        summary: "build the API documentation with warnings denied",
+        run: docs::run,
+    },
+    Task {
+        name: "tidy",
+        arguments: "",
+        summary: "check edges, purity, module docs, file lengths, rules, versions, links",
+        run: tidy::run,
+    },
+    Task {
+        name: "demo",
+        arguments: "[ARGS…]",
+        summary: "run three nodes that share one view (--interactive for a prompt)",
+        run: demo::run,
+    },
+    Task {
+        name: "msrv",
+        arguments: "[--install]",
+        summary: "check the crates with the oldest supported compiler",
+        run: msrv::run,
+    },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, rest)) = arguments.split_first() else {
+        print_tasks();
+        return ExitCode::SUCCESS;
+    };
+    if matches!(name.as_str(), "help" | "--help" | "-h") {
+        print_tasks();
+        return ExitCode::SUCCESS;
+    }
+    let Some(task) = TASKS.iter().find(|task| task.name == name) else {
+        eprintln!("xtask: no command `{name}`; `cargo xtask` lists them");
+        return ExitCode::from(2);
+    };
+    match (task.run)(rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask {name}: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_tasks() {
+    println!("cargo xtask COMMAND\n");
+    for task in TASKS {
+        let call = format!("{} {}", task.name, task.arguments);
+        println!("  {call:<29} {}", task.summary);
+    }
+}

@@ -1,0 +1,192 @@
+//! `cargo xtask fuzz`: the cargo-fuzz targets of `xtask/fuzz/` and their corpora.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::shell::{self, Outcome, cargo, cargo_of};
+
+const USAGE: &str = "usage: cargo xtask fuzz [TARGET] [--seconds N] | --replay | --minimize TARGET";
+
+/// Where the targets and their corpora are, from the root.
+const DIRECTORY: &str = "xtask/fuzz";
+
+/// What the arguments ask for.
+#[derive(Debug, PartialEq)]
+enum Request {
+    List,
+    Replay,
+    Minimize(String),
+    Run {
+        target: String,
+        /// Without a limit the fuzzer runs until it is stopped.
+        seconds: Option<u64>,
+    },
+}
+
+/// Fuzzes a target; without one, names the targets.
+pub(crate) fn run(arguments: &[String]) -> Outcome {
+    match request(arguments)? {
+        Request::List => list(),
+        Request::Replay => replay(),
+        Request::Minimize(target) => {
+            let toolchain = ready()?;
+            let target = existing(target)?;
+            shell::run(&mut cargo_fuzz(&toolchain, "cmin", &target))
+        }
+        Request::Run { target, seconds } => {
+            let toolchain = ready()?;
+            let target = existing(target)?;
+            let mut command = cargo_fuzz(&toolchain, "run", &target);
+            if let Some(seconds) = seconds {
+                command.args(["--", &format!("-max_total_time={seconds}")]);
+            }
+            shell::run(&mut command)
+        }
+    }
+}
+
+fn request(arguments: &[String]) -> Result<Request, String> {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (target, seconds) = match arguments[..] {
+        [] => return Ok(Request::List),
+        ["--replay"] => return Ok(Request::Replay),
+        ["--minimize", target] => return Ok(Request::Minimize(target.into())),
+        [target] => (target, None),
+        [target, "--seconds", seconds] | ["--seconds", seconds, target] => (target, Some(seconds)),
+        _ => return Err(USAGE.into()),
+    };
+    if target.starts_with('-') {
+        return Err(USAGE.into());
+    }
+    let seconds = seconds
+        .map(|text| text.parse::<u64>())
+        .transpose()
+        .map_err(|_| USAGE)?;
+    Ok(Request::Run {
+        target: target.into(),
+        seconds,
+    })
+}
+
+fn list() -> Outcome {
+    println!("{USAGE}\n\ntargets:");
+    for target in targets()? {
+        println!("  {target}");
+    }
+    Ok(())
+}
+
+/// Runs the committed corpora on the stable toolchain, as an ordinary test.
+pub(crate) fn replay() -> Outcome {
+    shell::run(&mut cargo([
+        "test",
+        "--package",
+        "lattice-presence-json",
+        "--test",
+        "corpus_replay",
+    ]))
+}
+
+/// Fuzzes every target for a while, leaving the committed corpora as they are.
+pub(crate) fn smoke(seconds: u64) -> Outcome {
+    let toolchain = ready()?;
+    for target in targets()? {
+        // libFuzzer writes what it finds to the first directory and only reads the others.
+        let found = shell::target_dir().join("fuzz-smoke").join(&target);
+        fs::create_dir_all(&found).map_err(|error| format!("{}: {error}", found.display()))?;
+        let mut command = cargo_fuzz(&toolchain, "run", &target);
+        command.arg(&found);
+        let committed = directory().join("corpus").join(&target);
+        if committed.is_dir() {
+            command.arg(&committed);
+        }
+        command.args(["--", &format!("-max_total_time={seconds}")]);
+        shell::run(&mut command)?;
+    }
+    Ok(())
+}
+
+/// The nightly toolchain with cargo-fuzz, or what to install.
+pub(crate) fn ready() -> Result<String, String> {
+    let toolchain = shell::toolchain("nightly")
+        .ok_or("no nightly toolchain: `rustup toolchain install nightly`")?;
+    shell::output_of("cargo-fuzz", &["--version"])
+        .ok_or("no cargo-fuzz: `cargo install cargo-fuzz`")?;
+    Ok(toolchain)
+}
+
+fn cargo_fuzz(toolchain: &str, action: &str, target: &str) -> Command {
+    cargo_of(toolchain, ["fuzz", action, "--fuzz-dir", DIRECTORY, target])
+}
+
+fn existing(target: String) -> Result<String, String> {
+    let targets = targets()?;
+    if targets.contains(&target) {
+        return Ok(target);
+    }
+    Err(format!(
+        "no target `{target}`; there are {}",
+        targets.join(", ")
+    ))
+}
+
+fn targets() -> Result<Vec<String>, String> {
+    targets_in(&directory().join("fuzz_targets"))
+}
+
+fn targets_in(directory: &Path) -> Result<Vec<String>, String> {
+    let failure = |error: std::io::Error| format!("{}: {error}", directory.display());
+    let mut targets = Vec::new();
+    for entry in fs::read_dir(directory).map_err(failure)? {
+        let path = entry.map_err(failure)?.path();
+        if path.extension().is_some_and(|extension| extension == "rs")
+            && let Some(stem) = path.file_stem()
+        {
+            targets.push(stem.to_string_lossy().into_owned());
+        }
+    }
+    targets.sort();
+    Ok(targets)
+}
+
+fn directory() -> PathBuf {
+    shell::root().join(DIRECTORY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Request, String> {
+        let arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        request(&arguments)
+    }
+
+    fn target(seconds: Option<u64>) -> Request {
+        Request::Run {
+            target: "decode".into(),
+            seconds,
+        }
+    }
+
+    #[test]
+    fn arguments_are_read_in_either_order() {
+        assert_eq!(parse(""), Ok(Request::List));
+        assert_eq!(parse("--replay"), Ok(Request::Replay));
+        assert_eq!(parse("decode"), Ok(target(None)));
+        assert_eq!(parse("decode --seconds 60"), Ok(target(Some(60))));
+        assert_eq!(parse("--seconds 60 decode"), Ok(target(Some(60))));
+        assert_eq!(
+            parse("--minimize decode"),
+            Ok(Request::Minimize("decode".into()))
+        );
+    }
+
+    #[test]
+    fn nonsense_is_answered_with_the_usage() {
+        for line in ["--minimise", "decode --seconds soon", "--seconds 60", "a b"] {
+            assert_eq!(parse(line), Err(USAGE.into()), "{line}");
+        }
+    }
+}

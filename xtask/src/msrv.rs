@@ -1,0 +1,57 @@
+//! `cargo xtask msrv`: the oldest supported compiler.
+
+use std::fs;
+use std::process::Command;
+
+use crate::shell::{self, Outcome, PUBLISHED, cargo_of};
+use crate::tidy::manifest;
+
+/// Checks the published crates with the toolchain of `rust-version`.
+///
+/// Without that toolchain it says so and passes, unless `--install` may fetch it.
+pub(crate) fn run(arguments: &[String]) -> Outcome {
+    let install = match arguments {
+        [] => false,
+        [flag] if flag == "--install" => true,
+        _ => return Err("usage: cargo xtask msrv [--install]".into()),
+    };
+    let version = rust_version()?;
+    if install {
+        shell::run(Command::new("rustup").args([
+            "toolchain",
+            "install",
+            &version,
+            "--profile",
+            "minimal",
+        ]))?;
+    }
+    let Some(toolchain) = shell::toolchain(&version) else {
+        println!(
+            "UNCHECKED: Rust {version} is not installed; `cargo xtask msrv --install` fetches it"
+        );
+        return Ok(());
+    };
+    check(&toolchain)
+}
+
+/// Only the libraries: development dependencies may ask for a newer compiler.
+fn check(toolchain: &str) -> Outcome {
+    for published in PUBLISHED {
+        for features in ["--no-default-features", "--all-features"] {
+            let mut command = cargo_of(toolchain, ["check", "--lib", "--package", published]);
+            // A directory of its own, or the two compilers evict each other's work.
+            command
+                .arg(features)
+                .env("CARGO_TARGET_DIR", shell::target_dir().join("msrv"));
+            shell::run(&mut command)?;
+        }
+    }
+    Ok(())
+}
+
+fn rust_version() -> Result<String, String> {
+    let path = shell::root().join("Cargo.toml");
+    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    manifest::value(&text, "workspace.package", "rust-version")
+        .ok_or_else(|| "Cargo.toml: [workspace.package] has no rust-version".into())
+}

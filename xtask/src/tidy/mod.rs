@@ -1,0 +1,107 @@
+//! `cargo xtask tidy`: walls that the compiler does not see.
+//!
+//! Each check is a function from a [`Tree`] of texts to what it found, so that
+//! a test can feed it a tree of three lines.
+
+mod changelog;
+mod decisions;
+mod edges;
+mod length;
+mod links;
+pub(crate) mod manifest;
+mod module_docs;
+mod purity;
+mod rules;
+mod source;
+mod tree;
+
+use std::fmt;
+
+use crate::shell::{Outcome, root};
+use tree::Tree;
+
+/// One thing that is wrong, and what puts it right.
+#[derive(Debug, PartialEq)]
+struct Finding {
+    path: String,
+    /// Counted from one; `None` where the whole file is meant.
+    line: Option<usize>,
+    what: String,
+    mend: String,
+}
+
+impl Finding {
+    fn new(path: &str, what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            line: None,
+            what: what.into(),
+            mend: mend.into(),
+        }
+    }
+
+    fn at(mut self, line: usize) -> Self {
+        self.line = Some(line);
+        self
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path)?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        write!(f, ": {}\n    mend: {}", self.what, self.mend)
+    }
+}
+
+type Check = fn(&Tree) -> Vec<Finding>;
+
+const CHECKS: &[(&str, Check)] = &[
+    ("edges", edges::check),
+    ("module docs", module_docs::check),
+    ("file length", length::check),
+    ("rules", rules::check),
+    ("changelog", changelog::check),
+    ("purity", purity::check),
+    ("decisions", decisions::check),
+    ("links", links::check),
+];
+
+/// Runs every check over the working tree.
+pub(crate) fn run(arguments: &[String]) -> Outcome {
+    if !arguments.is_empty() {
+        return Err("usage: cargo xtask tidy".into());
+    }
+    let tree = Tree::read(root()).map_err(|error| error.to_string())?;
+    let mut found = 0;
+    for (name, check) in CHECKS {
+        let findings = check(&tree);
+        let verdict = if findings.is_empty() { "ok" } else { "FAILED" };
+        println!("tidy: {name:<12} {verdict}");
+        for finding in &findings {
+            println!("  {finding}");
+        }
+        found += findings.len();
+    }
+    match found {
+        0 => Ok(()),
+        1 => Err("1 finding".into()),
+        _ => Err(format!("{found} findings")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_says_where_what_and_the_mend() {
+        let finding = Finding::new("a.rs", "it is broken", "repair it").at(7);
+        assert_eq!(
+            finding.to_string(),
+            "a.rs:7: it is broken\n    mend: repair it"
+        );
+    }
+}
