@@ -136,7 +136,8 @@ impl<M> PresenceDelta<M> {
     /// ```
     /// use lattice_presence::PresenceState;
     ///
-    /// let (a, b) = (PresenceState::<()>::new("a"), PresenceState::new("b"));
+    /// let a = PresenceState::<()>::new("a");
+    /// let b = PresenceState::<()>::new("b");
     /// assert!(a.delta_since(&b.digest()).is_empty());
     /// ```
     #[must_use]
