@@ -295,7 +295,7 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> Causal<DotFun<R, V, I>> {
     /// assert!(state.context().contains(&dot));
     /// ```
     pub fn insert(&mut self, dot: &Dot<R>, value: V) -> Option<V> {
-        self.context.insert(dot.clone());
+        self.context.insert_clock(&dot.replica, dot.clock);
         self.store.insert(dot, value)
     }
 

@@ -281,13 +281,27 @@ impl<R: Clone + Ord> CausalContext<R> {
     /// assert!(!seen.insert(Dot::new("a", 0)));
     /// ```
     pub fn insert(&mut self, dot: Dot<R>) -> bool {
-        if let Some(seen) = self.replicas.get_mut(&dot.replica) {
-            return seen.insert(dot.clock);
+        self.insert_clock(&dot.replica, dot.clock)
+    }
+
+    /// [`insert`](Self::insert) for a dot in two parts: clones the replica only
+    /// where it is unknown.
+    ///
+    /// ```
+    /// use lattice_causal::CausalContext;
+    ///
+    /// let mut seen = CausalContext::new();
+    /// assert!(seen.insert_clock(&"a", 1));
+    /// assert!(!seen.insert_clock(&"a", 1));
+    /// ```
+    pub fn insert_clock(&mut self, replica: &R, clock: u64) -> bool {
+        if let Some(seen) = self.replicas.get_mut(replica) {
+            return seen.insert(clock);
         }
-        let seen = ClockSet::from(dot.clock..=dot.clock);
+        let seen = ClockSet::from(clock..=clock);
         let news = !seen.is_empty();
         if news {
-            self.replicas.insert(dot.replica, seen);
+            self.replicas.insert(replica.clone(), seen);
         }
         news
     }

@@ -70,8 +70,8 @@ impl<M> PresenceDelta<M> {
             return Err(PartsError::Uncovered { dot });
         }
         let mut store = Entries::new();
-        for entry in entries {
-            store.insert(&entry.dot().clone(), entry);
+        for entry in &entries {
+            store.insert(entry.dot(), entry.clone());
         }
         // Covered above, so the parts fit.
         let causal = Causal::from_parts(store, context)

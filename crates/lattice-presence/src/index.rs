@@ -1,51 +1,48 @@
 //! Look-up by topic, key and pid: a fold over the changes of the entries.
 
-mod group;
+mod groups;
+mod slab;
 
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
-use core::hash::{BuildHasher, Hash, Hasher};
+use core::hash::{BuildHasher, Hasher};
 
 use hashbrown::DefaultHashBuilder;
 use hashbrown::hash_table::{Entry, HashTable};
+use lattice_causal::DotStore;
 use smallvec::SmallVec;
-
-pub(crate) use group::{Group, visible_of};
 
 use crate::down::Down;
 use crate::{Presence, ReplicaId};
-use group::Left;
+use groups::{Bucket, Group, Groups, Members, spread};
+use slab::{Id, Slab};
 
 /// The entries by topic, by key (in its topic) and by pid.
 ///
-/// Each table holds pointers to the entries and nothing of their text. Hidden
-/// entries are in it too: reads pass over the runs of replicas that are down,
-/// so hiding a replica costs the index nothing.
+/// Every entry has a small number, and all that is here holds numbers: an entry
+/// costs the index some forty bytes, and moving it between groups touches none of
+/// its text. Hidden entries are in it too: reads pass over the runs of replicas
+/// that are down, so hiding a replica costs the index nothing.
 ///
 /// # Invariants
 ///
-/// Each entry of the state is in three groups; no group is empty; `names` holds
-/// the names of the topics.
+/// - Each entry of the state has a number, and is in the members of its topic and
+///   in the groups of its key and its pid.
+/// - No topic is without members; `names` holds the names of the topics.
 pub(crate) struct Index<M> {
-    topics: HashTable<Topic<M>>,
-    keys: HashTable<Group<M>>,
-    pids: HashTable<Group<M>>,
+    entries: Slab<Presence<M>>,
+    topics: Slab<Topic>,
+    by_topic: HashTable<Bucket>,
+    by_key: Groups,
+    by_pid: Groups,
     names: BTreeSet<Arc<str>>,
     hasher: DefaultHashBuilder,
 }
 
-struct Topic<M> {
+#[derive(Clone)]
+struct Topic {
     name: Arc<str>,
-    members: Group<M>,
-}
-
-impl<M> Clone for Topic<M> {
-    fn clone(&self) -> Self {
-        Self {
-            name: self.name.clone(),
-            members: self.members.clone(),
-        }
-    }
+    members: Members,
 }
 
 /// The entries of one replica in one slot: one, but for payloads of peers that
@@ -55,9 +52,11 @@ pub(crate) type Slot<M> = SmallVec<[Presence<M>; 1]>;
 impl<M> Index<M> {
     pub(crate) fn new() -> Self {
         Self {
-            topics: HashTable::new(),
-            keys: HashTable::new(),
-            pids: HashTable::new(),
+            entries: Slab::new(),
+            topics: Slab::new(),
+            by_topic: HashTable::new(),
+            by_key: Groups::new(),
+            by_pid: Groups::new(),
             names: BTreeSet::new(),
             hasher: DefaultHashBuilder::default(),
         }
@@ -65,117 +64,103 @@ impl<M> Index<M> {
 
     /// Makes room for `more` entries at once.
     pub(crate) fn reserve(&mut self, more: usize) {
-        let hasher = &self.hasher;
-        self.keys
-            .reserve(more, |group| hash_key_of(hasher, group.any()));
-        self.pids
-            .reserve(more, |group| hash(hasher, group.any().pid()));
+        self.entries.reserve(more);
+        self.by_key.reserve(more);
+        self.by_pid.reserve(more);
     }
 
     /// Adds `entry`; says whether it is the only visible one of its key.
     pub(crate) fn insert(&mut self, entry: &Presence<M>, down: &Down) -> bool {
-        self.insert_topic(entry);
-        self.insert_pid(entry);
-        self.insert_key(entry, down)
+        let id = self.entries.insert(entry.clone());
+        let topic = self.topic_or_new(entry.shared_topic());
+        if let Some(topic) = self.topics.get_mut(topic) {
+            topic.members.insert(entry.dot(), id);
+        }
+        let entries = &self.entries;
+        let hash = hash(&self.hasher, entry.pid());
+        self.by_pid.insert(hash, id, entries, |other| {
+            entries.get(other).is_some_and(|e| e.pid() == entry.pid())
+        });
+        let hash = hash_key(&self.hasher, topic, entry.key());
+        let group = self.by_key.insert(hash, id, entries, |other| {
+            is_at(entries, other, entry.topic(), entry.key())
+        });
+        match group {
+            Group::One(_) => true,
+            Group::Many(_) => group.visible_len(entries, down) == 1,
+        }
     }
 
-    fn insert_topic(&mut self, entry: &Presence<M>) {
-        let hasher = &self.hasher;
-        let found = self.topics.entry(
-            hash(hasher, entry.topic()),
-            |topic| *topic.name == *entry.topic(),
-            |topic| hash(hasher, &topic.name),
+    /// The number of a topic; a new one gets its name from the caller.
+    fn topic_or_new(&mut self, name: &Arc<str>) -> Id {
+        let hash = hash(&self.hasher, name);
+        let topics = &self.topics;
+        let found = self.by_topic.entry(
+            spread(hash),
+            |bucket| is_named(topics, bucket.at(), name),
+            Bucket::hash,
         );
         match found {
-            Entry::Occupied(mut topic) => topic.get_mut().members.insert(entry.clone()),
+            Entry::Occupied(place) => place.get().at(),
             Entry::Vacant(place) => {
-                let name = entry.shared_topic().clone();
                 self.names.insert(name.clone());
-                let members = Group::One(entry.clone());
-                place.insert(Topic { name, members });
-            }
-        }
-    }
-
-    fn insert_pid(&mut self, entry: &Presence<M>) {
-        let hasher = &self.hasher;
-        let found = self.pids.entry(
-            hash(hasher, entry.pid()),
-            |group| group.any().pid() == entry.pid(),
-            |group| hash(hasher, group.any().pid()),
-        );
-        match found {
-            Entry::Occupied(mut group) => group.get_mut().insert(entry.clone()),
-            Entry::Vacant(place) => {
-                place.insert(Group::One(entry.clone()));
-            }
-        }
-    }
-
-    fn insert_key(&mut self, entry: &Presence<M>, down: &Down) -> bool {
-        let hasher = &self.hasher;
-        let found = self.keys.entry(
-            hash_key_of(hasher, entry),
-            |group| group.any().is_at(entry.topic(), entry.key()),
-            |group| hash_key_of(hasher, group.any()),
-        );
-        match found {
-            Entry::Occupied(mut group) => {
-                group.get_mut().insert(entry.clone());
-                group.get().visible_len(down) == 1
-            }
-            Entry::Vacant(place) => {
-                place.insert(Group::One(entry.clone()));
-                true
+                let topic = self.topics.insert(Topic {
+                    name: name.clone(),
+                    members: Members::new(),
+                });
+                place.insert(Bucket::new(hash, topic));
+                topic
             }
         }
     }
 
     /// Takes `entry` out; says whether no visible one of its key is left.
     pub(crate) fn remove(&mut self, entry: &Presence<M>, down: &Down) -> bool {
-        let hasher = &self.hasher;
-        let topic = self
-            .topics
-            .find_entry(hash(hasher, entry.topic()), |topic| {
-                *topic.name == *entry.topic()
-            });
-        if let Ok(mut topic) = topic
-            && let Left::Nothing = topic.get_mut().members.remove(entry.dot())
-        {
-            self.names.remove(entry.topic());
-            topic.remove();
-        }
-        let pid = self.pids.find_entry(hash(hasher, entry.pid()), |group| {
-            group.any().pid() == entry.pid()
-        });
-        if let Ok(mut pid) = pid
-            && let Left::Nothing = pid.get_mut().remove(entry.dot())
-        {
-            pid.remove();
-        }
-        let key = self.keys.find_entry(hash_key_of(hasher, entry), |group| {
-            group.any().is_at(entry.topic(), entry.key())
-        });
-        let Ok(mut key) = key else {
+        let Some((topic, id)) = self.remove_from_topic(entry) else {
             return false;
         };
-        match key.get_mut().remove(entry.dot()) {
-            Left::Untouched => false,
-            Left::Some => key.get().visible_len(down) == 0,
-            Left::Nothing => {
-                key.remove();
-                true
-            }
+        let entries = &self.entries;
+        let hash = hash(&self.hasher, entry.pid());
+        self.by_pid.remove(hash, id, entry, |other| {
+            entries.get(other).is_some_and(|e| e.pid() == entry.pid())
+        });
+        let hash = hash_key(&self.hasher, topic, entry.key());
+        let left = self.by_key.remove(hash, id, entry, |other| {
+            is_at(entries, other, entry.topic(), entry.key())
+        });
+        let edge = left.is_none_or(|group| group.visible_len(entries, down) == 0);
+        self.entries.remove(id);
+        edge
+    }
+
+    /// The numbers that the topic had and the entry has.
+    fn remove_from_topic(&mut self, entry: &Presence<M>) -> Option<(Id, Id)> {
+        let topics = &self.topics;
+        let found = self
+            .by_topic
+            .find_entry(spread(hash(&self.hasher, entry.topic())), |bucket| {
+                is_named(topics, bucket.at(), entry.topic())
+            });
+        let place = found.ok()?;
+        let number = place.get().at();
+        let topic = self.topics.get_mut(number)?;
+        let id = topic.members.remove(entry.dot())?;
+        if topic.members.is_empty() {
+            self.names.remove(entry.topic());
+            self.topics.remove(number);
+            place.remove();
         }
+        Some((number, id))
     }
 
     /// Whether the owner of `entry`, whose mark has just changed, holds all that
-    /// is visible of the key, or, being down now, held it.
+    /// is visible of the key or, being down now, held it.
     pub(crate) fn is_edge(&self, entry: &Presence<M>, down: &Down) -> bool {
-        let group = self.by_key(entry.topic(), entry.key());
+        let group = self.group_of_key(entry.topic(), entry.key());
         group.is_some_and(|group| {
-            let visible = group.visible_len(down);
-            visible == 0 || visible == group.visible_len_of(entry.owner(), down)
+            let visible = group.visible_len(&self.entries, down);
+            let owned = group.len_of(entry.owner(), &self.entries);
+            visible == 0 || !down.hides(entry.owner()) && visible == owned
         })
     }
 
@@ -186,71 +171,158 @@ impl<M> Index<M> {
 
     /// The name of a topic that has entries, to be shared by one more.
     pub(crate) fn shared_name(&self, topic: &str) -> Option<Arc<str>> {
-        self.topic(topic).map(|topic| topic.name.clone())
+        let topic = self.topics.get(self.topic(topic)?)?;
+        Some(topic.name.clone())
     }
 
-    fn topic(&self, name: &str) -> Option<&Topic<M>> {
-        self.topics
-            .find(hash(&self.hasher, name), |topic| *topic.name == *name)
+    fn topic(&self, name: &str) -> Option<Id> {
+        let found = self
+            .by_topic
+            .find(spread(hash(&self.hasher, name)), |bucket| {
+                is_named(&self.topics, bucket.at(), name)
+            });
+        found.map(|bucket| bucket.at())
     }
 
-    pub(crate) fn by_topic(&self, topic: &str) -> Option<&Group<M>> {
-        self.topic(topic).map(|topic| &topic.members)
+    fn group_of_key(&self, topic: &str, key: &str) -> Option<Group<'_>> {
+        let hash = hash_key(&self.hasher, self.topic(topic)?, key);
+        self.by_key
+            .find(hash, |id| is_at(&self.entries, id, topic, key))
     }
 
-    pub(crate) fn by_key(&self, topic: &str, key: &str) -> Option<&Group<M>> {
-        self.keys.find(hash_key(&self.hasher, topic, key), |group| {
-            group.any().is_at(topic, key)
+    fn group_of_pid(&self, pid: &str) -> Option<Group<'_>> {
+        let hash = hash(&self.hasher, pid);
+        self.by_pid.find(hash, |id| {
+            self.entries.get(id).is_some_and(|e| e.pid() == pid)
         })
     }
 
-    pub(crate) fn by_pid(&self, pid: &str) -> Option<&Group<M>> {
-        self.pids
-            .find(hash(&self.hasher, pid), |group| group.any().pid() == pid)
+    /// The visible entries of a topic, in dot order.
+    pub(crate) fn by_topic<'a>(
+        &'a self,
+        topic: &str,
+        down: &'a Down,
+    ) -> impl Iterator<Item = &'a Presence<M>> + Clone + use<'a, M> {
+        let topic = self.topic(topic).and_then(|id| self.topics.get(id));
+        topic
+            .into_iter()
+            .flat_map(|topic| groups::visible(&topic.members, &self.entries, down))
+    }
+
+    /// The visible entries of a key in a topic, in dot order.
+    pub(crate) fn by_key<'a>(
+        &'a self,
+        topic: &str,
+        key: &str,
+        down: &'a Down,
+    ) -> impl Iterator<Item = &'a Presence<M>> + Clone + use<'a, M> {
+        let group = self.group_of_key(topic, key);
+        group
+            .into_iter()
+            .flat_map(|group| group.visible(&self.entries, down))
+    }
+
+    /// The visible entries of a pid, in dot order.
+    pub(crate) fn by_pid<'a>(
+        &'a self,
+        pid: &str,
+        down: &'a Down,
+    ) -> impl Iterator<Item = &'a Presence<M>> + Clone + use<'a, M> {
+        let group = self.group_of_pid(pid);
+        group
+            .into_iter()
+            .flat_map(|group| group.visible(&self.entries, down))
+    }
+
+    /// How many entries of a topic are visible. O(replicas that are down).
+    pub(crate) fn topic_len(&self, topic: &str, down: &Down) -> usize {
+        let topic = self.topic(topic).and_then(|id| self.topics.get(id));
+        topic.map_or(0, |topic| groups::visible_len(&topic.members, down))
+    }
+
+    /// The entries of `owner` that `pid` holds.
+    pub(crate) fn held_by(&self, pid: &str, owner: &ReplicaId) -> Slot<M> {
+        let group = self.group_of_pid(pid);
+        let held = group.into_iter().flat_map(|g| g.of(owner, &self.entries));
+        held.cloned().collect()
     }
 
     /// The entries of `owner` in a slot. O(the fewer of its entries under the key
     /// and under the pid).
     pub(crate) fn slot(&self, pid: &str, topic: &str, key: &str, owner: &ReplicaId) -> Slot<M> {
         let mut slot = Slot::new();
-        let Some(by_key) = self.by_key(topic, key) else {
+        let Some(mut group) = self.group_of_key(topic, key) else {
             return slot;
         };
-        let of_key = by_key.len_of(owner);
-        let by_pid = match of_key {
-            0 | 1 => None,
-            _ => self
-                .by_pid(pid)
-                .filter(|group| group.len_of(owner) < of_key),
-        };
-        let group = by_pid.unwrap_or(by_key);
+        if let Group::Many(members) = group
+            && let Some(of_pid) = self.group_of_pid(pid)
+            && of_pid.len_of(owner, &self.entries) < members.summary(owner).live
+        {
+            group = of_pid;
+        }
         let wanted = |entry: &&Presence<M>| entry.slot() == (topic, key, pid);
-        slot.extend(group.of(owner).filter(wanted).cloned());
+        slot.extend(group.of(owner, &self.entries).filter(wanted).cloned());
         slot
+    }
+
+    /// Whether `entry` is where look-ups will find it.
+    pub(crate) fn holds(&self, entry: &Presence<M>) -> bool {
+        let held = |group: Option<Group<'_>>| {
+            group.is_some_and(|group| {
+                let mut owned = group.of(entry.owner(), &self.entries);
+                owned.any(|e| e.dot() == entry.dot())
+            })
+        };
+        let topic = self.topic(entry.topic()).and_then(|id| self.topics.get(id));
+        topic.is_some_and(|topic| topic.members.contains(entry.dot()))
+            && held(self.group_of_key(entry.topic(), entry.key()))
+            && held(self.group_of_pid(entry.pid()))
+    }
+
+    /// How many entries there are, visible or not.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
     }
 }
 
-fn hash(hasher: &DefaultHashBuilder, text: &str) -> u64 {
-    hasher.hash_one(text)
+fn is_at<M>(entries: &Slab<Presence<M>>, id: Id, topic: &str, key: &str) -> bool {
+    entries.get(id).is_some_and(|entry| entry.is_at(topic, key))
 }
 
-fn hash_key(hasher: &DefaultHashBuilder, topic: &str, key: &str) -> u64 {
+fn is_named(topics: &Slab<Topic>, topic: Id, name: &str) -> bool {
+    topics.get(topic).is_some_and(|topic| *topic.name == *name)
+}
+
+// Keys come from users, so the hasher is seeded, per state; nothing that can be
+// observed depends on it.
+
+fn hash(hasher: &DefaultHashBuilder, text: &str) -> u32 {
     let mut state = hasher.build_hasher();
-    topic.hash(&mut state);
-    key.hash(&mut state);
-    state.finish()
+    state.write(text.as_bytes());
+    folded(state.finish())
 }
 
-fn hash_key_of<M>(hasher: &DefaultHashBuilder, entry: &Presence<M>) -> u64 {
-    hash_key(hasher, entry.topic(), entry.key())
+/// A key counts within its topic.
+fn hash_key(hasher: &DefaultHashBuilder, topic: Id, key: &str) -> u32 {
+    let mut state = hasher.build_hasher();
+    state.write_u32(topic);
+    state.write(key.as_bytes());
+    folded(state.finish())
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "both halves are in it")]
+fn folded(hash: u64) -> u32 {
+    (hash ^ hash >> 32) as u32
 }
 
 impl<M> Clone for Index<M> {
     fn clone(&self) -> Self {
         Self {
+            entries: self.entries.clone(),
             topics: self.topics.clone(),
-            keys: self.keys.clone(),
-            pids: self.pids.clone(),
+            by_topic: self.by_topic.clone(),
+            by_key: self.by_key.clone(),
+            by_pid: self.by_pid.clone(),
             names: self.names.clone(),
             hasher: self.hasher.clone(),
         }

@@ -32,6 +32,8 @@ struct Inner<M> {
     /// The key, and from `split` on the pid: one allocation for both.
     text: Box<str>,
     split: usize,
+    /// What of it enters fingerprints: asked at each insertion and removal.
+    identity: u64,
     meta: Meta<M>,
 }
 
@@ -63,12 +65,14 @@ impl<M> Presence<M> {
         pid: &str,
         meta: M,
     ) -> Self {
+        let topic = topic.into();
         let mut text = String::with_capacity(key.len() + pid.len());
         text.push_str(key);
         text.push_str(pid);
         Self(Arc::new(Inner {
             dot,
-            topic: topic.into(),
+            identity: identity_of([&*topic, key, pid]),
+            topic,
             text: text.into_boxed_str(),
             split: key.len(),
             meta: Meta::Own(meta),
@@ -168,6 +172,7 @@ impl<M> Presence<M> {
             topic: self.0.topic.clone(),
             text: self.0.text.clone(),
             split: self.0.split,
+            identity: self.0.identity,
             meta: Meta::Of(origin.clone()),
         }))
     }
@@ -228,7 +233,6 @@ pub(crate) struct BySlot;
 
 impl<M> Identify<Presence<M>> for BySlot {
     fn identity(entry: &Presence<M>) -> u64 {
-        let (topic, key, pid) = entry.slot();
-        identity_of([topic, key, pid])
+        entry.0.identity
     }
 }

@@ -11,7 +11,7 @@ use lattice_causal::{Causal, CausalContext, Digest, DotStore};
 
 use crate::delta::{Entries, PresenceDelta};
 use crate::down::Down;
-use crate::index::{Group, Index, visible_of};
+use crate::index::Index;
 use crate::pending::Pending;
 use crate::{Presence, ReplicaId};
 
@@ -168,7 +168,12 @@ impl<M> PresenceState<M> {
     /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     pub fn online_list(&self) -> impl Iterator<Item = &Presence<M>> + Clone {
-        visible_of(self.causal.store(), &self.down)
+        let store = self.causal.store();
+        store
+            .replicas()
+            .filter(|(replica, _)| !self.down.hides(replica))
+            .flat_map(|(replica, _)| store.of(replica))
+            .map(|(_, entry)| entry)
     }
 
     /// Every entry that is replicated, those of replicas marked down included,
@@ -202,7 +207,7 @@ impl<M> PresenceState<M> {
         &self,
         topic: &str,
     ) -> impl Iterator<Item = &Presence<M>> + Clone + use<'_, M> {
-        self.visible_in(self.index.by_topic(topic))
+        self.index.by_topic(topic, &self.down)
     }
 
     /// The visible entries of `key` in `topic`, one for each of its connections,
@@ -223,7 +228,7 @@ impl<M> PresenceState<M> {
         topic: &str,
         key: &str,
     ) -> impl Iterator<Item = &Presence<M>> + Clone + use<'_, M> {
-        self.visible_in(self.index.by_key(topic, key))
+        self.index.by_key(topic, key, &self.down)
     }
 
     /// The visible entries that `pid` holds, in dot order.
@@ -238,16 +243,7 @@ impl<M> PresenceState<M> {
     /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     pub fn get_by_pid(&self, pid: &str) -> impl Iterator<Item = &Presence<M>> + Clone + use<'_, M> {
-        self.visible_in(self.index.by_pid(pid))
-    }
-
-    fn visible_in<'a>(
-        &'a self,
-        group: Option<&'a Group<M>>,
-    ) -> impl Iterator<Item = &'a Presence<M>> + Clone + use<'a, M> {
-        group
-            .into_iter()
-            .flat_map(|group| group.visible(&self.down))
+        self.index.by_pid(pid, &self.down)
     }
 
     /// The topics that have visible entries, ascending.
@@ -279,8 +275,7 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn topic_len(&self, topic: &str) -> usize {
-        let members = self.index.by_topic(topic);
-        members.map_or(0, |members| members.visible_len(&self.down))
+        self.index.topic_len(topic, &self.down)
     }
 
     /// Whether a visible entry, of whatever replica, is in the slot. O(visible
@@ -305,16 +300,11 @@ impl<M> PresenceState<M> {
     }
 
     fn check_invariants(&self) -> bool {
-        let indexed = |entry: &Presence<M>| {
-            let held = |group: Option<&Group<M>>| {
-                group.is_some_and(|group| group.of(entry.owner()).any(|e| e.dot() == entry.dot()))
-            };
-            held(self.index.by_topic(entry.topic()))
-                && held(self.index.by_key(entry.topic(), entry.key()))
-                && held(self.index.by_pid(entry.pid()))
-        };
         let stale = |entry: &Presence<M>| self.replica.is_newer_than(entry.owner());
-        self.entries().all(|entry| indexed(entry) && !stale(entry))
+        self.index.len() == self.causal.store().len()
+            && self
+                .entries()
+                .all(|entry| self.index.holds(entry) && !stale(entry))
             && self.context().intersection(&self.refused).is_empty()
     }
 }

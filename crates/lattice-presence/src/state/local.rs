@@ -122,11 +122,7 @@ impl<M> PresenceState<M> {
     /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     pub fn leave_by_pid(&mut self, pid: &str) -> Diff<M> {
-        let mut held = Slot::new();
-        if let Some(group) = self.index.by_pid(pid) {
-            held.extend(group.of(&self.replica).cloned());
-        }
-        self.drop_all_own(held)
+        self.drop_all_own(self.index.held_by(pid, &self.replica))
     }
 
     fn drop_all_own(&mut self, entries: Slot<M>) -> Diff<M> {
@@ -140,7 +136,7 @@ impl<M> PresenceState<M> {
     /// Adds an entry under a dot that was just minted.
     pub(super) fn add_own(&mut self, entry: Presence<M>, diff: &mut Diff<M>) {
         self.pending.insert(entry.dot().clock);
-        self.causal.insert(&entry.dot().clone(), entry.clone());
+        self.causal.insert(entry.dot(), entry.clone());
         let edge = self.index.insert(&entry, &self.down);
         if !self.hides_self() {
             diff.push_join(entry, edge);
