@@ -185,11 +185,17 @@ impl ClockSet {
         if clock == 0 || clock > MAX_CLOCK {
             return false;
         }
-        if let Some(last) = self.intervals.last_mut()
-            && last.last + 1 == clock
-        {
-            last.last = clock;
-            return true;
+        match self.intervals.last_mut() {
+            Some(last) if last.last + 1 == clock => {
+                last.last = clock;
+                return true;
+            }
+            Some(last) if clock <= last.last => {}
+            _ => {
+                let (first, last) = (clock, clock);
+                self.intervals.push(Interval { first, last });
+                return true;
+            }
         }
         if self.contains(clock) {
             return false;

@@ -45,6 +45,15 @@ struct Topic {
     members: Members,
 }
 
+/// The hashes of a slot, computed once for all that a call does with it.
+#[derive(Clone, Copy)]
+pub(crate) struct Hashes {
+    topic: u32,
+    /// Of the key within its topic.
+    key: u32,
+    pid: u32,
+}
+
 /// The entries of one replica in one slot: one, but for payloads of peers that
 /// keep several.
 pub(crate) type Slot<M> = SmallVec<[Presence<M>; 1]>;
@@ -69,20 +78,28 @@ impl<M> Index<M> {
         self.by_pid.reserve(more);
     }
 
+    /// The hashes of a slot, for [`slot`](Self::slot) and what follows it.
+    pub(crate) fn hashes(&self, (topic, key, pid): (&str, &str, &str)) -> Hashes {
+        let topic = self.hash(topic);
+        Hashes {
+            topic,
+            key: self.hash_key(topic, key),
+            pid: self.hash(pid),
+        }
+    }
+
     /// Adds `entry`; says whether it is the only visible one of its key.
-    pub(crate) fn insert(&mut self, entry: &Presence<M>, down: &Down) -> bool {
+    pub(crate) fn insert(&mut self, entry: &Presence<M>, hashes: Hashes, down: &Down) -> bool {
         let id = self.entries.insert(entry.clone());
-        let topic = self.topic_or_new(entry.shared_topic());
+        let topic = self.topic_or_new(entry.shared_topic(), hashes.topic);
         if let Some(topic) = self.topics.get_mut(topic) {
             topic.members.insert(entry.dot(), id);
         }
         let entries = &self.entries;
-        let hash = hash(&self.hasher, entry.pid());
-        self.by_pid.insert(hash, id, entries, |other| {
+        self.by_pid.insert(hashes.pid, id, entries, |other| {
             entries.get(other).is_some_and(|e| e.pid() == entry.pid())
         });
-        let hash = hash_key(&self.hasher, topic, entry.key());
-        let group = self.by_key.insert(hash, id, entries, |other| {
+        let group = self.by_key.insert(hashes.key, id, entries, |other| {
             is_at(entries, other, entry.topic(), entry.key())
         });
         match group {
@@ -92,8 +109,7 @@ impl<M> Index<M> {
     }
 
     /// The number of a topic; a new one gets its name from the caller.
-    fn topic_or_new(&mut self, name: &Arc<str>) -> Id {
-        let hash = hash(&self.hasher, name);
+    fn topic_or_new(&mut self, name: &Arc<str>, hash: u32) -> Id {
         let topics = &self.topics;
         let found = self.by_topic.entry(
             spread(hash),
@@ -115,17 +131,15 @@ impl<M> Index<M> {
     }
 
     /// Takes `entry` out; says whether no visible one of its key is left.
-    pub(crate) fn remove(&mut self, entry: &Presence<M>, down: &Down) -> bool {
-        let Some((topic, id)) = self.remove_from_topic(entry) else {
+    pub(crate) fn remove(&mut self, entry: &Presence<M>, hashes: Hashes, down: &Down) -> bool {
+        let Some(id) = self.remove_from_topic(entry, hashes.topic) else {
             return false;
         };
         let entries = &self.entries;
-        let hash = hash(&self.hasher, entry.pid());
-        self.by_pid.remove(hash, id, entry, |other| {
+        self.by_pid.remove(hashes.pid, id, entry, |other| {
             entries.get(other).is_some_and(|e| e.pid() == entry.pid())
         });
-        let hash = hash_key(&self.hasher, topic, entry.key());
-        let left = self.by_key.remove(hash, id, entry, |other| {
+        let left = self.by_key.remove(hashes.key, id, entry, |other| {
             is_at(entries, other, entry.topic(), entry.key())
         });
         let edge = left.is_none_or(|group| group.visible_len(entries, down) == 0);
@@ -133,14 +147,12 @@ impl<M> Index<M> {
         edge
     }
 
-    /// The numbers that the topic had and the entry has.
-    fn remove_from_topic(&mut self, entry: &Presence<M>) -> Option<(Id, Id)> {
+    /// The number that the entry has.
+    fn remove_from_topic(&mut self, entry: &Presence<M>, hash: u32) -> Option<Id> {
         let topics = &self.topics;
-        let found = self
-            .by_topic
-            .find_entry(spread(hash(&self.hasher, entry.topic())), |bucket| {
-                is_named(topics, bucket.at(), entry.topic())
-            });
+        let found = self.by_topic.find_entry(spread(hash), |bucket| {
+            is_named(topics, bucket.at(), entry.shared_topic())
+        });
         let place = found.ok()?;
         let number = place.get().at();
         let topic = self.topics.get_mut(number)?;
@@ -150,7 +162,7 @@ impl<M> Index<M> {
             self.topics.remove(number);
             place.remove();
         }
-        Some((number, id))
+        Some(id)
     }
 
     /// Whether the owner of `entry`, whose mark has just changed, holds all that
@@ -170,28 +182,31 @@ impl<M> Index<M> {
     }
 
     /// The name of a topic that has entries, to be shared by one more.
-    pub(crate) fn shared_name(&self, topic: &str) -> Option<Arc<str>> {
-        let topic = self.topics.get(self.topic(topic)?)?;
+    pub(crate) fn shared_name(&self, topic: &str, hashes: Hashes) -> Option<Arc<str>> {
+        let topic = self.topics.get(self.topic(topic, hashes.topic)?)?;
         Some(topic.name.clone())
     }
 
-    fn topic(&self, name: &str) -> Option<Id> {
-        let found = self
-            .by_topic
-            .find(spread(hash(&self.hasher, name)), |bucket| {
-                is_named(&self.topics, bucket.at(), name)
-            });
+    fn topic(&self, name: &str, hash: u32) -> Option<Id> {
+        let found = self.by_topic.find(spread(hash), |bucket| {
+            let topic = self.topics.get(bucket.at());
+            topic.is_some_and(|topic| *topic.name == *name)
+        });
         found.map(|bucket| bucket.at())
     }
 
+    fn members(&self, topic: &str) -> Option<&Members> {
+        let topic = self.topics.get(self.topic(topic, self.hash(topic))?)?;
+        Some(&topic.members)
+    }
+
     fn group_of_key(&self, topic: &str, key: &str) -> Option<Group<'_>> {
-        let hash = hash_key(&self.hasher, self.topic(topic)?, key);
+        let hash = self.hash_key(self.hash(topic), key);
         self.by_key
             .find(hash, |id| is_at(&self.entries, id, topic, key))
     }
 
-    fn group_of_pid(&self, pid: &str) -> Option<Group<'_>> {
-        let hash = hash(&self.hasher, pid);
+    fn group_of_pid(&self, pid: &str, hash: u32) -> Option<Group<'_>> {
         self.by_pid.find(hash, |id| {
             self.entries.get(id).is_some_and(|e| e.pid() == pid)
         })
@@ -203,10 +218,8 @@ impl<M> Index<M> {
         topic: &str,
         down: &'a Down,
     ) -> impl Iterator<Item = &'a Presence<M>> + Clone + use<'a, M> {
-        let topic = self.topic(topic).and_then(|id| self.topics.get(id));
-        topic
-            .into_iter()
-            .flat_map(|topic| groups::visible(&topic.members, &self.entries, down))
+        let members = self.members(topic).into_iter();
+        members.flat_map(|members| groups::visible(members, &self.entries, down))
     }
 
     /// The visible entries of a key in a topic, in dot order.
@@ -228,7 +241,7 @@ impl<M> Index<M> {
         pid: &str,
         down: &'a Down,
     ) -> impl Iterator<Item = &'a Presence<M>> + Clone + use<'a, M> {
-        let group = self.group_of_pid(pid);
+        let group = self.group_of_pid(pid, self.hash(pid));
         group
             .into_iter()
             .flat_map(|group| group.visible(&self.entries, down))
@@ -236,26 +249,34 @@ impl<M> Index<M> {
 
     /// How many entries of a topic are visible. O(replicas that are down).
     pub(crate) fn topic_len(&self, topic: &str, down: &Down) -> usize {
-        let topic = self.topic(topic).and_then(|id| self.topics.get(id));
-        topic.map_or(0, |topic| groups::visible_len(&topic.members, down))
+        let members = self.members(topic);
+        members.map_or(0, |members| groups::visible_len(members, down))
     }
 
     /// The entries of `owner` that `pid` holds.
     pub(crate) fn held_by(&self, pid: &str, owner: &ReplicaId) -> Slot<M> {
-        let group = self.group_of_pid(pid);
+        let group = self.group_of_pid(pid, self.hash(pid));
         let held = group.into_iter().flat_map(|g| g.of(owner, &self.entries));
         held.cloned().collect()
     }
 
     /// The entries of `owner` in a slot. O(the fewer of its entries under the key
     /// and under the pid).
-    pub(crate) fn slot(&self, pid: &str, topic: &str, key: &str, owner: &ReplicaId) -> Slot<M> {
+    pub(crate) fn slot(
+        &self,
+        (topic, key, pid): (&str, &str, &str),
+        hashes: Hashes,
+        owner: &ReplicaId,
+    ) -> Slot<M> {
         let mut slot = Slot::new();
-        let Some(mut group) = self.group_of_key(topic, key) else {
+        let of_key = self
+            .by_key
+            .find(hashes.key, |id| is_at(&self.entries, id, topic, key));
+        let Some(mut group) = of_key else {
             return slot;
         };
         if let Group::Many(members) = group
-            && let Some(of_pid) = self.group_of_pid(pid)
+            && let Some(of_pid) = self.group_of_pid(pid, hashes.pid)
             && of_pid.len_of(owner, &self.entries) < members.summary(owner).live
         {
             group = of_pid;
@@ -273,10 +294,26 @@ impl<M> Index<M> {
                 owned.any(|e| e.dot() == entry.dot())
             })
         };
-        let topic = self.topic(entry.topic()).and_then(|id| self.topics.get(id));
-        topic.is_some_and(|topic| topic.members.contains(entry.dot()))
+        let members = self.members(entry.topic());
+        members.is_some_and(|members| members.contains(entry.dot()))
             && held(self.group_of_key(entry.topic(), entry.key()))
-            && held(self.group_of_pid(entry.pid()))
+            && held(self.group_of_pid(entry.pid(), self.hash(entry.pid())))
+    }
+
+    // Keys come from users, so the hasher is seeded, per state; nothing that can
+    // be observed depends on it.
+
+    fn hash(&self, text: &str) -> u32 {
+        let mut state = self.hasher.build_hasher();
+        state.write(text.as_bytes());
+        folded(state.finish())
+    }
+
+    fn hash_key(&self, topic: u32, key: &str) -> u32 {
+        let mut state = self.hasher.build_hasher();
+        state.write_u32(topic);
+        state.write(key.as_bytes());
+        folded(state.finish())
     }
 
     /// How many entries there are, visible or not.
@@ -289,25 +326,9 @@ fn is_at<M>(entries: &Slab<Presence<M>>, id: Id, topic: &str, key: &str) -> bool
     entries.get(id).is_some_and(|entry| entry.is_at(topic, key))
 }
 
-fn is_named(topics: &Slab<Topic>, topic: Id, name: &str) -> bool {
-    topics.get(topic).is_some_and(|topic| *topic.name == *name)
-}
-
-// Keys come from users, so the hasher is seeded, per state; nothing that can be
-// observed depends on it.
-
-fn hash(hasher: &DefaultHashBuilder, text: &str) -> u32 {
-    let mut state = hasher.build_hasher();
-    state.write(text.as_bytes());
-    folded(state.finish())
-}
-
-/// A key counts within its topic.
-fn hash_key(hasher: &DefaultHashBuilder, topic: Id, key: &str) -> u32 {
-    let mut state = hasher.build_hasher();
-    state.write_u32(topic);
-    state.write(key.as_bytes());
-    folded(state.finish())
+fn is_named(topics: &Slab<Topic>, topic: Id, name: &Arc<str>) -> bool {
+    let same = |topic: &Topic| Arc::ptr_eq(&topic.name, name) || topic.name == *name;
+    topics.get(topic).is_some_and(same)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "both halves are in it")]

@@ -21,9 +21,13 @@ const SLACK: usize = 64;
 
 impl Pending {
     pub(crate) fn insert(&mut self, clock: u64) {
-        // The newest dot, and any next to it, goes to the end at once.
-        if clock >= self.settled.max() {
+        // The newest dot goes to the end at once.
+        if clock > self.settled.max() {
             self.settled.insert(clock);
+            return;
+        }
+        // What joined since the last take is one interval, mostly the only one.
+        if self.settled.contains(clock) {
             return;
         }
         self.recent.push(clock);

@@ -130,7 +130,8 @@ impl<M> PresenceState<M> {
         let entries = self.causal.store().of(replica);
         let entries: Vec<_> = entries.map(|(_, entry)| entry.clone()).collect();
         for entry in entries {
-            self.index.remove(&entry, &self.down);
+            self.index
+                .remove(&entry, self.index.hashes(entry.slot()), &self.down);
         }
         let seen = self.causal.forget_replica(replica).unwrap_or_default();
         // The local replica's former lives are never admitted; their context is,

@@ -1,7 +1,7 @@
 //! What the local replica writes (rules S2 and S3).
 
 use super::PresenceState;
-use crate::index::Slot;
+use crate::index::{Hashes, Slot};
 use crate::{Diff, JoinError, Presence, UpdateError};
 
 impl<M> PresenceState<M> {
@@ -32,8 +32,9 @@ impl<M> PresenceState<M> {
         key: &str,
         meta: M,
     ) -> Result<Diff<M>, JoinError> {
-        let before = self.index.slot(pid, topic, key, &self.replica);
-        self.replace(before, pid, topic, key, meta)
+        let hashes = self.index.hashes((topic, key, pid));
+        let before = self.index.slot((topic, key, pid), hashes, &self.replica);
+        self.replace(before, (topic, key, pid), hashes, meta)
     }
 
     /// Gives the entry of a slot new metadata: [`join`](Self::join), but only
@@ -61,34 +62,35 @@ impl<M> PresenceState<M> {
         key: &str,
         meta: M,
     ) -> Result<Diff<M>, UpdateError> {
-        let before = self.index.slot(pid, topic, key, &self.replica);
+        let hashes = self.index.hashes((topic, key, pid));
+        let before = self.index.slot((topic, key, pid), hashes, &self.replica);
         if before.is_empty() {
             return Err(UpdateError::Absent);
         }
-        Ok(self.replace(before, pid, topic, key, meta)?)
+        Ok(self.replace(before, (topic, key, pid), hashes, meta)?)
     }
 
     fn replace(
         &mut self,
         before: Slot<M>,
-        pid: &str,
-        topic: &str,
-        key: &str,
+        (topic, key, pid): (&str, &str, &str),
+        hashes: Hashes,
         meta: M,
     ) -> Result<Diff<M>, JoinError> {
         let dot = self.context().next_dot(&self.replica)?;
         let topic = match before.first() {
             Some(entry) => entry.shared_topic().clone(),
-            None => self
-                .index
-                .shared_name(topic)
-                .unwrap_or_else(|| topic.into()),
+            None => {
+                let shared = self.index.shared_name(topic, hashes);
+                shared.unwrap_or_else(|| topic.into())
+            }
         };
         let mut diff = Diff::new();
         for entry in before {
-            self.drop_own(entry, &mut diff);
+            self.drop_own(entry, hashes, &mut diff);
         }
-        self.add_own(Presence::new(dot, topic, key, pid, meta), &mut diff);
+        let entry = Presence::new(dot, topic, key, pid, meta);
+        self.add_own(entry, hashes, &mut diff);
         Ok(diff)
     }
 
@@ -105,8 +107,13 @@ impl<M> PresenceState<M> {
     /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     pub fn leave(&mut self, pid: &str, topic: &str, key: &str) -> Diff<M> {
-        let slot = self.index.slot(pid, topic, key, &self.replica);
-        self.drop_all_own(slot)
+        let hashes = self.index.hashes((topic, key, pid));
+        let slot = self.index.slot((topic, key, pid), hashes, &self.replica);
+        let mut diff = Diff::new();
+        for entry in slot {
+            self.drop_own(entry, hashes, &mut diff);
+        }
+        diff
     }
 
     /// Takes every local entry of `pid` out: what to call when a connection
@@ -122,31 +129,29 @@ impl<M> PresenceState<M> {
     /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     pub fn leave_by_pid(&mut self, pid: &str) -> Diff<M> {
-        self.drop_all_own(self.index.held_by(pid, &self.replica))
-    }
-
-    fn drop_all_own(&mut self, entries: Slot<M>) -> Diff<M> {
-        let mut diff = Diff::with_capacity(entries.len());
-        for entry in entries {
-            self.drop_own(entry, &mut diff);
+        let held = self.index.held_by(pid, &self.replica);
+        let mut diff = Diff::with_capacity(held.len());
+        for entry in held {
+            let hashes = self.index.hashes(entry.slot());
+            self.drop_own(entry, hashes, &mut diff);
         }
         diff
     }
 
     /// Adds an entry under a dot that was just minted.
-    pub(super) fn add_own(&mut self, entry: Presence<M>, diff: &mut Diff<M>) {
+    pub(super) fn add_own(&mut self, entry: Presence<M>, hashes: Hashes, diff: &mut Diff<M>) {
         self.pending.insert(entry.dot().clock);
         self.causal.insert(entry.dot(), entry.clone());
-        let edge = self.index.insert(&entry, &self.down);
+        let edge = self.index.insert(&entry, hashes, &self.down);
         if !self.hides_self() {
             diff.push_join(entry, edge);
         }
     }
 
-    pub(super) fn drop_own(&mut self, entry: Presence<M>, diff: &mut Diff<M>) {
+    pub(super) fn drop_own(&mut self, entry: Presence<M>, hashes: Hashes, diff: &mut Diff<M>) {
         self.pending.insert(entry.dot().clock);
         self.causal.remove(entry.dot());
-        let edge = self.index.remove(&entry, &self.down);
+        let edge = self.index.remove(&entry, hashes, &self.down);
         if !self.hides_self() {
             diff.push_leave(entry, edge);
         }
@@ -159,7 +164,8 @@ impl<M> PresenceState<M> {
             return;
         };
         let again = entry.under(dot);
-        self.drop_own(entry, diff);
-        self.add_own(again, diff);
+        let hashes = self.index.hashes(entry.slot());
+        self.drop_own(entry, hashes, diff);
+        self.add_own(again, hashes, diff);
     }
 }

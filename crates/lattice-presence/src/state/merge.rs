@@ -302,14 +302,18 @@ struct Fold<'a, M> {
 
 impl<M> Observer<Entries<M>> for Fold<'_, M> {
     fn added(&mut self, _: &ReplicaId, _: u64, _: impl FnOnce(), entry: &Presence<M>) {
-        let edge = self.index.insert(entry, self.down);
+        let edge = self
+            .index
+            .insert(entry, self.index.hashes(entry.slot()), self.down);
         if let Some(diff) = &mut self.diff {
             diff.push_join(entry.clone(), edge);
         }
     }
 
     fn removed(&mut self, _: &ReplicaId, _: u64, _: impl FnOnce(), entry: Presence<M>) {
-        let edge = self.index.remove(&entry, self.down);
+        let edge = self
+            .index
+            .remove(&entry, self.index.hashes(entry.slot()), self.down);
         if let Some(diff) = &mut self.diff {
             diff.push_leave(entry, edge);
         }

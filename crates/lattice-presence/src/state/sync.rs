@@ -28,7 +28,9 @@ impl<M> PresenceState<M> {
         state.drop_former_lives();
         state.index.reserve(state.causal.store().len());
         for (_, _, entry) in state.causal.store().iter() {
-            state.index.insert(entry, &state.down);
+            state
+                .index
+                .insert(entry, state.index.hashes(entry.slot()), &state.down);
         }
         debug_assert!(state.check_invariants());
         state
