@@ -272,17 +272,21 @@ impl<M> Index<M> {
         let of_key = self
             .by_key
             .find(hashes.key, |id| is_at(&self.entries, id, topic, key));
-        let Some(mut group) = of_key else {
-            return slot;
-        };
-        if let Group::Many(members) = group
-            && let Some(of_pid) = self.group_of_pid(pid, hashes.pid)
-            && of_pid.len_of(owner, &self.entries) < members.summary(owner).live
-        {
-            group = of_pid;
+        match of_key {
+            None => {}
+            Some(Group::One(id)) => {
+                let held = |e: &&Presence<M>| e.pid() == pid && e.owner() == owner;
+                slot.extend(self.entries.get(id).filter(held).cloned());
+            }
+            Some(Group::Many(members)) => {
+                let of_pid = self.group_of_pid(pid, hashes.pid).filter(|group| {
+                    group.len_of(owner, &self.entries) < members.summary(owner).live
+                });
+                let group = of_pid.unwrap_or(Group::Many(members));
+                let wanted = |entry: &&Presence<M>| entry.slot() == (topic, key, pid);
+                slot.extend(group.of(owner, &self.entries).filter(wanted).cloned());
+            }
         }
-        let wanted = |entry: &&Presence<M>| entry.slot() == (topic, key, pid);
-        slot.extend(group.of(owner, &self.entries).filter(wanted).cloned());
         slot
     }
 
