@@ -58,19 +58,17 @@ pub fn identity_of<F: AsRef<[u8]>>(fields: impl IntoIterator<Item = F>) -> u64 {
     for field in fields {
         let bytes = field.as_ref();
         hash = step(hash, bytes.len() as u64);
-        let mut words = bytes.chunks_exact(8);
-        for word in words.by_ref() {
-            hash = step(hash, word_of(word));
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            hash = step(hash, u64::from_le_bytes(*word));
         }
-        if !words.remainder().is_empty() {
-            hash = step(hash, word_of(words.remainder()));
+        if !rest.is_empty() {
+            let word = rest
+                .iter()
+                .rev()
+                .fold(0, |word, &byte| word << 8 | u64::from(byte));
+            hash = step(hash, word);
         }
     }
     hash
-}
-
-fn word_of(bytes: &[u8]) -> u64 {
-    let mut word = [0; 8];
-    word[..bytes.len()].copy_from_slice(bytes);
-    u64::from_le_bytes(word)
 }

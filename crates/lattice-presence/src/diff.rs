@@ -79,6 +79,20 @@ impl<M> Diff<M> {
         });
     }
 
+    /// Every entry that joined or left.
+    pub(crate) fn entries(&self) -> impl ExactSizeIterator<Item = &Presence<M>> {
+        self.changes.iter().map(|change| &change.entry)
+    }
+
+    /// Takes the mark of an edge back. All changes are of one replica and one
+    /// kind, in clock order.
+    pub(crate) fn clear_edge(&mut self, clock: u64) {
+        let at = |change: &Change<M>| change.entry.dot().clock.cmp(&clock);
+        if let Ok(at) = self.changes.binary_search_by(at) {
+            self.changes[at].edge = false;
+        }
+    }
+
     /// Appends what happened later.
     pub(crate) fn append(&mut self, later: Self) {
         self.changes.extend(later.changes);

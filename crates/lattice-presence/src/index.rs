@@ -13,6 +13,7 @@ use lattice_causal::DotStore;
 use smallvec::SmallVec;
 
 use crate::down::Down;
+use crate::presence::Slot;
 use crate::{Presence, ReplicaId};
 use groups::{Bucket, Group, Groups, Members, spread};
 use slab::{Id, Slab};
@@ -56,7 +57,7 @@ pub(crate) struct Hashes {
 
 /// The entries of one replica in one slot: one, but for payloads of peers that
 /// keep several.
-pub(crate) type Slot<M> = SmallVec<[Presence<M>; 1]>;
+pub(crate) type Held<M> = SmallVec<[Presence<M>; 1]>;
 
 impl<M> Index<M> {
     pub(crate) fn new() -> Self {
@@ -79,12 +80,12 @@ impl<M> Index<M> {
     }
 
     /// The hashes of a slot, for [`slot`](Self::slot) and what follows it.
-    pub(crate) fn hashes(&self, (topic, key, pid): (&str, &str, &str)) -> Hashes {
-        let topic = self.hash(topic);
+    pub(crate) fn hashes(&self, slot: Slot<'_>) -> Hashes {
+        let topic = self.hash(slot.topic);
         Hashes {
             topic,
-            key: self.hash_key(topic, key),
-            pid: self.hash(pid),
+            key: self.hash_key(topic, slot.key),
+            pid: self.hash(slot.pid),
         }
     }
 
@@ -97,10 +98,10 @@ impl<M> Index<M> {
         }
         let entries = &self.entries;
         self.by_pid.insert(hashes.pid, id, entries, |other| {
-            entries.get(other).is_some_and(|e| e.pid() == entry.pid())
+            is_of(entries, other, |slot| slot.pid == entry.slot().pid)
         });
         let group = self.by_key.insert(hashes.key, id, entries, |other| {
-            is_at(entries, other, entry.topic(), entry.key())
+            is_of(entries, other, |slot| slot.same_key(&entry.slot()))
         });
         match group {
             Group::One(_) => true,
@@ -137,10 +138,10 @@ impl<M> Index<M> {
         };
         let entries = &self.entries;
         self.by_pid.remove(hashes.pid, id, entry, |other| {
-            entries.get(other).is_some_and(|e| e.pid() == entry.pid())
+            is_of(entries, other, |slot| slot.pid == entry.slot().pid)
         });
         let left = self.by_key.remove(hashes.key, id, entry, |other| {
-            is_at(entries, other, entry.topic(), entry.key())
+            is_of(entries, other, |slot| slot.same_key(&entry.slot()))
         });
         let edge = left.is_none_or(|group| group.visible_len(entries, down) == 0);
         self.entries.remove(id);
@@ -165,15 +166,36 @@ impl<M> Index<M> {
         Some(id)
     }
 
-    /// Whether the owner of `entry`, whose mark has just changed, holds all that
-    /// is visible of the key or, being down now, held it.
-    pub(crate) fn is_edge(&self, entry: &Presence<M>, down: &Down) -> bool {
-        let group = self.group_of_key(entry.topic(), entry.key());
-        group.is_some_and(|group| {
+    /// Those entries of `replica`, whose mark has just changed, of which the key
+    /// neither arrives nor departs: others are visible under it, too. O(the fewer
+    /// of `owned`, its entries, and the keys of several entries).
+    pub(crate) fn accompanied<'a>(
+        &'a self,
+        replica: &'a ReplicaId,
+        owned: impl ExactSizeIterator<Item = &'a Presence<M>>,
+        down: &'a Down,
+        mut found: impl FnMut(&Presence<M>),
+    ) {
+        let many = self.by_key.many();
+        let has_company = |group: Group<'_>| {
             let visible = group.visible_len(&self.entries, down);
-            let owned = group.len_of(entry.owner(), &self.entries);
-            visible == 0 || !down.hides(entry.owner()) && visible == owned
-        })
+            let own = group.len_of(replica, &self.entries);
+            visible > if down.hides(replica) { 0 } else { own }
+        };
+        if many.len() < owned.len() {
+            let groups = many
+                .iter()
+                .map(Group::Many)
+                .filter(|group| has_company(*group));
+            let entries = groups.flat_map(|group| group.of(replica, &self.entries));
+            entries.for_each(found);
+        } else {
+            for entry in owned {
+                if self.group_of_key(entry.slot()).is_some_and(has_company) {
+                    found(entry);
+                }
+            }
+        }
     }
 
     /// The topics that have entries, ascending.
@@ -196,20 +218,20 @@ impl<M> Index<M> {
     }
 
     fn members(&self, topic: &str) -> Option<&Members> {
-        let topic = self.topics.get(self.topic(topic, self.hash(topic))?)?;
+        let hash = self.hash(topic.as_bytes());
+        let topic = self.topics.get(self.topic(topic, hash)?)?;
         Some(&topic.members)
     }
 
-    fn group_of_key(&self, topic: &str, key: &str) -> Option<Group<'_>> {
-        let hash = self.hash_key(self.hash(topic), key);
-        self.by_key
-            .find(hash, |id| is_at(&self.entries, id, topic, key))
+    fn group_of_key(&self, slot: Slot<'_>) -> Option<Group<'_>> {
+        let hash = self.hash_key(self.hash(slot.topic), slot.key);
+        let is_it = |id| is_of(&self.entries, id, |other| other.same_key(&slot));
+        self.by_key.find(hash, is_it)
     }
 
-    fn group_of_pid(&self, pid: &str, hash: u32) -> Option<Group<'_>> {
-        self.by_pid.find(hash, |id| {
-            self.entries.get(id).is_some_and(|e| e.pid() == pid)
-        })
+    fn group_of_pid(&self, pid: &[u8], hash: u32) -> Option<Group<'_>> {
+        let is_it = |id| is_of(&self.entries, id, |other| other.pid == pid);
+        self.by_pid.find(hash, is_it)
     }
 
     /// The visible entries of a topic, in dot order.
@@ -229,7 +251,7 @@ impl<M> Index<M> {
         key: &str,
         down: &'a Down,
     ) -> impl Iterator<Item = &'a Presence<M>> + Clone + use<'a, M> {
-        let group = self.group_of_key(topic, key);
+        let group = self.group_of_key(Slot::new(topic, key, ""));
         group
             .into_iter()
             .flat_map(|group| group.visible(&self.entries, down))
@@ -241,7 +263,7 @@ impl<M> Index<M> {
         pid: &str,
         down: &'a Down,
     ) -> impl Iterator<Item = &'a Presence<M>> + Clone + use<'a, M> {
-        let group = self.group_of_pid(pid, self.hash(pid));
+        let group = self.group_of_pid(pid.as_bytes(), self.hash(pid.as_bytes()));
         group
             .into_iter()
             .flat_map(|group| group.visible(&self.entries, down))
@@ -254,40 +276,34 @@ impl<M> Index<M> {
     }
 
     /// The entries of `owner` that `pid` holds.
-    pub(crate) fn held_by(&self, pid: &str, owner: &ReplicaId) -> Slot<M> {
-        let group = self.group_of_pid(pid, self.hash(pid));
+    pub(crate) fn held_by(&self, pid: &str, owner: &ReplicaId) -> Held<M> {
+        let group = self.group_of_pid(pid.as_bytes(), self.hash(pid.as_bytes()));
         let held = group.into_iter().flat_map(|g| g.of(owner, &self.entries));
         held.cloned().collect()
     }
 
     /// The entries of `owner` in a slot. O(the fewer of its entries under the key
     /// and under the pid).
-    pub(crate) fn slot(
-        &self,
-        (topic, key, pid): (&str, &str, &str),
-        hashes: Hashes,
-        owner: &ReplicaId,
-    ) -> Slot<M> {
-        let mut slot = Slot::new();
-        let of_key = self
-            .by_key
-            .find(hashes.key, |id| is_at(&self.entries, id, topic, key));
-        match of_key {
+    pub(crate) fn held_in(&self, slot: Slot<'_>, hashes: Hashes, owner: &ReplicaId) -> Held<M> {
+        let mut held = Held::new();
+        let entries = &self.entries;
+        let is_it = |id| is_of(entries, id, |other| other.same_key(&slot));
+        match self.by_key.find(hashes.key, is_it) {
             None => {}
             Some(Group::One(id)) => {
-                let held = |e: &&Presence<M>| e.pid() == pid && e.owner() == owner;
-                slot.extend(self.entries.get(id).filter(held).cloned());
+                let wanted = |e: &&Presence<M>| e.slot().pid == slot.pid && e.owner() == owner;
+                held.extend(entries.get(id).filter(wanted).cloned());
             }
             Some(Group::Many(members)) => {
-                let of_pid = self.group_of_pid(pid, hashes.pid).filter(|group| {
-                    group.len_of(owner, &self.entries) < members.summary(owner).live
-                });
+                let fewer =
+                    |group: &Group<'_>| group.len_of(owner, entries) < members.summary(owner).live;
+                let of_pid = self.group_of_pid(slot.pid, hashes.pid).filter(fewer);
                 let group = of_pid.unwrap_or(Group::Many(members));
-                let wanted = |entry: &&Presence<M>| entry.slot() == (topic, key, pid);
-                slot.extend(group.of(owner, &self.entries).filter(wanted).cloned());
+                let wanted = |entry: &&Presence<M>| entry.slot() == slot;
+                held.extend(group.of(owner, entries).filter(wanted).cloned());
             }
         }
-        slot
+        held
     }
 
     /// Whether `entry` is where look-ups will find it.
@@ -300,23 +316,23 @@ impl<M> Index<M> {
         };
         let members = self.members(entry.topic());
         members.is_some_and(|members| members.contains(entry.dot()))
-            && held(self.group_of_key(entry.topic(), entry.key()))
-            && held(self.group_of_pid(entry.pid(), self.hash(entry.pid())))
+            && held(self.group_of_key(entry.slot()))
+            && held(self.group_of_pid(entry.slot().pid, self.hash(entry.slot().pid)))
     }
 
     // Keys come from users, so the hasher is seeded, per state; nothing that can
     // be observed depends on it.
 
-    fn hash(&self, text: &str) -> u32 {
+    fn hash(&self, text: &[u8]) -> u32 {
         let mut state = self.hasher.build_hasher();
-        state.write(text.as_bytes());
+        state.write(text);
         folded(state.finish())
     }
 
-    fn hash_key(&self, topic: u32, key: &str) -> u32 {
+    fn hash_key(&self, topic: u32, key: &[u8]) -> u32 {
         let mut state = self.hasher.build_hasher();
         state.write_u32(topic);
-        state.write(key.as_bytes());
+        state.write(key);
         folded(state.finish())
     }
 
@@ -326,8 +342,8 @@ impl<M> Index<M> {
     }
 }
 
-fn is_at<M>(entries: &Slab<Presence<M>>, id: Id, topic: &str, key: &str) -> bool {
-    entries.get(id).is_some_and(|entry| entry.is_at(topic, key))
+fn is_of<M>(entries: &Slab<Presence<M>>, id: Id, is_it: impl Fn(Slot<'_>) -> bool) -> bool {
+    entries.get(id).is_some_and(|entry| is_it(entry.slot()))
 }
 
 fn is_named(topics: &Slab<Topic>, topic: Id, name: &Arc<str>) -> bool {

@@ -69,6 +69,7 @@ mod pending;
 mod presence;
 mod replica_id;
 mod state;
+mod text;
 
 pub use delta::PresenceDelta;
 pub use diff::{Diff, TopicDiff};

@@ -1,13 +1,12 @@
 //! One entry: who is where, on which connection, with what metadata.
 
-use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 
 use lattice_causal::{Dot, Identify, identity_of};
 
 use crate::ReplicaId;
+use crate::text::Text;
 
 /// One presence: a `key` (a user) in a `topic` (a room), held by a `pid` (a
 /// connection), with metadata, under the dot that its owner minted.
@@ -29,12 +28,36 @@ pub struct Presence<M>(Arc<Inner<M>>);
 struct Inner<M> {
     dot: Dot<ReplicaId>,
     topic: Arc<str>,
-    /// The key, and from `split` on the pid: one allocation for both.
-    text: Box<str>,
+    /// The key, and from `split` on the pid.
+    text: Text,
     split: usize,
     /// What of it enters fingerprints: asked at each insertion and removal.
     identity: u64,
     meta: Meta<M>,
+}
+
+/// What makes two entries "the same presence". In bytes: comparing and hashing
+/// need no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Slot<'a> {
+    pub(crate) topic: &'a [u8],
+    pub(crate) key: &'a [u8],
+    pub(crate) pid: &'a [u8],
+}
+
+impl<'a> Slot<'a> {
+    pub(crate) fn new(topic: &'a str, key: &'a str, pid: &'a str) -> Self {
+        Self {
+            topic: topic.as_bytes(),
+            key: key.as_bytes(),
+            pid: pid.as_bytes(),
+        }
+    }
+
+    /// Whether both are of one key.
+    pub(crate) fn same_key(&self, other: &Self) -> bool {
+        self.key == other.key && self.topic == other.topic
+    }
 }
 
 /// An entry that was re-issued under a fresh dot refers to the one that it
@@ -66,14 +89,11 @@ impl<M> Presence<M> {
         meta: M,
     ) -> Self {
         let topic = topic.into();
-        let mut text = String::with_capacity(key.len() + pid.len());
-        text.push_str(key);
-        text.push_str(pid);
         Self(Arc::new(Inner {
             dot,
             identity: identity_of([&*topic, key, pid]),
             topic,
-            text: text.into_boxed_str(),
+            text: Text::join(key, pid),
             split: key.len(),
             meta: Meta::Own(meta),
         }))
@@ -116,7 +136,7 @@ impl<M> Presence<M> {
     /// ```
     #[must_use]
     pub fn key(&self) -> &str {
-        &self.0.text[..self.0.split]
+        self.0.text.before(self.0.split)
     }
 
     /// The pid: what holds the presence, a connection for example.
@@ -129,7 +149,7 @@ impl<M> Presence<M> {
     /// ```
     #[must_use]
     pub fn pid(&self) -> &str {
-        &self.0.text[self.0.split..]
+        self.0.text.after(self.0.split)
     }
 
     /// The metadata.
@@ -182,13 +202,10 @@ impl<M> Presence<M> {
         &self.0.dot.replica
     }
 
-    pub(crate) fn is_at(&self, topic: &str, key: &str) -> bool {
-        self.key() == key && self.topic() == topic
-    }
-
-    /// The slot: what makes two entries "the same presence".
-    pub(crate) fn slot(&self) -> (&str, &str, &str) {
-        (self.topic(), self.key(), self.pid())
+    pub(crate) fn slot(&self) -> Slot<'_> {
+        let (key, pid) = self.0.text.bytes().split_at(self.0.split);
+        let topic = self.0.topic.as_bytes();
+        Slot { topic, key, pid }
     }
 
     pub(crate) fn same_slot(&self, other: &Self) -> bool {

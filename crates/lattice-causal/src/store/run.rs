@@ -34,6 +34,9 @@ pub(crate) struct Run<V> {
     summary: Summary,
 }
 
+/// A stretch of slots that is bisected without a guess.
+const FEW: usize = 16;
+
 /// Tombstones that a short run may keep before it is compacted.
 const SLACK: usize = 8;
 
@@ -70,24 +73,25 @@ impl<V> Run<V> {
         if clock < first.clock {
             return Err(0);
         }
-        let distance = |a: u64, b: u64| usize::try_from(a - b).unwrap_or(usize::MAX);
-        // The slot, if there is one, is in `low..=high`, between these clocks.
+        // The slot, if there is one, is in `low..=high`.
         let (mut low, mut high) = (0_usize, slots.len() - 1);
         let (mut below, mut above) = (first.clock, last.clock);
-        for _ in 0..2 {
-            let by_distance = (
-                high.saturating_sub(distance(above, clock)),
-                low.saturating_add(distance(clock, below)),
-            );
-            let at = guess(clock, (low, below), (high, above));
-            (low, high) = (low.max(by_distance.0), high.min(by_distance.1));
-            let at = at.clamp(low, high);
+        let mut guesses = 2;
+        loop {
+            let distance = |a: u64, b: u64| usize::try_from(a - b).unwrap_or(usize::MAX);
+            let nearest = high.saturating_sub(distance(above, clock));
+            let farthest = low.saturating_add(distance(clock, below));
+            let guess = || guess(clock, (low, below), (high, above));
+            if guesses == 0 || high - low < FEW || nearest >= farthest {
+                (low, high) = (low.max(nearest), high.min(farthest));
+                break;
+            }
+            guesses -= 1;
+            let at = guess().clamp(low.max(nearest), high.min(farthest));
             let found = slots[at].clock;
             match found.cmp(&clock) {
                 Ordering::Equal => return Ok(at),
-                Ordering::Less if at == high => return Err(at + 1),
                 Ordering::Less => (low, below) = (at, found),
-                Ordering::Greater if at == low => return Err(at),
                 Ordering::Greater => (high, above) = (at, found),
             }
         }
@@ -164,19 +168,27 @@ impl<V> Run<V> {
 
     /// Restores the invariants about tombstones.
     fn tidy(&mut self) {
+        let before = self.slots.len();
         while self.slots.last().is_some_and(|slot| slot.value.is_none()) {
             self.slots.pop();
         }
         if self.slots.len() - self.summary.live > self.summary.live + SLACK {
             self.slots.retain(|slot| slot.value.is_some());
         }
+        if self.slots.len() < before {
+            self.shrink();
+        }
+        debug_assert!(self.check_ends());
+    }
+
+    /// Gives memory back where most of it lies idle. Half of what stays is free,
+    /// so that the next appends do not grow it.
+    fn shrink(&mut self) {
         if self.slots.capacity() > 4 * (self.slots.len() + SLACK) {
-            // Half of it stays free, so that the next appends do not grow it.
             let mut slots = SmallVec::with_capacity(2 * self.slots.len());
             slots.extend(self.slots.drain(..));
             self.slots = slots;
         }
-        debug_assert!(self.check_ends());
     }
 
     /// Takes out every live value whose clock lies in `range` and that `dies`
@@ -362,6 +374,32 @@ mod tests {
             assert_eq!(run.get(clock).is_some(), expected, "clock {clock}");
         }
         assert_eq!(run.get(crate::MAX_CLOCK), None);
+    }
+
+    #[test]
+    fn search_survives_any_spread_of_gaps() {
+        // A fixed multiplicative sequence decides which clocks are there: dense
+        // stretches, sparse ones, and a far end.
+        let mut state = 1_u64;
+        let mut present = Vec::new();
+        for clock in 1..=4000_u64 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let share = if clock % 1000 < 300 { 60 } else { 5 };
+            if state >> 32 & 63 < share {
+                present.push(clock);
+            }
+        }
+        present.push(crate::MAX_CLOCK);
+        let run = run_of(present.iter().copied());
+        for clock in (1..=4001).chain([1 << 40, crate::MAX_CLOCK - 1, crate::MAX_CLOCK]) {
+            assert_eq!(
+                run.search(clock),
+                present.binary_search(&clock),
+                "clock {clock}"
+            );
+        }
     }
 
     #[test]

@@ -63,8 +63,15 @@ impl<M> PresenceState<M> {
         let store = self.causal.store();
         let mut diff = Diff::with_capacity(store.summary(replica).live);
         for (_, entry) in store.of(replica) {
-            let edge = self.index.is_edge(entry, &self.down);
-            push(&mut diff, entry.clone(), edge);
+            push(&mut diff, entry.clone(), true);
+        }
+        let mut accompanied = Vec::new();
+        self.index
+            .accompanied(replica, diff.entries(), &self.down, |entry| {
+                accompanied.push(entry.dot().clock);
+            });
+        for clock in accompanied {
+            diff.clear_edge(clock);
         }
         diff
     }

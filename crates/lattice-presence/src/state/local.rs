@@ -1,7 +1,8 @@
 //! What the local replica writes (rules S2 and S3).
 
 use super::PresenceState;
-use crate::index::{Hashes, Slot};
+use crate::index::{Hashes, Held};
+use crate::presence::Slot;
 use crate::{Diff, JoinError, Presence, UpdateError};
 
 impl<M> PresenceState<M> {
@@ -32,8 +33,9 @@ impl<M> PresenceState<M> {
         key: &str,
         meta: M,
     ) -> Result<Diff<M>, JoinError> {
-        let hashes = self.index.hashes((topic, key, pid));
-        let before = self.index.slot((topic, key, pid), hashes, &self.replica);
+        let slot = Slot::new(topic, key, pid);
+        let hashes = self.index.hashes(slot);
+        let before = self.index.held_in(slot, hashes, &self.replica);
         self.replace(before, (topic, key, pid), hashes, meta)
     }
 
@@ -62,8 +64,9 @@ impl<M> PresenceState<M> {
         key: &str,
         meta: M,
     ) -> Result<Diff<M>, UpdateError> {
-        let hashes = self.index.hashes((topic, key, pid));
-        let before = self.index.slot((topic, key, pid), hashes, &self.replica);
+        let slot = Slot::new(topic, key, pid);
+        let hashes = self.index.hashes(slot);
+        let before = self.index.held_in(slot, hashes, &self.replica);
         if before.is_empty() {
             return Err(UpdateError::Absent);
         }
@@ -72,7 +75,7 @@ impl<M> PresenceState<M> {
 
     fn replace(
         &mut self,
-        before: Slot<M>,
+        before: Held<M>,
         (topic, key, pid): (&str, &str, &str),
         hashes: Hashes,
         meta: M,
@@ -107,10 +110,11 @@ impl<M> PresenceState<M> {
     /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     pub fn leave(&mut self, pid: &str, topic: &str, key: &str) -> Diff<M> {
-        let hashes = self.index.hashes((topic, key, pid));
-        let slot = self.index.slot((topic, key, pid), hashes, &self.replica);
+        let slot = Slot::new(topic, key, pid);
+        let hashes = self.index.hashes(slot);
+        let held = self.index.held_in(slot, hashes, &self.replica);
         let mut diff = Diff::new();
-        for entry in slot {
+        for entry in held {
             self.drop_own(entry, hashes, &mut diff);
         }
         diff
