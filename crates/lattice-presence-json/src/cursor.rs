@@ -32,6 +32,15 @@ impl<'a> Cursor<'a> {
         &self.text[start..self.at]
     }
 
+    pub(crate) const fn bytes(&self) -> &'a [u8] {
+        self.text.as_bytes()
+    }
+
+    /// Goes to an offset, a character boundary.
+    pub(crate) const fn rewind(&mut self, offset: usize) {
+        self.at = offset;
+    }
+
     #[inline]
     pub(crate) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()

@@ -15,6 +15,7 @@ mod locate;
 mod meta;
 mod payload;
 mod scan;
+mod shortcut;
 mod sink;
 mod skip;
 mod write;

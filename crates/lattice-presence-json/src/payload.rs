@@ -24,12 +24,12 @@ where
     payload.build()
 }
 
-struct Payload<'a, 'l, M> {
+pub(crate) struct Payload<'a, 'l, M> {
     text: &'a str,
-    cursor: Cursor<'a>,
-    limits: &'l Decoder,
-    replicas: Replicas<Said>,
-    topics: Topics,
+    pub(crate) cursor: Cursor<'a>,
+    pub(crate) limits: &'l Decoder,
+    pub(crate) replicas: Replicas<Said>,
+    pub(crate) topics: Topics,
     clouds: Clouds<'l>,
     writer: Option<usize>,
     seen: Seen,
@@ -38,7 +38,7 @@ struct Payload<'a, 'l, M> {
 
 /// What a payload says of one replica.
 #[derive(Default)]
-struct Said {
+pub(crate) struct Said {
     prefix: Option<u64>,
     cloud: Option<ClockSet>,
 }
@@ -179,6 +179,9 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
         if index >= self.limits.max_entries {
             let reason = format!("more than {} values", self.limits.max_entries);
             return Err(DecodeError::new(Category::Limit, start, reason));
+        }
+        if let Some(presence) = self.shortcut() {
+            return Ok(presence);
         }
         let (mut tag, mut entry) = (None, None);
         let mut fields = self.cursor.fields()?;
