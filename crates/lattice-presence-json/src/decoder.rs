@@ -185,7 +185,7 @@ impl Decoder {
     ///
     /// let payload = r#"{"replica":"n","context":{},"clouds":{"n":[7]},"values":[]}"#;
     /// let delta = Decoder::new().delta_from_json::<JsonMeta>(payload)?;
-    /// assert!(delta.is_empty());
+    /// assert_eq!((delta.len(), delta.context().max(&"n".into())), (0, 7));
     /// # Ok::<(), lattice_presence_json::DecodeError>(())
     /// ```
     pub fn delta_from_json<M>(&self, text: &str) -> Result<PresenceDelta<M>, DecodeError>
