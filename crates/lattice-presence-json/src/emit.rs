@@ -245,7 +245,10 @@ fn push_intervals(out: &mut String, seen: &ClockSet) {
 }
 
 /// The metadata of an entry, of any type but [`JsonMeta`](crate::JsonMeta).
-fn push_serialized<M: Serialize>(out: &mut String, presence: &Presence<M>) -> Result<()> {
+pub(crate) fn push_serialized<M: Serialize>(
+    out: &mut String,
+    presence: &Presence<M>,
+) -> Result<()> {
     let text = serde_json::to_string(presence.meta()).map_err(|source| EncodeError::Serialize {
         entry: EntryName::of(presence),
         source,

@@ -14,6 +14,7 @@ mod intern;
 mod locate;
 mod meta;
 mod payload;
+pub mod phoenix;
 mod scan;
 mod shortcut;
 mod sink;

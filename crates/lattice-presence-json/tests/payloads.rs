@@ -71,7 +71,9 @@ fn vectors() -> Vec<(String, Value)> {
             let path = file.unwrap().path();
             let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
             // An expectation that no Rust string can hold, and that is not used here.
-            let text = fs::read_to_string(path).unwrap().replace(r#""\ud800""#, "null");
+            let text = fs::read_to_string(path)
+                .unwrap()
+                .replace(r#""\ud800""#, "null");
             let vector = serde_json::from_str(&text).unwrap();
             (name, vector)
         })

@@ -230,7 +230,12 @@ fn scramble(text: &str, seed: u64) -> String {
         .unwrap()
         .iter()
         .map(|(replica, clocks)| {
-            let mut clocks: Vec<_> = clocks.as_array().unwrap().iter().map(ToString::to_string).collect();
+            let mut clocks: Vec<_> = clocks
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(ToString::to_string)
+                .collect();
             rotate(&mut clocks, seed);
             format!("{:?}:[{}]", replica, clocks.join(","))
         })
