@@ -1,0 +1,59 @@
+//! Where encoded text goes.
+
+use std::io;
+
+use crate::encode_error::EncodeError;
+
+/// A string as a whole, or a writer that gets it piece by piece.
+pub(crate) struct Sink<'w> {
+    /// What is written next goes to its end.
+    pub(crate) out: String,
+    writer: Option<&'w mut dyn io::Write>,
+}
+
+impl<'w> Sink<'w> {
+    /// How much a writer gets at once, about.
+    const PIECE: usize = 1 << 16;
+
+    pub(crate) const fn whole() -> Self {
+        Self {
+            out: String::new(),
+            writer: None,
+        }
+    }
+
+    pub(crate) fn pieces(writer: &'w mut dyn io::Write) -> Self {
+        Self {
+            out: String::with_capacity(2 * Self::PIECE),
+            writer: Some(writer),
+        }
+    }
+
+    /// A place where the text may be cut. One byte stays, so that whoever comes
+    /// next sees what it follows.
+    #[inline]
+    pub(crate) fn flush(&mut self) -> Result<(), EncodeError> {
+        match &mut self.writer {
+            Some(writer) if self.out.len() > Self::PIECE => {
+                let last = self.out.pop();
+                let written = writer.write_all(self.out.as_bytes());
+                self.out.clear();
+                self.out.extend(last);
+                written.map_err(EncodeError::Io)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes what is left; a whole string comes back.
+    pub(crate) fn finish(mut self) -> Result<String, EncodeError> {
+        if let Some(writer) = &mut self.writer {
+            let written = writer
+                .write_all(self.out.as_bytes())
+                .and_then(|()| writer.flush());
+            written.map_err(EncodeError::Io)?;
+            self.out.clear();
+        }
+        Ok(self.out)
+    }
+}

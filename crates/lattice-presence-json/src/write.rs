@@ -1,0 +1,120 @@
+//! Writing JSON text.
+
+use crate::scan::next_special;
+
+/// Appends a JSON string.
+#[inline]
+pub(crate) fn push_string(out: &mut String, text: &str) {
+    out.push('"');
+    push_escaped(out, text);
+    out.push('"');
+}
+
+/// Appends the inside of a JSON string.
+#[inline]
+pub(crate) fn push_escaped(out: &mut String, text: &str) {
+    let end = next_special(text.as_bytes(), 0);
+    if end == text.len() {
+        out.push_str(text);
+    } else {
+        push_escapes(out, text, end);
+    }
+}
+
+#[cold]
+fn push_escapes(out: &mut String, text: &str, first: usize) {
+    let mut start = 0;
+    let mut at = first;
+    while let Some(&byte) = text.as_bytes().get(at) {
+        out.push_str(&text[start..at]);
+        match byte {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            0x08 => out.push_str("\\b"),
+            0x0C => out.push_str("\\f"),
+            _ => {
+                out.push_str("\\u00");
+                out.push(hex_digit(u64::from(byte >> 4)));
+                out.push(hex_digit(u64::from(byte)));
+            }
+        }
+        start = at + 1;
+        at = next_special(text.as_bytes(), start);
+    }
+    out.push_str(&text[start..]);
+}
+
+/// Appends an integer, two digits at a step.
+#[inline]
+pub(crate) fn push_integer(out: &mut String, integer: u64) {
+    const PAIRS: &str = concat!(
+        "0001020304050607080910111213141516171819",
+        "2021222324252627282930313233343536373839",
+        "4041424344454647484950515253545556575859",
+        "6061626364656667686970717273747576777879",
+        "8081828384858687888990919293949596979899",
+    );
+    // u64::MAX has 20 digits.
+    let mut pairs = [0_usize; 10];
+    let mut first = pairs.len();
+    let mut rest = integer;
+    loop {
+        first -= 1;
+        pairs[first] = (rest % 100) as usize;
+        rest /= 100;
+        if rest == 0 {
+            break;
+        }
+    }
+    let leading_zero = usize::from(pairs[first] < 10);
+    for (i, pair) in pairs[first..].iter().enumerate() {
+        let skipped = if i == 0 { leading_zero } else { 0 };
+        out.push_str(&PAIRS[2 * pair + skipped..2 * pair + 2]);
+    }
+}
+
+/// Appends 16 lower-case hexadecimal digits.
+pub(crate) fn push_hex(out: &mut String, word: u64) {
+    out.extend((0..16).rev().map(|i| hex_digit(word >> (4 * i))));
+}
+
+/// The lowest four bits as a digit.
+const fn hex_digit(word: u64) -> char {
+    b"0123456789abcdef"[(word & 15) as usize] as char
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_written_as_the_standard_library_writes_them() {
+        let mut integer = 1_u64;
+        let mut cases = vec![0, u64::MAX];
+        while integer < u64::MAX / 10 {
+            cases.extend([integer - 1, integer, integer + 1, integer * 7]);
+            integer *= 10;
+        }
+        for case in cases {
+            let mut out = String::new();
+            push_integer(&mut out, case);
+            assert_eq!(out, case.to_string());
+        }
+    }
+
+    #[test]
+    fn strings_are_escaped_as_serde_json_escapes_them() {
+        let all: String = (0..0x300).filter_map(char::from_u32).collect();
+        for text in [all.as_str(), "", "plain", "\"", "tail\\", "\u{1F600}\u{1}"] {
+            let mut out = String::new();
+            push_string(&mut out, text);
+            assert_eq!(
+                Ok(out),
+                serde_json::to_string(text).map_err(|e| e.to_string())
+            );
+        }
+    }
+}
