@@ -92,7 +92,11 @@ fn print_view(view: &PresenceState<JsonMeta>) {
     }
 }
 
+/// One entry. A payload may come from anywhere: names are escaped, and JSON text
+/// holds no control characters.
 fn line(entry: &Presence<JsonMeta>) -> String {
-    let (topic, key, pid) = (entry.topic(), entry.key(), entry.pid());
-    format!("{topic}  {key}  {pid}  {}  {}", entry.dot(), entry.meta())
+    let dot = entry.dot().to_string();
+    let [topic, key, pid, dot] =
+        [entry.topic(), entry.key(), entry.pid(), &dot].map(|name| name.escape_debug());
+    format!("{topic}  {key}  {pid}  {dot}  {}", entry.meta())
 }
