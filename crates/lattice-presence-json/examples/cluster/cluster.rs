@@ -182,19 +182,21 @@ impl Cluster {
 
     /// Waits until every node sees exactly what it ought to see.
     pub(crate) fn settle(&mut self, what: &str) -> Result<(), Box<dyn Error>> {
-        self.wait(what, |cluster| {
-            let mut views = cluster.views();
-            views.all(|(node, view)| view.rows == cluster.expected(node))
-        })
+        self.wait(what, Self::all_see_what_they_ought)
     }
 
     /// Waits until the digests agree as well: nothing is left to exchange.
     pub(crate) fn settle_digests(&mut self) -> Result<(), Box<dyn Error>> {
-        self.wait("all digests agree", |cluster| {
+        self.wait("views and digests agree", |cluster| {
             let mut digests = cluster.views().map(|(_, view)| &view.digest);
             let first = digests.next();
-            digests.all(|digest| Some(digest) == first)
+            digests.all(|digest| Some(digest) == first) && cluster.all_see_what_they_ought()
         })
+    }
+
+    fn all_see_what_they_ought(&self) -> bool {
+        let mut views = self.views();
+        views.all(|(node, view)| view.rows == self.expected(node))
     }
 
     /// Handles what the nodes report until `done`.

@@ -1,14 +1,14 @@
 //! `--interactive`: a prompt on `node-a`, while users come and go on the others.
 
 use std::error::Error;
-use std::io::{self, Write};
+use std::io;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::cluster::{Cluster, NAMES};
 use crate::stage::Command;
-use crate::view::Timeline;
+use crate::view::{Timeline, prompt};
 
 const HERE: usize = 0;
 
@@ -27,8 +27,7 @@ const ELSEWHERE: [(usize, &str); 8] = [
     (2, "leave games chen"),
 ];
 
-const HELP: &str = "\
-  join TOPIC USER [STATUS]    leave TOPIC USER    status TOPIC USER STATUS
+const HELP: &str = "  join TOPIC USER [STATUS]    leave TOPIC USER    status TOPIC USER STATUS
   who                         who is online, as node-a sees it
   down NODE                   consider node-b or node-c down, whatever it says
   up NODE                     no longer
@@ -38,6 +37,7 @@ const HELP: &str = "\
 pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     println!("This is node-a of three. `help` lists what it does.");
     let mut cluster = Cluster::start(Timeline::new(Some(HERE)))?;
+    prompt();
     let lines = read_lines();
     let mut script = ELSEWHERE.iter().cycle();
     let mut next_stir = Instant::now();
@@ -46,7 +46,7 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
             Ok(line) if matches!(line.trim(), "quit" | "exit") => return Ok(()),
             Ok(line) => {
                 answer(&mut cluster, line.trim());
-                prompt()?;
+                prompt();
             }
             Err(TryRecvError::Disconnected) => return Ok(()),
             Err(TryRecvError::Empty) => cluster.pump(Duration::from_millis(50))?,
@@ -80,12 +80,6 @@ fn answer(cluster: &mut Cluster, line: &str) {
         }
         (_, Some(command)) => cluster.order(HERE, &command),
     }
-}
-
-fn prompt() -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    write!(stdout, "> ")?;
-    stdout.flush()
 }
 
 fn read_lines() -> Receiver<String> {

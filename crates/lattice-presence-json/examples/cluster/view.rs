@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
 use std::time::Instant;
 
 use crate::cluster::NAMES;
@@ -49,9 +50,9 @@ impl Timeline {
         if let Some(only) = self.only {
             // Nothing of the other nodes but their births and deaths.
             if node == only {
-                println!("  {text}");
+                interrupt(text);
             } else if text.starts_with("! process") || text.starts_with("! LOST") {
-                println!("  {}: {text}", NAMES[node]);
+                interrupt(&format!("{}: {text}", NAMES[node]));
             }
             return;
         }
@@ -90,6 +91,19 @@ impl Timeline {
             println!("{:TIME$}(nobody)", "");
         }
     }
+}
+
+/// Asks for the next line.
+pub(crate) fn prompt() {
+    print!("> ");
+    // A terminal that is gone closes the input as well, which ends the loop.
+    let _ = io::stdout().flush();
+}
+
+/// Says something while somebody may be typing.
+fn interrupt(text: &str) {
+    println!("\r  {text}");
+    prompt();
 }
 
 fn print_row([topic, user, status, home, seen]: [&str; 5]) {
