@@ -158,7 +158,7 @@ impl Node {
                 }
             }
             Command::Peer { peer, address } => {
-                let link = Some(self.dial(address));
+                let link = Some(Link::open(self.state.replica().clone(), address));
                 self.peers.insert(peer, Peer { address, link });
             }
             Command::Cut { peer } => self.relink(&peer, false)?,
@@ -174,10 +174,7 @@ impl Node {
         format!("{}/{user}", self.state.replica().base())
     }
 
-    fn dial(&self, address: SocketAddr) -> Link {
-        Link::open(self.state.replica().clone(), address)
-    }
-
+    /// Cuts the link to a peer, or makes it whole: what a network does by itself.
     fn relink(&mut self, peer: &str, whole: bool) -> io::Result<()> {
         let own = self.state.replica();
         if let Some(peer) = self.peers.get_mut(peer) {

@@ -112,11 +112,8 @@ fn verdict(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
             return Err(format!("{} sees something else than {}", pair.0, pair.1).into());
         }
     }
-    println!(
-        "\nThe views of {} are equal: {} entries, equal digests.",
-        names.join(", "),
-        first.rows.len()
-    );
+    let (names, entries) = (names.join(", "), first.rows.len());
+    println!("\nOne view on {names}, digests included (entries: {entries}).");
     Ok(())
 }
 
