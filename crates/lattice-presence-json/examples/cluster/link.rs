@@ -1,0 +1,169 @@
+//! Messages between nodes: one line of JSON each, over loopback TCP.
+//!
+//! Each node dials each other one and writes only to the connections that it
+//! dialed. A link may lose whatever it likes: a queue that is full, a connection
+//! that breaks, a peer that is away all drop messages, and the next exchange of
+//! digests repairs what was lost. So nothing here retries, orders or confirms.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use lattice_presence::{Digest, PresenceDelta, ReplicaId};
+use lattice_presence_json::{
+    DecodeError, EncodeError, JsonMeta, delta_from_json, delta_to_json_string, digest_from_json,
+    digest_to_json_string,
+};
+
+/// A peer that sends more in one line is cut off before it fills the memory.
+const MAX_LINE: u64 = 1 << 20;
+
+/// Messages that wait for a slow peer; more are dropped.
+const QUEUE: usize = 64;
+
+const TIMEOUT: Duration = Duration::from_secs(1);
+const REDIAL: Duration = Duration::from_millis(50);
+
+/// What one node tells another.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Delta(PresenceDelta<JsonMeta>),
+    Digest(Digest<ReplicaId>),
+}
+
+impl Message {
+    /// `delta {…}` or `digest {…}`. Canonical JSON has no line breaks.
+    pub(crate) fn encode(&self) -> Result<String, EncodeError> {
+        match self {
+            Self::Delta(delta) => Ok(format!("delta {}\n", delta_to_json_string(delta)?)),
+            Self::Digest(digest) => Ok(format!("digest {}\n", digest_to_json_string(digest)?)),
+        }
+    }
+
+    fn decode(line: &str) -> Result<Self, WireError> {
+        match line.split_once(' ') {
+            Some(("delta", json)) => Ok(Self::Delta(delta_from_json(json)?)),
+            Some(("digest", json)) => Ok(Self::Digest(digest_from_json(json)?)),
+            _ => Err(WireError::Frame),
+        }
+    }
+}
+
+/// Why a connection was given up.
+#[derive(Debug)]
+pub(crate) enum WireError {
+    Frame,
+    Payload(DecodeError),
+}
+
+impl From<DecodeError> for WireError {
+    fn from(error: DecodeError) -> Self {
+        Self::Payload(error)
+    }
+}
+
+impl std::fmt::Display for WireError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Frame => f.write_str("no frame of this protocol"),
+            Self::Payload(error) => write!(f, "payload refused: {error}"),
+        }
+    }
+}
+
+/// What arrives, with the replica that sent it.
+#[derive(Debug)]
+pub(crate) struct Received {
+    pub(crate) from: ReplicaId,
+    pub(crate) message: Result<Message, WireError>,
+}
+
+/// The way to one peer. Dropping it closes the connection.
+#[derive(Debug)]
+pub(crate) struct Link {
+    queue: SyncSender<Arc<str>>,
+}
+
+impl Link {
+    /// Dials `address` for as long as the link lives, and introduces itself as
+    /// `own`.
+    pub(crate) fn open(own: ReplicaId, address: SocketAddr) -> Self {
+        let (queue, outbox) = sync_channel(QUEUE);
+        thread::spawn(move || deliver(&own, address, &outbox));
+        Self { queue }
+    }
+
+    /// Queues a line, or drops it.
+    pub(crate) fn send(&self, line: Arc<str>) {
+        // A full queue and a thread that ended are losses like any other.
+        let _ = self.queue.try_send(line);
+    }
+}
+
+/// Writes what is queued; connects again after a failure.
+fn deliver(own: &ReplicaId, address: SocketAddr, outbox: &Receiver<Arc<str>>) {
+    let mut connection = None;
+    for line in outbox {
+        if connection.is_none() {
+            connection = dial(own, address).ok();
+        }
+        let sent = connection
+            .as_mut()
+            .map(|stream| stream.write_all(line.as_bytes()));
+        if !matches!(sent, Some(Ok(()))) {
+            connection = None;
+            thread::sleep(REDIAL);
+        }
+    }
+}
+
+fn dial(own: &ReplicaId, address: SocketAddr) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+    stream.set_nodelay(true)?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    writeln!(stream, "{own}")?;
+    Ok(stream)
+}
+
+/// Accepts peers, and hands on what they send, until the receiver is gone.
+pub(crate) fn listen<E>(listener: TcpListener, inbox: Sender<E>)
+where
+    E: From<Received> + Send + 'static,
+{
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let inbox = inbox.clone();
+            thread::spawn(move || read(stream, &inbox));
+        }
+    });
+}
+
+fn read<E: From<Received>>(stream: TcpStream, inbox: &Sender<E>) {
+    let mut lines = BufReader::new(stream);
+    let Ok(Some(name)) = read_line(&mut lines) else {
+        return;
+    };
+    let from = ReplicaId::from(name);
+    while let Ok(Some(line)) = read_line(&mut lines) {
+        let message = Message::decode(&line);
+        let refused = message.is_err();
+        let received = Received {
+            from: from.clone(),
+            message,
+        };
+        // Who sends one broken line has lost the thread: let it dial again.
+        if inbox.send(received.into()).is_err() || refused {
+            return;
+        }
+    }
+}
+
+/// The next line; `None` where the connection ended, or the line is too long.
+fn read_line(lines: &mut impl BufRead) -> io::Result<Option<String>> {
+    let mut line = String::new();
+    lines.by_ref().take(MAX_LINE).read_line(&mut line)?;
+    Ok(line.strip_suffix('\n').map(str::to_owned))
+}

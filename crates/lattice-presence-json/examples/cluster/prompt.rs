@@ -1,0 +1,95 @@
+//! `--interactive`: a prompt on `node-a`, while users come and go on the others.
+
+use std::error::Error;
+use std::io;
+use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::cluster::{Cluster, NAMES};
+use crate::stage::Command;
+use crate::view::{Timeline, prompt};
+
+const HERE: usize = 0;
+
+/// How often somebody comes or goes elsewhere.
+const STIR_EVERY: Duration = Duration::from_secs(4);
+
+/// What happens elsewhere, over and over.
+const ELSEWHERE: [(usize, &str); 8] = [
+    (1, "join lobby bob online"),
+    (2, "join lobby carol online"),
+    (1, "join rust bea online"),
+    (2, "status lobby carol away"),
+    (1, "leave lobby bob"),
+    (2, "join games chen playing"),
+    (1, "leave rust bea"),
+    (2, "leave games chen"),
+];
+
+const HELP: &str = "  join TOPIC USER [STATUS]    leave TOPIC USER    status TOPIC USER STATUS
+  who                         who is online, as node-a sees it
+  down NODE                   consider node-b or node-c down, whatever it says
+  up NODE                     no longer
+  help, quit";
+
+/// Reads and obeys until `quit`, or the end of the input.
+pub(crate) fn run() -> Result<(), Box<dyn Error>> {
+    println!("This is node-a of three. `help` lists what it does.");
+    let mut cluster = Cluster::start(Timeline::new(Some(HERE)))?;
+    prompt();
+    let lines = read_lines();
+    let mut script = ELSEWHERE.iter().cycle();
+    let mut next_stir = Instant::now();
+    loop {
+        match lines.try_recv() {
+            Ok(line) if matches!(line.trim(), "quit" | "exit") => return Ok(()),
+            Ok(line) => {
+                answer(&mut cluster, line.trim());
+                prompt();
+            }
+            Err(TryRecvError::Disconnected) => return Ok(()),
+            Err(TryRecvError::Empty) => cluster.pump(Duration::from_millis(50))?,
+        }
+        if Instant::now() >= next_stir
+            && let Some((node, line)) = script.next()
+            && let Some(command) = Command::parse(line)
+        {
+            cluster.order(*node, &command);
+            next_stir = Instant::now() + STIR_EVERY;
+        }
+    }
+}
+
+fn answer(cluster: &mut Cluster, line: &str) {
+    match (line, Command::parse(line)) {
+        ("", _) => {}
+        ("help", _) => println!("{HELP}"),
+        ("who", _) => {
+            let here = cluster.views().filter(|(node, _)| *node == HERE);
+            cluster.timeline.table(here);
+        }
+        (_, Some(Command::Down { peer } | Command::Up { peer }))
+            if !NAMES[1..].contains(&peer.as_str()) =>
+        {
+            println!("  no peer `{peer}`: there are node-b and node-c");
+        }
+        // The stage keeps these for itself.
+        (_, Some(Command::Peer { .. } | Command::Cut { .. } | Command::Heal { .. }) | None) => {
+            println!("  no command `{line}`: `help` lists them");
+        }
+        (_, Some(command)) => cluster.order(HERE, &command),
+    }
+}
+
+fn read_lines() -> Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        for line in io::stdin().lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}
