@@ -1,0 +1,30 @@
+//! Sequences of operations on a few replicas, run on the crate and on the naive
+//! model at once. The property test draws them from a seed, the fuzzer from bytes.
+
+mod compare;
+#[path = "../model/mod.rs"]
+mod model;
+mod op;
+mod world;
+
+pub use op::{Case, Choices, Op, draw_identities};
+
+/// Runs a case; panics at the first observable that differs from the model.
+pub fn run_case(case: &Case) {
+    let mut world = world::World::new(&case.identities);
+    for (step, op) in case.ops.iter().enumerate() {
+        world.apply(step, op);
+    }
+}
+
+/// Reads `data` as a case and runs it: the fuzzer's entry.
+#[allow(dead_code, reason = "the property test draws its cases from a generator instead")]
+pub fn run(data: &[u8]) {
+    let mut bytes = op::Bytes::new(data);
+    let identities = op::draw_identities(&mut bytes);
+    let mut ops = Vec::new();
+    while !bytes.is_empty() && ops.len() < 200 {
+        ops.push(op::Op::draw(&mut bytes));
+    }
+    run_case(&Case { identities, ops });
+}
