@@ -1,0 +1,15 @@
+//! The contract, rule by rule: tests named `s1_…` to `s14_…` after `docs/semantics.md`.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(missing_docs, unreachable_pub, reason = "test modules")]
+
+mod deltas;
+mod identity;
+mod liveness;
+mod merge;
+mod mutation;
+mod reads;
+mod refusals;
+mod restarts;
+mod returns;
+mod support;
