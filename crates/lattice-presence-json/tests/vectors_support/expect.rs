@@ -62,7 +62,7 @@ impl Vector {
     /// What a step must give here.
     pub fn expected_outcome(&self, step: usize) -> Value {
         let ours = self.ours.as_ref().and_then(|ours| ours.results.get(&step));
-        ours.cloned().unwrap_or_else(|| self.recorded_outcome(step))
+        in_order(ours.cloned().unwrap_or_else(|| self.recorded_outcome(step)))
     }
 
     /// The recording, without the implementation's own words for refusals.
@@ -104,7 +104,8 @@ impl Vector {
     pub fn check_overrides_are_needed(&self) {
         let ours = self.ours.as_ref().unwrap();
         for (step, outcome) in &ours.results {
-            assert_ne!(outcome, &self.recorded_outcome(*step), "{}, step {step}", self.name);
+            let recorded = in_order(self.recorded_outcome(*step));
+            assert_ne!(in_order(outcome.clone()), recorded, "{}, step {step}", self.name);
         }
         for (name, node) in &ours.nodes {
             let recorded = &self.nodes[name];
@@ -116,6 +117,18 @@ impl Vector {
         let overrides = ours.results.len() + ours.nodes.len() + ours.refuses_encoding.len();
         assert!(overrides > 0, "{} differs in nothing", self.name);
     }
+}
+
+/// The changes of an outcome in one order, without topics that did not change.
+fn in_order(mut outcome: Value) -> Value {
+    for side in ["joins", "leaves"] {
+        let topics = outcome.pointer_mut(&format!("/ok/{side}")).and_then(Value::as_object_mut);
+        if let Some(topics) = topics {
+            topics.retain(|_, changes| changes.as_array().is_some_and(|list| !list.is_empty()));
+            topics.values_mut().for_each(|changes| *changes = json!(sorted(changes)));
+        }
+    }
+    outcome
 }
 
 fn check_content(at: &str, state: &PresenceState<JsonMeta>, expected: &Value) {

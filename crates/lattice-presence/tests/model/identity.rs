@@ -60,7 +60,8 @@ pub fn same_base(a: &str, b: &str) -> bool {
 
 /// Whether time orders `a` after `b`: same base, both of version 7, the greater token.
 pub fn is_newer(a: &str, b: &str) -> bool {
-    let version_7 = |uuid: &[u8; 16]| uuid[6] >> 4 == 7;
+    // The variant says that the version means something.
+    let version_7 = |uuid: &[u8; 16]| uuid[6] >> 4 == 7 && uuid[8] >> 6 == 2;
     match (read(a), read(b)) {
         ((Some(x), base_a), (Some(y), base_b)) => {
             base_a == base_b && version_7(&x) && version_7(&y) && x > y

@@ -61,7 +61,6 @@ pub struct Oracle {
     refused: BTreeSet<Dot>,
     joined: BTreeSet<Dot>,
     left: BTreeSet<Dot>,
-    pub newer: Option<String>,
 }
 
 impl Oracle {
@@ -74,7 +73,6 @@ impl Oracle {
             refused: BTreeSet::new(),
             joined: BTreeSet::new(),
             left: BTreeSet::new(),
-            newer: None,
         }
     }
 
@@ -83,7 +81,7 @@ impl Oracle {
         let mut restored = Self::new(&packet.replica);
         restored.context = packet.context.clone();
         restored.entries = packet.entries.clone();
-        restored.notice_newer(&packet.context);
+        restored.entries.retain(|dot, _| !is_newer(&packet.replica, &dot.0));
         restored
     }
 
@@ -175,7 +173,6 @@ impl Oracle {
     pub fn merge(&mut self, packet: &Packet) -> Result<Change, Refusal> {
         self.refuse(packet)?;
         let before = self.clone();
-        self.notice_newer(&packet.context);
         self.remove_what_died(packet);
         for (dot, entry) in &packet.entries {
             let older_self = is_newer(&self.me, &dot.0);
@@ -214,13 +211,14 @@ impl Oracle {
 
     /// The join's removals, and S5: own entries stay, under a fresh dot unless S7 yields.
     fn remove_what_died(&mut self, packet: &Packet) {
+        let yields = self.superseded_by().is_some() || self.newest(&packet.context).is_some();
         for (dot, entry) in self.entries.clone() {
             if packet.entries.contains_key(&dot) || !packet.context.contains(&dot) {
                 continue;
             }
             if dot.0 != self.me {
                 self.entries.remove(&dot);
-            } else if self.newer.is_none() {
+            } else if !yields {
                 self.entries.remove(&dot);
                 self.left.insert(dot);
                 self.mint(entry);
@@ -228,14 +226,19 @@ impl Oracle {
         }
     }
 
-    /// S7: remembers the newest incarnation of the local base that time orders after it.
-    fn notice_newer(&mut self, context: &BTreeSet<Dot>) {
-        for (name, _) in context {
-            let newest = self.newer.clone().unwrap_or_else(|| self.me.clone());
-            if is_newer(name, &newest) {
-                self.newer = Some(name.clone());
+    /// S7: the newest incarnation of the local base that time orders after the local one.
+    pub fn superseded_by(&self) -> Option<String> {
+        self.newest(&self.context.union(&self.refused).cloned().collect())
+    }
+
+    fn newest(&self, heard_of: &BTreeSet<Dot>) -> Option<String> {
+        let mut newest = None;
+        for (name, _) in heard_of {
+            if is_newer(name, newest.as_deref().unwrap_or(&self.me)) {
+                newest = Some(name.clone());
             }
         }
+        newest
     }
 
     // ---- S8–S10: liveness ----------------------------------------------------------

@@ -21,6 +21,7 @@ impl View {
 
     /// Strict: what leaves was there, what joins was not.
     pub fn replay(&mut self, diff: &Diff<u64>) {
+        let before = self.keys();
         for gone in diff.leaves() {
             let (dot, entry) = plain(gone);
             assert_eq!(self.0.remove(&dot), Some(entry), "S4: a leave of what is visible");
@@ -29,6 +30,12 @@ impl View {
             let (dot, entry) = plain(new);
             assert_eq!(self.0.insert(dot, entry), None, "S4: a join of what is not yet visible");
         }
+        check_topics(diff, &before, &self.keys());
+    }
+
+    /// The users that are online: topics and keys.
+    fn keys(&self) -> BTreeSet<(String, String)> {
+        self.0.values().map(|entry| (entry.topic.clone(), entry.key.clone())).collect()
     }
 }
 
@@ -70,6 +77,28 @@ pub fn check_diff(real: &Diff<u64>, change: &Change) {
     assert_eq!(real.is_empty(), empty, "whether a diff is empty");
 }
 
+/// Each topic that changed, with the keys whose first entry came or whose last one went.
+fn check_topics(
+    diff: &Diff<u64>,
+    before: &BTreeSet<(String, String)>,
+    after: &BTreeSet<(String, String)>,
+) {
+    let topics: BTreeSet<&str> = diff.joins().chain(diff.leaves()).map(Presence::topic).collect();
+    let groups = diff.topics();
+    assert!(groups.iter().map(|group| group.topic()).eq(topics), "the topics of a diff");
+    let (mut arrived, mut departed) = (Vec::new(), Vec::new());
+    for group in &groups {
+        let named = |key: &&str| (group.topic().to_owned(), (*key).to_owned());
+        arrived.extend(group.arrived().iter().map(named));
+        departed.extend(group.departed().iter().map(named));
+        let listed = group.joins().len() + group.leaves().len();
+        let there = diff.joins().chain(diff.leaves()).filter(|e| e.topic() == group.topic());
+        assert_eq!(listed, there.count(), "the changes of a topic");
+    }
+    assert!(arrived.iter().eq(after.difference(before)), "the keys that arrived: {arrived:?}");
+    assert!(departed.iter().eq(before.difference(after)), "the keys that departed: {departed:?}");
+}
+
 pub fn check_packet(real: &PresenceDelta<u64>, model: &Packet) {
     assert_eq!(real.replica().as_str(), model.replica, "a packet's author");
     assert_eq!(plain_context(real.context()), model.context, "a packet's context");
@@ -87,7 +116,7 @@ pub fn check_node(node: &Node, names: &[String]) {
     assert_eq!(view.0, visible, "the replayed diffs");
     assert_eq!(real.len(), visible.len(), "len");
     assert_eq!(real.is_empty(), visible.is_empty(), "is_empty");
-    assert_eq!(real.superseded_by().map(ReplicaId::as_str), model.newer.as_deref(), "superseded_by");
+    assert_eq!(real.superseded_by().map(ReplicaId::as_str), model.superseded_by().as_deref(), "superseded_by");
     for name in names {
         let id = ReplicaId::new(name.as_str());
         assert_eq!(real.is_down(&id), model.down.contains(name), "is_down({name})");

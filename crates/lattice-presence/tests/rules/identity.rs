@@ -58,7 +58,7 @@ fn s1_the_order_is_that_of_the_bytes_and_not_of_the_text() {
     // `z` and `-` stand for 51 and 62: the text sorts the other way round.
     let at = |first: u8| {
         let mut uuid = [0; 16];
-        (uuid[0], uuid[6]) = (first, 0x70);
+        (uuid[0], uuid[6], uuid[8]) = (first, 0x70, 0x80);
         ReplicaId::incarnation("node", uuid)
     };
     let (earlier, later) = (at(51 << 2), at(62 << 2));

@@ -45,7 +45,8 @@ fn s5_own_entries_are_never_removed_but_re_issued_under_a_fresh_dot() {
     let diff = a.merge_delta_with_diff(&pruner).unwrap();
     assert_eq!(lines(a.online_list()), ["a@3 p/t/k=m", "a@4 q/t/k=m"]);
     assert_diff(&diff, &["p", "q"], &["p", "q"]);
-    let pairs: Vec<_> = diff.updates().map(|(old, new)| (old.dot().clock, new.dot().clock)).collect();
+    let pairs = diff.updates();
+    let pairs: Vec<_> = pairs.iter().map(|(old, new)| (old.dot().clock, new.dot().clock)).collect();
     assert_eq!(pairs, [(1, 3), (2, 4)], "whoever keeps references learns the new dots");
     assert_diff(&a.merge_delta_with_diff(&pruner).unwrap(), &[], &[]);
 }
