@@ -6,5 +6,5 @@
 mod identity;
 mod oracle;
 
-pub use identity::{encode_incarnation, is_newer, same_base};
+pub use identity::encode_incarnation;
 pub use oracle::{Change, Dot, Entry, Oracle, Packet, Refusal};

@@ -21,10 +21,10 @@ pub fn run_case(case: &Case) {
 #[allow(dead_code, reason = "the property test draws its cases from a generator instead")]
 pub fn run(data: &[u8]) {
     let mut bytes = op::Bytes::new(data);
-    let identities = op::draw_identities(&mut bytes);
+    let identities = draw_identities(&mut bytes);
     let mut ops = Vec::new();
     while !bytes.is_empty() && ops.len() < 200 {
-        ops.push(op::Op::draw(&mut bytes));
+        ops.push(Op::draw(&mut bytes));
     }
     run_case(&Case { identities, ops });
 }
