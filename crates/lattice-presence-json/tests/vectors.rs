@@ -5,6 +5,7 @@
 //! `results` by step, and whole `nodes`. An override that says what the recording says
 //! already is an error, so that none outlives its reason.
 
+#![allow(clippy::std_instead_of_alloc, clippy::std_instead_of_core, reason = "tests have std")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 #[path = "vectors_support/expect.rs"]
@@ -23,8 +24,12 @@ const DIFFERENCES: usize = 20;
 
 fn files(suffix: &str) -> BTreeSet<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.filter(|path| path.to_str().unwrap().ends_with(suffix)).collect()
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .filter(|path| path.to_str().unwrap().ends_with(suffix))
+        .collect()
 }
 
 fn scenarios() -> BTreeSet<PathBuf> {
@@ -42,7 +47,11 @@ fn every_scenario_gives_what_was_recorded_or_what_a_rule_says() {
         let run = run::run(&vector.steps);
         for (step, outcome) in run.outcomes.iter().enumerate() {
             let expected = vector.expected_outcome(step);
-            assert_eq!(outcome, &expected, "{}, step {step}: {}", vector.name, vector.steps[step]);
+            assert_eq!(
+                outcome, &expected,
+                "{}, step {step}: {}",
+                vector.name, vector.steps[step]
+            );
         }
         vector.check_nodes(&run.nodes);
     }
@@ -52,13 +61,23 @@ fn every_scenario_gives_what_was_recorded_or_what_a_rule_says() {
 fn every_difference_belongs_to_a_scenario_and_names_its_rules() {
     let differences = files(".ours.json");
     assert_eq!(differences.len(), DIFFERENCES);
-    let known = ["S2", "S4", "S6", "S7", "S9", "decoding", "encoding", "metadata"];
+    let known = [
+        "S2", "S4", "S6", "S7", "S9", "decoding", "encoding", "metadata",
+    ];
     for path in &differences {
         let scenario = path.to_str().unwrap().replace(".ours.json", ".json");
         let vector = Vector::read(Path::new(&scenario));
         let ours = vector.ours.as_ref().unwrap();
-        assert!(!ours.rules.is_empty() && ours.why.ends_with('.'), "{}", vector.name);
-        assert!(ours.rules.iter().all(|rule| known.contains(&rule.as_str())), "{}", vector.name);
+        assert!(
+            !ours.rules.is_empty() && ours.why.ends_with('.'),
+            "{}",
+            vector.name
+        );
+        assert!(
+            ours.rules.iter().all(|rule| known.contains(&rule.as_str())),
+            "{}",
+            vector.name
+        );
         vector.check_overrides_are_needed();
     }
 }
@@ -71,7 +90,11 @@ fn metadata_numbers_keep_their_digits() {
         .unwrap();
     let vector = Vector::read(&path);
     let run = run::run(&vector.steps);
-    let kept: Vec<_> = run.nodes["a"].state.online_list().map(|e| e.meta().as_str().to_owned()).collect();
+    let kept: Vec<_> = run.nodes["a"]
+        .state
+        .online_list()
+        .map(|e| e.meta().as_str().to_owned())
+        .collect();
     let joined = vector.steps.iter().filter_map(|step| step.meta.as_ref());
     let joined: Vec<_> = joined.map(|meta| meta.get().to_owned()).collect();
     assert_eq!(kept, joined);

@@ -83,16 +83,33 @@ impl Vector {
     pub fn check_nodes(&self, nodes: &BTreeMap<String, Node>) {
         let absent = |name: &&String| self.override_of(name) != Some(&Value::Null);
         let expected: BTreeSet<_> = self.nodes.keys().filter(absent).collect();
-        assert_eq!(nodes.keys().collect::<BTreeSet<_>>(), expected, "the nodes of {}", self.name);
+        assert_eq!(
+            nodes.keys().collect::<BTreeSet<_>>(),
+            expected,
+            "the nodes of {}",
+            self.name
+        );
         for (name, node) in nodes {
             let at = format!("{}, node {name}", self.name);
             let recorded = &self.nodes[name];
             let expected = self.override_of(name).unwrap_or(recorded);
             check_content(&at, &node.state, expected);
-            let refuses = self.ours.iter().any(|ours| ours.refuses_encoding.contains(name));
-            assert_eq!(to_json_string(&node.state).is_err(), refuses, "{at}: encoding");
+            let refuses = self
+                .ours
+                .iter()
+                .any(|ours| ours.refuses_encoding.contains(name));
+            assert_eq!(
+                to_json_string(&node.state).is_err(),
+                refuses,
+                "{at}: encoding"
+            );
             if !refuses {
-                check_text(&at, &node.state, expected, recorded["json"].as_str().unwrap());
+                check_text(
+                    &at,
+                    &node.state,
+                    expected,
+                    recorded["json"].as_str().unwrap(),
+                );
             }
             if self.override_of(name).is_none() {
                 check_lookups(&at, &node.state, recorded);
@@ -105,7 +122,12 @@ impl Vector {
         let ours = self.ours.as_ref().unwrap();
         for (step, outcome) in &ours.results {
             let recorded = in_order(self.recorded_outcome(*step));
-            assert_ne!(in_order(outcome.clone()), recorded, "{}, step {step}", self.name);
+            assert_ne!(
+                in_order(outcome.clone()),
+                recorded,
+                "{}, step {step}",
+                self.name
+            );
         }
         for (name, node) in &ours.nodes {
             let recorded = &self.nodes[name];
@@ -122,45 +144,90 @@ impl Vector {
 /// The changes of an outcome in one order, without topics that did not change.
 fn in_order(mut outcome: Value) -> Value {
     for side in ["joins", "leaves"] {
-        let topics = outcome.pointer_mut(&format!("/ok/{side}")).and_then(Value::as_object_mut);
+        let topics = outcome
+            .pointer_mut(&format!("/ok/{side}"))
+            .and_then(Value::as_object_mut);
         if let Some(topics) = topics {
             topics.retain(|_, changes| changes.as_array().is_some_and(|list| !list.is_empty()));
-            topics.values_mut().for_each(|changes| *changes = json!(sorted(changes)));
+            topics
+                .values_mut()
+                .for_each(|changes| *changes = json!(sorted(changes)));
         }
     }
     outcome
 }
 
 fn check_content(at: &str, state: &PresenceState<JsonMeta>, expected: &Value) {
-    assert_eq!(described(state), canonical_state(&expected["state"]), "{at}: the state");
-    let online = state.online_list().map(|e| json!([e.pid(), e.topic(), e.key(), meta(e)]));
-    assert_eq!(sorted_values(online.collect()), sorted(&expected["online"]), "{at}: online");
+    assert_eq!(
+        described(state),
+        canonical_state(&expected["state"]),
+        "{at}: the state"
+    );
+    let online = state
+        .online_list()
+        .map(|e| json!([e.pid(), e.topic(), e.key(), meta(e)]));
+    assert_eq!(
+        sorted_values(online.collect()),
+        sorted(&expected["online"]),
+        "{at}: online"
+    );
 }
 
 /// What is written here is canonical; what was written there decodes to the same.
 fn check_text(at: &str, state: &PresenceState<JsonMeta>, expected: &Value, recorded: &str) {
     let written = to_json_string(state).unwrap();
     let parsed: Value = serde_json::from_str(&written).unwrap();
-    assert_eq!(parsed, canonical_state(&expected["state"]), "{at}: what is written");
+    assert_eq!(
+        parsed,
+        canonical_state(&expected["state"]),
+        "{at}: what is written"
+    );
     let read: PresenceState<JsonMeta> = from_json(&written).unwrap();
-    assert_eq!(to_json_string(&read).unwrap(), written, "{at}: canonical bytes");
+    assert_eq!(
+        to_json_string(&read).unwrap(),
+        written,
+        "{at}: canonical bytes"
+    );
     let theirs: Value = serde_json::from_str(recorded).unwrap();
     if canonical_state(&theirs) == parsed {
         let theirs: PresenceState<JsonMeta> = from_json(recorded).unwrap();
-        assert_eq!(theirs.digest(), state.digest(), "{at}: the recorded payload");
+        assert_eq!(
+            theirs.digest(),
+            state.digest(),
+            "{at}: the recorded payload"
+        );
     }
 }
 
 fn check_lookups(at: &str, state: &PresenceState<JsonMeta>, recorded: &Value) {
     for (topic, members) in recorded["by_topic"].as_object().unwrap() {
-        let here = state.get_by_topic(topic).map(|e| json!([e.pid(), e.key(), meta(e)]));
-        assert_eq!(sorted_values(here.collect()), sorted(members), "{at}: topic {topic}");
-        assert_eq!(state.topic_len(topic), members.as_array().unwrap().len(), "{at}");
+        let here = state
+            .get_by_topic(topic)
+            .map(|e| json!([e.pid(), e.key(), meta(e)]));
+        assert_eq!(
+            sorted_values(here.collect()),
+            sorted(members),
+            "{at}: topic {topic}"
+        );
+        assert_eq!(
+            state.topic_len(topic),
+            members.as_array().unwrap().len(),
+            "{at}"
+        );
     }
     for lookup in recorded["by_key"].as_array().unwrap() {
-        let (topic, key) = (lookup["topic"].as_str().unwrap(), lookup["key"].as_str().unwrap());
-        let here = state.get_by_key(topic, key).map(|e| json!([e.pid(), meta(e)]));
-        assert_eq!(sorted_values(here.collect()), sorted(&lookup["result"]), "{at}: {topic}/{key}");
+        let (topic, key) = (
+            lookup["topic"].as_str().unwrap(),
+            lookup["key"].as_str().unwrap(),
+        );
+        let here = state
+            .get_by_key(topic, key)
+            .map(|e| json!([e.pid(), meta(e)]));
+        assert_eq!(
+            sorted_values(here.collect()),
+            sorted(&lookup["result"]),
+            "{at}: {topic}/{key}"
+        );
     }
     let entries = recorded["entry_count"].as_u64().unwrap();
     assert_eq!(state.entries().count() as u64, entries, "{at}: entry_count");
@@ -201,15 +268,25 @@ fn described(state: &PresenceState<JsonMeta>) -> Value {
 fn canonical_state(state: &Value) -> Value {
     let mut seen: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
     for (replica, clock) in state["context"].as_object().unwrap() {
-        seen.entry(replica).or_default().extend(1..=clock.as_u64().unwrap());
+        seen.entry(replica)
+            .or_default()
+            .extend(1..=clock.as_u64().unwrap());
     }
     for (replica, cloud) in state["clouds"].as_object().unwrap() {
-        let clocks = cloud.as_array().unwrap().iter().map(|clock| clock.as_u64().unwrap());
+        let clocks = cloud
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|clock| clock.as_u64().unwrap());
         seen.entry(replica).or_default().extend(clocks);
     }
     let (mut context, mut clouds) = (BTreeMap::new(), BTreeMap::new());
     for (replica, clocks) in seen {
-        let prefix = clocks.iter().zip(1..).take_while(|(clock, n)| *clock == n).count();
+        let prefix = clocks
+            .iter()
+            .zip(1..)
+            .take_while(|(clock, n)| *clock == n)
+            .count();
         if prefix > 0 {
             context.insert(replica, prefix);
         }
@@ -221,7 +298,10 @@ fn canonical_state(state: &Value) -> Value {
     let mut values = state["values"].as_array().unwrap().clone();
     values.sort_by_key(|value| {
         let tag = &value["tag"];
-        (tag["replica"].as_str().unwrap().to_owned(), tag["clock"].as_u64().unwrap())
+        (
+            tag["replica"].as_str().unwrap().to_owned(),
+            tag["clock"].as_u64().unwrap(),
+        )
     });
     json!({ "replica": state["replica"], "context": context, "clouds": clouds, "values": values })
 }

@@ -30,7 +30,16 @@ pub struct Step {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { op, node, replica, from, pid, topic, key, .. } = self;
+        let Self {
+            op,
+            node,
+            replica,
+            from,
+            pid,
+            topic,
+            key,
+            ..
+        } = self;
         write!(f, "{op} {node} {replica}{from} {pid} {topic} {key}")
     }
 }
@@ -68,7 +77,10 @@ impl Run {
     fn apply(&mut self, step: &Step) -> Outcome {
         match step.op.as_str() {
             "new" => {
-                self.put(step, PresenceState::new(ReplicaId::new(step.replica.as_str())));
+                self.put(
+                    step,
+                    PresenceState::new(ReplicaId::new(step.replica.as_str())),
+                );
                 Ok(Value::Null)
             }
             "copy" => {
@@ -82,7 +94,8 @@ impl Run {
                 Ok(Value::Null)
             }
             "roundtrip" => {
-                let text = to_json_string(self.state(&step.node)?).map_err(|_| Failure("Refused"))?;
+                let text =
+                    to_json_string(self.state(&step.node)?).map_err(|_| Failure("Refused"))?;
                 let decoded = from_json(&text).map_err(|_| Failure("Refused"))?;
                 self.put(step, decoded);
                 Ok(Value::Null)
@@ -90,7 +103,9 @@ impl Run {
             "merge" => {
                 let from = self.state(&step.from)?.clone();
                 let merged = self.state(&step.node)?.merge_with_diff(&from);
-                merged.map(|diff| changes(&diff)).map_err(|error| merge_failure(&error))
+                merged
+                    .map(|diff| changes(&diff))
+                    .map_err(|error| merge_failure(&error))
             }
             _ => self.mutate(step),
         }
@@ -103,7 +118,8 @@ impl Run {
         match step.op.as_str() {
             "join" => {
                 let text = step.meta.as_ref().expect("a join has metadata").get();
-                let meta = JsonMeta::from_text(text).or_else(|_| JsonMeta::new(step.meta.as_ref().unwrap()));
+                let meta = JsonMeta::from_text(text)
+                    .or_else(|_| JsonMeta::new(step.meta.as_ref().unwrap()));
                 drop(state.join(pid, topic, key, meta.unwrap()).unwrap());
                 Ok(Value::Null)
             }
@@ -160,7 +176,9 @@ fn grouped<'a>(entries: impl Iterator<Item = &'a Presence<JsonMeta>>) -> Value {
         let change = json!([entry.key(), entry.pid(), meta(entry)]);
         topics.entry(entry.topic()).or_default().push(change);
     }
-    topics.values_mut().for_each(|list| list.sort_by_key(Value::to_string));
+    topics
+        .values_mut()
+        .for_each(|list| list.sort_by_key(Value::to_string));
     json!(topics)
 }
 

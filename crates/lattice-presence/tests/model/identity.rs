@@ -11,7 +11,7 @@ pub fn encode_incarnation(base: &str, uuid: [u8; 16]) -> String {
     for byte in uuid {
         bits += &format!("{byte:08b}");
     }
-    while bits.len() % 6 != 0 {
+    while !bits.len().is_multiple_of(6) {
         bits.push('0');
     }
     let token: String = (0..bits.len() / 6)

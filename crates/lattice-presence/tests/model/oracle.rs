@@ -81,7 +81,9 @@ impl Oracle {
         let mut restored = Self::new(&packet.replica);
         restored.context = packet.context.clone();
         restored.entries = packet.entries.clone();
-        restored.entries.retain(|dot, _| !is_newer(&packet.replica, &dot.0));
+        restored
+            .entries
+            .retain(|dot, _| !is_newer(&packet.replica, &dot.0));
         restored
     }
 
@@ -100,8 +102,15 @@ impl Oracle {
         self.change_since(&before)
     }
 
-    pub fn update(&mut self, pid: &str, topic: &str, key: &str, meta: u64) -> Result<Change, Refusal> {
-        let present = |(dot, entry): (&Dot, &Entry)| dot.0 == self.me && entry.fills(pid, topic, key);
+    pub fn update(
+        &mut self,
+        pid: &str,
+        topic: &str,
+        key: &str,
+        meta: u64,
+    ) -> Result<Change, Refusal> {
+        let present =
+            |(dot, entry): (&Dot, &Entry)| dot.0 == self.me && entry.fills(pid, topic, key);
         if !self.entries.iter().any(present) {
             return Err(Refusal::Absent);
         }
@@ -121,7 +130,12 @@ impl Oracle {
     }
 
     fn mint(&mut self, entry: Entry) {
-        let highest = self.context.iter().filter(|dot| dot.0 == self.me).map(|dot| dot.1).max();
+        let highest = self
+            .context
+            .iter()
+            .filter(|dot| dot.0 == self.me)
+            .map(|dot| dot.1)
+            .max();
         let dot = (self.me.clone(), highest.unwrap_or(0) + 1);
         self.context.insert(dot.clone());
         self.joined.insert(dot.clone());
@@ -191,11 +205,18 @@ impl Oracle {
     /// S6.
     fn refuse(&self, packet: &Packet) -> Result<(), Refusal> {
         let claimed = packet.context.iter().chain(packet.entries.keys());
-        if claimed.filter(|dot| dot.0 == self.me).any(|dot| !self.context.contains(dot)) {
+        if claimed
+            .filter(|dot| dot.0 == self.me)
+            .any(|dot| !self.context.contains(dot))
+        {
             return Err(Refusal::SameReplica);
         }
         for (dot, entry) in &packet.entries {
-            if self.entries.get(dot).is_some_and(|mine| !mine.same_slot(entry)) {
+            if self
+                .entries
+                .get(dot)
+                .is_some_and(|mine| !mine.same_slot(entry))
+            {
                 return Err(Refusal::ConflictingDot);
             }
         }
@@ -205,7 +226,10 @@ impl Oracle {
     fn same_live(&self, packet: &Packet) -> bool {
         self.entries.len() == packet.entries.len()
             && self.entries.iter().all(|(dot, entry)| {
-                packet.entries.get(dot).is_some_and(|theirs| theirs.same_slot(entry))
+                packet
+                    .entries
+                    .get(dot)
+                    .is_some_and(|theirs| theirs.same_slot(entry))
             })
     }
 
@@ -229,6 +253,11 @@ impl Oracle {
     /// S7: the newest incarnation of the local base that time orders after the local one.
     pub fn superseded_by(&self) -> Option<String> {
         self.newest(&self.context.union(&self.refused).cloned().collect())
+    }
+
+    /// Whether the filter of S9 keeps any of the packet's dots out.
+    pub fn filters(&self, packet: &Packet) -> bool {
+        packet.context.iter().any(|dot| self.refused.contains(dot))
     }
 
     fn newest(&self, heard_of: &BTreeSet<Dot>) -> Option<String> {
@@ -267,7 +296,10 @@ impl Oracle {
         self.entries.retain(|dot, _| dot.0 != name);
         for dot in before.context.iter().filter(|dot| dot.0 == name) {
             self.context.remove(dot);
-            self.refused.insert(dot.clone());
+            // S7 keeps former lives out already, and their context is to be merged.
+            if !is_newer(&self.me, name) {
+                self.refused.insert(dot.clone());
+            }
         }
         Ok(self.change_since(&before))
     }
@@ -352,7 +384,10 @@ pub type Identity = (BTreeSet<Dot>, BTreeMap<Dot, [String; 3]>);
 impl Packet {
     pub fn identity(&self) -> Identity {
         let slot = |entry: &Entry| [entry.topic.clone(), entry.key.clone(), entry.pid.clone()];
-        let live = self.entries.iter().map(|(dot, entry)| (dot.clone(), slot(entry)));
+        let live = self
+            .entries
+            .iter()
+            .map(|(dot, entry)| (dot.clone(), slot(entry)));
         (self.context.clone(), live.collect())
     }
 

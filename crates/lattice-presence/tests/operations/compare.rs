@@ -1,8 +1,8 @@
 //! Every observable of a replica, against the model's.
 
+use super::model::{Change, Dot, Entry, Oracle, Packet};
 use super::op::{KEYS, PIDS, TOPICS};
 use super::world::{Node, key, pid, topic};
-use super::model::{Change, Dot, Entry, Oracle, Packet};
 use lattice_presence::{CausalContext, Diff, Presence, PresenceDelta, ReplicaId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,18 +24,29 @@ impl View {
         let before = self.keys();
         for gone in diff.leaves() {
             let (dot, entry) = plain(gone);
-            assert_eq!(self.0.remove(&dot), Some(entry), "S4: a leave of what is visible");
+            assert_eq!(
+                self.0.remove(&dot),
+                Some(entry),
+                "S4: a leave of what is visible"
+            );
         }
         for new in diff.joins() {
             let (dot, entry) = plain(new);
-            assert_eq!(self.0.insert(dot, entry), None, "S4: a join of what is not yet visible");
+            assert_eq!(
+                self.0.insert(dot, entry),
+                None,
+                "S4: a join of what is not yet visible"
+            );
         }
         check_topics(diff, &before, &self.keys());
     }
 
     /// The users that are online: topics and keys.
     fn keys(&self) -> BTreeSet<(String, String)> {
-        self.0.values().map(|entry| (entry.topic.clone(), entry.key.clone())).collect()
+        self.0
+            .values()
+            .map(|entry| (entry.topic.clone(), entry.key.clone()))
+            .collect()
     }
 }
 
@@ -71,8 +82,16 @@ pub fn check_diff(real: &Diff<u64>, change: &Change) {
         list.sort_by(|a, b| a.0.cmp(&b.0));
         list
     };
-    assert_eq!(sorted(plain_list(real.joins())), listed(&change.joins), "the joins of a diff");
-    assert_eq!(sorted(plain_list(real.leaves())), listed(&change.leaves), "the leaves of a diff");
+    assert_eq!(
+        sorted(plain_list(real.joins())),
+        listed(&change.joins),
+        "the joins of a diff"
+    );
+    assert_eq!(
+        sorted(plain_list(real.leaves())),
+        listed(&change.leaves),
+        "the leaves of a diff"
+    );
     let empty = change.joins.is_empty() && change.leaves.is_empty();
     assert_eq!(real.is_empty(), empty, "whether a diff is empty");
 }
@@ -83,43 +102,85 @@ fn check_topics(
     before: &BTreeSet<(String, String)>,
     after: &BTreeSet<(String, String)>,
 ) {
-    let topics: BTreeSet<&str> = diff.joins().chain(diff.leaves()).map(Presence::topic).collect();
+    let topics: BTreeSet<&str> = diff
+        .joins()
+        .chain(diff.leaves())
+        .map(Presence::topic)
+        .collect();
     let groups = diff.topics();
-    assert!(groups.iter().map(|group| group.topic()).eq(topics), "the topics of a diff");
+    assert!(
+        groups.iter().map(|group| group.topic()).eq(topics),
+        "the topics of a diff"
+    );
     let (mut arrived, mut departed) = (Vec::new(), Vec::new());
     for group in &groups {
         let named = |key: &&str| (group.topic().to_owned(), (*key).to_owned());
         arrived.extend(group.arrived().iter().map(named));
         departed.extend(group.departed().iter().map(named));
         let listed = group.joins().len() + group.leaves().len();
-        let there = diff.joins().chain(diff.leaves()).filter(|e| e.topic() == group.topic());
+        let there = diff
+            .joins()
+            .chain(diff.leaves())
+            .filter(|e| e.topic() == group.topic());
         assert_eq!(listed, there.count(), "the changes of a topic");
     }
-    assert!(arrived.iter().eq(after.difference(before)), "the keys that arrived: {arrived:?}");
-    assert!(departed.iter().eq(before.difference(after)), "the keys that departed: {departed:?}");
+    assert!(
+        arrived.iter().eq(after.difference(before)),
+        "the keys that arrived: {arrived:?}"
+    );
+    assert!(
+        departed.iter().eq(before.difference(after)),
+        "the keys that departed: {departed:?}"
+    );
 }
 
 pub fn check_packet(real: &PresenceDelta<u64>, model: &Packet) {
     assert_eq!(real.replica().as_str(), model.replica, "a packet's author");
-    assert_eq!(plain_context(real.context()), model.context, "a packet's context");
-    assert_eq!(plain_list(real.entries()), listed(&model.entries), "a packet's entries");
+    assert_eq!(
+        plain_context(real.context()),
+        model.context,
+        "a packet's context"
+    );
+    assert_eq!(
+        plain_list(real.entries()),
+        listed(&model.entries),
+        "a packet's entries"
+    );
     assert_eq!(real.len(), model.entries.len(), "a packet's length");
 }
 
 pub fn check_node(node: &Node, names: &[String]) {
-    let Node { real, model, view } = node;
+    let Node {
+        real, model, view, ..
+    } = node;
     let visible = model.visible();
     assert_eq!(real.replica().as_str(), model.me);
     assert_eq!(plain_context(real.context()), model.context, "the context");
-    assert_eq!(plain_list(real.entries()), listed(&model.entries), "all entries");
-    assert_eq!(plain_list(real.online_list()), listed(&visible), "online_list");
+    assert_eq!(
+        plain_list(real.entries()),
+        listed(&model.entries),
+        "all entries"
+    );
+    assert_eq!(
+        plain_list(real.online_list()),
+        listed(&visible),
+        "online_list"
+    );
     assert_eq!(view.0, visible, "the replayed diffs");
     assert_eq!(real.len(), visible.len(), "len");
     assert_eq!(real.is_empty(), visible.is_empty(), "is_empty");
-    assert_eq!(real.superseded_by().map(ReplicaId::as_str), model.superseded_by().as_deref(), "superseded_by");
+    assert_eq!(
+        real.superseded_by().map(ReplicaId::as_str),
+        model.superseded_by().as_deref(),
+        "superseded_by"
+    );
     for name in names {
         let id = ReplicaId::new(name.as_str());
-        assert_eq!(real.is_down(&id), model.down.contains(name), "is_down({name})");
+        assert_eq!(
+            real.is_down(&id),
+            model.down.contains(name),
+            "is_down({name})"
+        );
     }
     check_packet(&real.snapshot(), &model.snapshot());
     check_packet(&real.owned_snapshot(), &model.owned_snapshot());
@@ -138,10 +199,18 @@ fn check_lookups(node: &Node, visible: &BTreeMap<Dot, Entry>) {
     for t in (0..TOPICS).map(topic) {
         let members = select(&|entry| entry.topic == t);
         assert_eq!(real.topic_len(&t), members.len(), "topic_len({t})");
-        assert_eq!(plain_list(real.get_by_topic(&t)), members, "get_by_topic({t})");
+        assert_eq!(
+            plain_list(real.get_by_topic(&t)),
+            members,
+            "get_by_topic({t})"
+        );
         for k in (0..KEYS).map(key) {
             let sessions = select(&|entry| entry.topic == t && entry.key == k);
-            assert_eq!(plain_list(real.get_by_key(&t, &k)), sessions, "get_by_key({t}, {k})");
+            assert_eq!(
+                plain_list(real.get_by_key(&t, &k)),
+                sessions,
+                "get_by_key({t}, {k})"
+            );
             for p in (0..PIDS).map(pid) {
                 let there = sessions.iter().any(|(_, entry)| entry.pid == p);
                 assert_eq!(real.contains(&p, &t, &k), there, "contains({p}, {t}, {k})");

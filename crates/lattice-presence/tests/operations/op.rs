@@ -7,10 +7,8 @@ pub trait Choices {
 }
 
 /// Choices read off a slice; zero once it is spent.
-#[allow(dead_code, reason = "the property test draws its cases from a generator instead")]
 pub struct Bytes<'a>(&'a [u8]);
 
-#[allow(dead_code, reason = "the property test draws its cases from a generator instead")]
 impl<'a> Bytes<'a> {
     pub fn new(data: &'a [u8]) -> Self {
         Self(data)
@@ -99,29 +97,96 @@ impl Claim {
 /// One step. Nodes, replicas and packets are indexes, taken modulo what exists.
 #[derive(Clone, Debug)]
 pub enum Op {
-    Join { node: usize, slot: Slot },
-    Update { node: usize, slot: Slot },
-    Leave { node: usize, slot: Slot },
-    LeaveByPid { node: usize, pid: usize },
-    Merge { to: usize, from: usize },
-    MergeQuietly { to: usize, from: usize },
-    Sync { to: usize, from: usize },
-    SendDelta { node: usize },
-    SendSnapshot { node: usize },
-    SendOwned { node: usize },
-    SendSince { node: usize, peer: usize },
-    SendForged { replica: usize, claims: Vec<Claim> },
-    SendPruned { node: usize, nth: usize },
-    Deliver { to: usize, packet: usize },
-    DeliverQuietly { to: usize, packet: usize },
-    DeliverOwned { to: usize, packet: usize, peer: usize },
-    Down { node: usize, replica: usize },
-    Up { node: usize, replica: usize },
-    Prune { node: usize, replica: usize },
-    Forget { node: usize, replica: usize },
-    Supersede { node: usize, replica: usize },
-    Restart { node: usize, identity: Identity },
-    Restore { node: usize, from: usize },
+    Join {
+        node: usize,
+        slot: Slot,
+    },
+    Update {
+        node: usize,
+        slot: Slot,
+    },
+    Leave {
+        node: usize,
+        slot: Slot,
+    },
+    LeaveByPid {
+        node: usize,
+        pid: usize,
+    },
+    Merge {
+        to: usize,
+        from: usize,
+    },
+    MergeQuietly {
+        to: usize,
+        from: usize,
+    },
+    Sync {
+        to: usize,
+        from: usize,
+    },
+    SendDelta {
+        node: usize,
+    },
+    SendSnapshot {
+        node: usize,
+    },
+    SendOwned {
+        node: usize,
+    },
+    SendSince {
+        node: usize,
+        peer: usize,
+    },
+    SendForged {
+        replica: usize,
+        claims: Vec<Claim>,
+    },
+    SendPruned {
+        node: usize,
+        nth: usize,
+    },
+    Deliver {
+        to: usize,
+        packet: usize,
+    },
+    DeliverQuietly {
+        to: usize,
+        packet: usize,
+    },
+    DeliverOwned {
+        to: usize,
+        packet: usize,
+        peer: usize,
+    },
+    Down {
+        node: usize,
+        replica: usize,
+    },
+    Up {
+        node: usize,
+        replica: usize,
+    },
+    Prune {
+        node: usize,
+        replica: usize,
+    },
+    Forget {
+        node: usize,
+        replica: usize,
+    },
+    Supersede {
+        node: usize,
+        replica: usize,
+    },
+    Restart {
+        node: usize,
+        identity: Identity,
+    },
+    Restore {
+        node: usize,
+        from: usize,
+    },
 }
 
 impl Op {
@@ -139,13 +204,34 @@ impl Op {
     fn draw_everyday(kind: usize, node: usize, choices: &mut impl Choices) -> Self {
         let mut other = || choices.below(5);
         match kind {
-            0..9 => Self::Join { node, slot: Slot::draw(choices) },
-            9..11 => Self::Update { node, slot: Slot::draw(choices) },
-            11..15 => Self::Leave { node, slot: Slot::draw(choices) },
-            15..17 => Self::LeaveByPid { node, pid: choices.below(PIDS) },
-            17..23 => Self::Merge { to: node, from: other() },
-            23..25 => Self::MergeQuietly { to: node, from: other() },
-            _ => Self::Sync { to: node, from: other() },
+            0..9 => Self::Join {
+                node,
+                slot: Slot::draw(choices),
+            },
+            9..11 => Self::Update {
+                node,
+                slot: Slot::draw(choices),
+            },
+            11..15 => Self::Leave {
+                node,
+                slot: Slot::draw(choices),
+            },
+            15..17 => Self::LeaveByPid {
+                node,
+                pid: choices.below(PIDS),
+            },
+            17..23 => Self::Merge {
+                to: node,
+                from: other(),
+            },
+            23..25 => Self::MergeQuietly {
+                to: node,
+                from: other(),
+            },
+            _ => Self::Sync {
+                to: node,
+                from: other(),
+            },
         }
     }
 
@@ -155,29 +241,66 @@ impl Op {
             30..32 => Self::SendDelta { node },
             32 => Self::SendSnapshot { node },
             33 => Self::SendOwned { node },
-            34..36 => Self::SendSince { node, peer: other() },
+            34..36 => Self::SendSince {
+                node,
+                peer: other(),
+            },
             36 => {
                 let count = 1 + choices.below(4);
                 let claims = (0..count).map(|_| Claim::draw(choices)).collect();
-                Self::SendForged { replica: node, claims }
+                Self::SendForged {
+                    replica: node,
+                    claims,
+                }
             }
             37..39 => Self::SendPruned { node, nth: other() },
-            39..44 => Self::Deliver { to: node, packet: other() },
-            44 => Self::DeliverQuietly { to: node, packet: other() },
-            _ => Self::DeliverOwned { to: node, packet: other(), peer: other() },
+            39..44 => Self::Deliver {
+                to: node,
+                packet: other(),
+            },
+            44 => Self::DeliverQuietly {
+                to: node,
+                packet: other(),
+            },
+            _ => Self::DeliverOwned {
+                to: node,
+                packet: other(),
+                peer: other(),
+            },
         }
     }
 
     fn draw_lifecycle(kind: usize, node: usize, choices: &mut impl Choices) -> Self {
         let mut replica = || choices.below(16);
         match kind {
-            46..50 => Self::Down { node, replica: replica() },
-            50..53 => Self::Up { node, replica: replica() },
-            53..57 => Self::Prune { node, replica: replica() },
-            57 => Self::Forget { node, replica: replica() },
-            58..60 => Self::Supersede { node, replica: replica() },
-            60..63 => Self::Restart { node, identity: Identity::draw(choices) },
-            _ => Self::Restore { node, from: replica() },
+            46..50 => Self::Down {
+                node,
+                replica: replica(),
+            },
+            50..53 => Self::Up {
+                node,
+                replica: replica(),
+            },
+            53..57 => Self::Prune {
+                node,
+                replica: replica(),
+            },
+            57 => Self::Forget {
+                node,
+                replica: replica(),
+            },
+            58..60 => Self::Supersede {
+                node,
+                replica: replica(),
+            },
+            60..63 => Self::Restart {
+                node,
+                identity: Identity::draw(choices),
+            },
+            _ => Self::Restore {
+                node,
+                from: replica(),
+            },
         }
     }
 }

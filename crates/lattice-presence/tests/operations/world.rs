@@ -1,8 +1,8 @@
 //! Each node twice, as the crate has it and as the model has it, and the packets between.
 
 use super::compare::{self, View};
-use super::op::{Claim, Identity, Op, Slot};
 use super::model::{self, Change, Oracle, Packet, Refusal};
+use super::op::{Claim, Identity, Op, Slot};
 use lattice_presence::{
     CausalContext, Diff, Dot, LifecycleError, MergeError, Presence, PresenceDelta, PresenceState,
     ReplicaId, UpdateError,
@@ -13,6 +13,8 @@ pub struct Node {
     pub real: PresenceState<u64>,
     pub model: Oracle,
     pub view: View,
+    /// What happened since the last look.
+    outcomes: Vec<String>,
 }
 
 /// A packet as the crate made it and as the model made it.
@@ -27,7 +29,11 @@ pub struct World {
     names: Vec<String>,
     mail: Vec<Mail>,
     incarnations: u8,
+    /// How often each outcome was met that a sequence may miss.
+    pub tally: Tally,
 }
+
+pub type Tally = BTreeMap<String, usize>;
 
 pub fn pid(index: usize) -> String {
     format!("pid-{index}")
@@ -48,6 +54,7 @@ impl World {
             names: vec!["nobody".to_owned()],
             mail: Vec::new(),
             incarnations: 0,
+            tally: Tally::new(),
         };
         for identity in identities {
             let node = world.start(*identity);
@@ -64,7 +71,11 @@ impl World {
         let (name, id) = match identity {
             Identity::Plain { base } => {
                 let fresh = !self.names.contains(&format!("base-{base}"));
-                let base = if fresh { format!("base-{base}") } else { format!("plain-{}", self.incarnations) };
+                let base = if fresh {
+                    format!("base-{base}")
+                } else {
+                    format!("plain-{}", self.incarnations)
+                };
                 (base.clone(), ReplicaId::new(base))
             }
             Identity::Ordered { base } => {
@@ -82,6 +93,7 @@ impl World {
             real: PresenceState::new(id),
             model: Oracle::new(&name),
             view: View::new(),
+            outcomes: Vec::new(),
         }
     }
 
@@ -99,7 +111,11 @@ impl World {
             Op::Deliver { to, packet } => self.deliver_nth(*to, *packet, true),
             Op::DeliverQuietly { to, packet } => self.deliver_nth(*to, *packet, false),
             Op::DeliverOwned { to, packet, peer } => self.deliver_owned(*to, *packet, *peer),
-            Op::Down { .. } | Op::Up { .. } | Op::Prune { .. } | Op::Forget { .. } | Op::Supersede { .. } => {
+            Op::Down { .. }
+            | Op::Up { .. }
+            | Op::Prune { .. }
+            | Op::Forget { .. }
+            | Op::Supersede { .. } => {
                 self.change_liveness(op);
             }
             Op::Restart { node, identity } => {
@@ -109,8 +125,11 @@ impl World {
             Op::Restore { node, from } => self.restore(*node, *from),
             _ => self.send(op),
         }
-        for node in &self.nodes {
+        for node in &mut self.nodes {
             compare::check_node(node, &self.names);
+            for outcome in node.outcomes.drain(..) {
+                *self.tally.entry(outcome).or_default() += 1;
+            }
         }
         compare::check_digests(&self.nodes);
     }
@@ -131,14 +150,25 @@ impl World {
         match *op {
             Op::Join { node, slot } => {
                 let node = self.node(node);
-                let Slot { pid: p, topic: t, key: k } = slot;
-                let real = node.real.join(&pid(p), &topic(t), &key(k), meta).expect("clocks are left");
+                let Slot {
+                    pid: p,
+                    topic: t,
+                    key: k,
+                } = slot;
+                let real = node
+                    .real
+                    .join(&pid(p), &topic(t), &key(k), meta)
+                    .expect("clocks are left");
                 let change = node.model.join(&pid(p), &topic(t), &key(k), meta);
                 node.observe(&real, &change);
             }
             Op::Update { node, slot } => {
                 let node = self.node(node);
-                let Slot { pid: p, topic: t, key: k } = slot;
+                let Slot {
+                    pid: p,
+                    topic: t,
+                    key: k,
+                } = slot;
                 let real = node.real.update(&pid(p), &topic(t), &key(k), meta);
                 let model = node.model.update(&pid(p), &topic(t), &key(k), meta);
                 let real = real.map_err(|error| match error {
@@ -149,7 +179,11 @@ impl World {
             }
             Op::Leave { node, slot } => {
                 let node = self.node(node);
-                let Slot { pid: p, topic: t, key: k } = slot;
+                let Slot {
+                    pid: p,
+                    topic: t,
+                    key: k,
+                } = slot;
                 let real = node.real.leave(&pid(p), &topic(t), &key(k));
                 let change = node.model.leave(&pid(p), &topic(t), &key(k));
                 node.observe(&real, &change);
@@ -174,7 +208,10 @@ impl World {
         let [to, from] = self.nodes.get_disjoint_mut([to, from]).expect("two nodes");
         let model = to.model.merge_state(&from.model);
         if observed {
-            let real = to.real.merge_with_diff(&from.real).map_err(|error| refusal(&error));
+            let real = to
+                .real
+                .merge_with_diff(&from.real)
+                .map_err(|error| refusal(&error));
             to.observe_either(real, model);
         } else {
             let real = to.real.merge(&from.real).map_err(|error| refusal(&error));
@@ -190,17 +227,33 @@ impl World {
 
     fn nth_mail(&self, packet: usize) -> Option<Mail> {
         let mail = self.mail.get(packet % self.mail.len().max(1))?;
-        Some(Mail { real: mail.real.clone(), model: mail.model.clone() })
+        Some(Mail {
+            real: mail.real.clone(),
+            model: mail.model.clone(),
+        })
     }
 
     fn deliver(&mut self, to: usize, mail: &Mail, observed: bool) {
         let node = self.node(to);
+        if node.model.filters(&mail.model) {
+            node.outcomes.push("filtered".to_owned());
+        }
+        let known = node.model.owned_snapshot().context;
         let model = node.model.merge(&mail.model);
+        if node.model.owned_snapshot().context != known {
+            node.outcomes.push("re-issued".to_owned());
+        }
         if observed {
-            let real = node.real.merge_delta_with_diff(&mail.real).map_err(|error| refusal(&error));
+            let real = node
+                .real
+                .merge_delta_with_diff(&mail.real)
+                .map_err(|error| refusal(&error));
             node.observe_either(real, model);
         } else {
-            let real = node.real.merge_delta(&mail.real).map_err(|error| refusal(&error));
+            let real = node
+                .real
+                .merge_delta(&mail.real)
+                .map_err(|error| refusal(&error));
             node.follow(real, model);
         }
     }
@@ -210,7 +263,11 @@ impl World {
             return;
         };
         // Mostly the packet's own author; now and then anybody.
-        let peer = if peer % 4 == 0 { self.name(peer) } else { mail.model.replica.clone() };
+        let peer = if peer.is_multiple_of(4) {
+            self.name(peer)
+        } else {
+            mail.model.replica.clone()
+        };
         let node = self.node(to);
         let model = node.model.merge_owned(&peer, &mail.model);
         let real = node.real.merge_owned(&ReplicaId::new(peer), &mail.real);
@@ -242,11 +299,17 @@ impl World {
             }
             Op::SendSnapshot { node } => {
                 let node = self.node(*node);
-                Mail { real: node.real.snapshot(), model: node.model.snapshot() }
+                Mail {
+                    real: node.real.snapshot(),
+                    model: node.model.snapshot(),
+                }
             }
             Op::SendOwned { node } => {
                 let node = self.node(*node);
-                Mail { real: node.real.owned_snapshot(), model: node.model.owned_snapshot() }
+                Mail {
+                    real: node.real.owned_snapshot(),
+                    model: node.model.owned_snapshot(),
+                }
             }
             Op::SendSince { node, peer } => self.since(*node, *peer),
             Op::SendForged { replica, claims } => self.forge(*replica, claims),
@@ -282,7 +345,11 @@ impl World {
     /// What a peer sends that has seen one of the node's live dots and pruned it.
     fn forge_pruned(&mut self, node: usize, nth: usize) -> Option<Mail> {
         let model = &self.node(node).model;
-        let own: Vec<_> = model.entries.keys().filter(|dot| dot.0 == model.me).collect();
+        let own: Vec<_> = model
+            .entries
+            .keys()
+            .filter(|dot| dot.0 == model.me)
+            .collect();
         let dot = (*own.get(nth % own.len().max(1))?).clone();
         let mut packet = empty_packet("nobody");
         packet.context.insert(dot);
@@ -304,10 +371,22 @@ impl World {
         let id = ReplicaId::new(name.clone());
         let node = self.node(*node);
         let (real, model) = match op {
-            Op::Down { .. } => (Ok(node.real.replica_down(&id)), Ok(node.model.replica_down(&name))),
-            Op::Up { .. } => (Ok(node.real.replica_up(&id)), Ok(node.model.replica_up(&name))),
-            Op::Prune { .. } => (node.real.remove_down_replica(&id), node.model.remove_down_replica(&name)),
-            Op::Forget { .. } => (Ok(node.real.forget_replica(&id)), Ok(node.model.forget_replica(&name))),
+            Op::Down { .. } => (
+                Ok(node.real.replica_down(&id)),
+                Ok(node.model.replica_down(&name)),
+            ),
+            Op::Up { .. } => (
+                Ok(node.real.replica_up(&id)),
+                Ok(node.model.replica_up(&name)),
+            ),
+            Op::Prune { .. } => (
+                node.real.remove_down_replica(&id),
+                node.model.remove_down_replica(&name),
+            ),
+            Op::Forget { .. } => (
+                Ok(node.real.forget_replica(&id)),
+                Ok(node.model.forget_replica(&name)),
+            ),
             _ => (node.real.supersede(&id), node.model.supersede(&name)),
         };
         let real = real.map_err(|error| match error {
@@ -326,6 +405,7 @@ impl World {
             real: PresenceState::from_snapshot(real),
             model: Oracle::restore(&model),
             view: View::new(),
+            outcomes: Vec::new(),
         };
         restored.view.reset(&restored.model);
         *self.node(node) = restored;
@@ -335,6 +415,9 @@ impl World {
 impl Node {
     /// The diff is the model's change, and replays onto the view.
     fn observe(&mut self, real: &Diff<u64>, change: &Change) {
+        if self.model.superseded_by().is_some() {
+            self.outcomes.push("superseded".to_owned());
+        }
         compare::check_diff(real, change);
         self.view.replay(real);
     }
@@ -342,7 +425,10 @@ impl Node {
     fn observe_either(&mut self, real: Result<Diff<u64>, Refusal>, model: Result<Change, Refusal>) {
         match (real, model) {
             (Ok(real), Ok(change)) => self.observe(&real, &change),
-            (Err(real), Err(model)) => assert_eq!(real, model, "the refusal"),
+            (Err(real), Err(model)) => {
+                self.outcomes.push(format!("{real:?}"));
+                assert_eq!(real, model, "the refusal");
+            }
             (real, model) => panic!("gave {real:?}, expected {model:?}"),
         }
     }
@@ -356,7 +442,10 @@ impl Node {
 
 fn incarnation(base: usize, uuid: [u8; 16]) -> (String, ReplicaId) {
     let base = format!("base-{base}");
-    (model::encode_incarnation(&base, uuid), ReplicaId::incarnation(&base, uuid))
+    (
+        model::encode_incarnation(&base, uuid),
+        ReplicaId::incarnation(&base, uuid),
+    )
 }
 
 fn refusal(error: &MergeError) -> Refusal {
@@ -381,12 +470,27 @@ fn mail_of(model: Packet) -> Mail {
     let context: CausalContext<ReplicaId> = model
         .context
         .iter()
-        .map(|dot| Dot { replica: id(&dot.0), clock: dot.1 })
+        .map(|dot| Dot {
+            replica: id(&dot.0),
+            clock: dot.1,
+        })
         .collect();
     let entries = model.entries.iter().map(|(dot, entry)| {
-        let dot = Dot { replica: id(&dot.0), clock: dot.1 };
-        Presence::new(dot, entry.topic.as_str(), &entry.key, &entry.pid, entry.meta)
+        let dot = Dot {
+            replica: id(&dot.0),
+            clock: dot.1,
+        };
+        Presence::new(
+            dot,
+            entry.topic.as_str(),
+            &entry.key,
+            &entry.pid,
+            entry.meta,
+        )
     });
     let real = PresenceDelta::from_parts(id(&model.replica), context, entries.collect());
-    Mail { real: real.expect("forged packets are well formed"), model }
+    Mail {
+        real: real.expect("forged packets are well formed"),
+        model,
+    }
 }

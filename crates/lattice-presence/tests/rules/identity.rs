@@ -5,7 +5,13 @@ use lattice_presence::ReplicaId;
 
 #[test]
 fn s1_any_name_is_taken_as_it_is() {
-    for name in ["node-a", "host:4000", "lattice-presence:v1:short:x", "", "ключ"] {
+    for name in [
+        "node-a",
+        "host:4000",
+        "lattice-presence:v1:short:x",
+        "",
+        "ключ",
+    ] {
         assert_eq!(id(name).as_str(), name);
         assert_eq!(id(name).base(), name, "any other string is its own base");
     }
@@ -14,10 +20,14 @@ fn s1_any_name_is_taken_as_it_is() {
 #[test]
 fn s1_an_incarnation_spells_its_token_and_gives_its_base_back() {
     let uuid = [
-        0x01, 0x8F, 0x6E, 0x52, 0xD3, 0xFB, 0x7A, 0x1C, 0xBF, 0xEE, 0x40, 0x91, 0x7C, 0x05, 0xE8, 0x3A,
+        0x01, 0x8F, 0x6E, 0x52, 0xD3, 0xFB, 0x7A, 0x1C, 0xBF, 0xEE, 0x40, 0x91, 0x7C, 0x05, 0xE8,
+        0x3A,
     ];
     let incarnation = ReplicaId::incarnation("node:4000", uuid);
-    assert_eq!(incarnation.as_str(), "lattice-presence:v1:AY9uUtP7ehy_7kCRfAXoOg:node:4000");
+    assert_eq!(
+        incarnation.as_str(),
+        "lattice-presence:v1:AY9uUtP7ehy_7kCRfAXoOg:node:4000"
+    );
     assert_eq!(incarnation.base(), "node:4000");
 }
 
@@ -50,7 +60,10 @@ fn s1_version_7_tokens_of_one_base_are_ordered_by_time() {
     assert!(v7("node", 2).is_newer_than(&v7("node", 1)));
     assert!(!v7("node", 1).is_newer_than(&v7("node", 2)));
     assert!(!v7("node", 1).is_newer_than(&v7("node", 1)));
-    assert!(!v7("other", 2).is_newer_than(&v7("node", 1)), "another base");
+    assert!(
+        !v7("other", 2).is_newer_than(&v7("node", 1)),
+        "another base"
+    );
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! S8, S9 and S10: who is believed to live.
 
-use super::support::{assert_diff, copy, exchange, id, join, online, packet, entry, state, v4, v7, with, Frozen};
+use super::support::{
+    Frozen, assert_diff, copy, entry, exchange, id, join, online, packet, state, v4, v7, with,
+};
 use lattice_presence::LifecycleError;
 
 #[test]
@@ -11,7 +13,10 @@ fn s8_down_hides_and_up_shows_and_both_are_idempotent() {
     assert!(a.is_down(&id("b")));
     assert_diff(&a.replica_down(&id("b")), &[], &[]);
     assert_eq!(online(&a), ["own"]);
-    assert_eq!((a.len(), a.topic_len("t"), a.get_by_pid("p").count()), (1, 1, 0));
+    assert_eq!(
+        (a.len(), a.topic_len("t"), a.get_by_pid("p").count()),
+        (1, 1, 0)
+    );
     assert!(!a.contains("p", "t", "k"));
     assert_diff(&a.replica_up(&id("b")), &["p", "q"], &[]);
     assert!(!a.is_down(&id("b")));
@@ -25,8 +30,15 @@ fn s8_unknown_replicas_count_as_up() {
     assert!(!a.is_down(&id("ghost")));
     assert_diff(&a.replica_up(&id("ghost")), &[], &[]);
     assert_diff(&a.replica_down(&id("ghost")), &[], &[]);
-    assert!(a.is_down(&id("ghost")), "a mark may precede the first entry");
-    assert_diff(&a.merge_with_diff(&with("ghost", &["p"])).unwrap(), &[], &[]);
+    assert!(
+        a.is_down(&id("ghost")),
+        "a mark may precede the first entry"
+    );
+    assert_diff(
+        &a.merge_with_diff(&with("ghost", &["p"])).unwrap(),
+        &[],
+        &[],
+    );
     assert_eq!(online(&a), ["own"]);
 }
 
@@ -85,7 +97,10 @@ fn s9_the_local_writer_is_never_removed() {
     let mut a = with("a", &["own"]);
     a.replica_down(&id("a"));
     let before = Frozen::of(&a);
-    assert!(matches!(a.remove_down_replica(&id("a")), Err(LifecycleError::LocalReplica { .. })));
+    assert!(matches!(
+        a.remove_down_replica(&id("a")),
+        Err(LifecycleError::LocalReplica { .. })
+    ));
     assert_eq!(Frozen::of(&a), before);
 }
 
@@ -100,7 +115,12 @@ fn s9_stale_gossip_cannot_bring_removed_dots_back() {
     let before = Frozen::of(&a);
     assert_diff(&a.merge_with_diff(&stale).unwrap(), &[], &[]);
     assert_diff(&a.merge_delta_with_diff(&delta).unwrap(), &[], &[]);
-    assert_diff(&a.merge_delta_with_diff(&stale.delta_since(&a.digest())).unwrap(), &[], &[]);
+    assert_diff(
+        &a.merge_delta_with_diff(&stale.delta_since(&a.digest()))
+            .unwrap(),
+        &[],
+        &[],
+    );
     assert_eq!(Frozen::of(&a), before, "neither entries nor context return");
     assert_eq!(a.entries().count(), 0);
 }
@@ -109,11 +129,16 @@ fn s9_stale_gossip_cannot_bring_removed_dots_back() {
 fn s9_the_filter_is_exact() {
     let z = id("z");
     let mut a = state("a");
-    a.merge_delta(&packet("z", &[(&z, 1), (&z, 3)], vec![entry(&z, 3, "p")])).unwrap();
+    a.merge_delta(&packet("z", &[(&z, 1), (&z, 3)], vec![entry(&z, 3, "p")]))
+        .unwrap();
     a.replica_down(&z);
     a.remove_down_replica(&z).unwrap();
     // The gap was never seen, hence never discarded; what is new is kept, hidden.
-    let later = packet("z", &[(&z, 2), (&z, 3), (&z, 4)], vec![entry(&z, 2, "gap"), entry(&z, 3, "p"), entry(&z, 4, "new")]);
+    let later = packet(
+        "z",
+        &[(&z, 2), (&z, 3), (&z, 4)],
+        vec![entry(&z, 2, "gap"), entry(&z, 3, "p"), entry(&z, 4, "new")],
+    );
     assert_diff(&a.merge_delta_with_diff(&later).unwrap(), &[], &[]);
     let clocks: Vec<_> = a.entries().map(|entry| entry.dot().clock).collect();
     assert_eq!(clocks, [2, 4]);
@@ -130,7 +155,11 @@ fn s9_what_is_pruned_twice_stays_out() {
         join(&mut b, pid);
     }
     assert_diff(&a.merge_with_diff(&b).unwrap(), &[], &[]);
-    assert_eq!(super::support::pids(a.entries()), ["r"], "the first filter still holds");
+    assert_eq!(
+        super::support::pids(a.entries()),
+        ["r"],
+        "the first filter still holds"
+    );
 }
 
 #[test]
@@ -141,10 +170,19 @@ fn s9_pruning_never_travels() {
     a.replica_down(&id("b"));
     a.remove_down_replica(&id("b")).unwrap();
     assert_diff(&c.merge_with_diff(&a).unwrap(), &["own"], &[]);
-    assert_diff(&c.merge_delta_with_diff(&a.delta_since(&c.digest())).unwrap(), &[], &[]);
+    assert_diff(
+        &c.merge_delta_with_diff(&a.delta_since(&c.digest()))
+            .unwrap(),
+        &[],
+        &[],
+    );
     assert_diff(&b.merge_with_diff(&a).unwrap(), &["own"], &[]);
     assert_eq!(online(&b), ["own", "p"]);
-    assert_eq!(b.context().prefix(&id("b")), 1, "the owner has nothing to re-issue");
+    assert_eq!(
+        b.context().prefix(&id("b")),
+        1,
+        "the owner has nothing to re-issue"
+    );
     assert_eq!(online(&c), ["own", "p"]);
 }
 
@@ -172,7 +210,13 @@ fn s9_forget_drops_mark_and_filter() {
 #[test]
 fn s10_supersede_removes_every_other_incarnation_with_one_diff() {
     let mut a = with("a", &["own"]);
-    for (id, pid) in [(v4("n", 1), "one"), (v7("n", 2), "two"), (id("n"), "plain"), (v4("n", 3), "now"), (v4("m", 1), "else")] {
+    for (id, pid) in [
+        (v4("n", 1), "one"),
+        (v7("n", 2), "two"),
+        (id("n"), "plain"),
+        (v4("n", 3), "now"),
+        (v4("m", 1), "else"),
+    ] {
         a.merge(&with(id, &[pid])).unwrap();
     }
     a.replica_down(&v4("n", 1));
@@ -181,7 +225,10 @@ fn s10_supersede_removes_every_other_incarnation_with_one_diff() {
     left.sort_unstable();
     assert_eq!(left, ["else", "now", "own"]);
     for gone in [v4("n", 1), v7("n", 2), id("n")] {
-        assert!(a.is_down(&gone) && a.context().get(&gone).is_none(), "{gone}");
+        assert!(
+            a.is_down(&gone) && a.context().get(&gone).is_none(),
+            "{gone}"
+        );
     }
     assert!(!a.is_down(&v4("n", 3)) && !a.is_down(&v4("m", 1)));
     assert_diff(&a.supersede(&v4("n", 3)).unwrap(), &[], &[]);
@@ -202,7 +249,10 @@ fn s10_superseding_the_local_writer_is_an_error_that_changes_nothing() {
     let mut a = with(v4("n", 3), &["own"]);
     a.merge(&with(v4("n", 2), &["p"])).unwrap();
     let before = Frozen::of(&a);
-    assert!(matches!(a.supersede(&v4("n", 1)), Err(LifecycleError::LocalReplica { .. })));
+    assert!(matches!(
+        a.supersede(&v4("n", 1)),
+        Err(LifecycleError::LocalReplica { .. })
+    ));
     assert_eq!(Frozen::of(&a), before);
     assert!(!a.is_down(&v4("n", 2)));
     assert_diff(&a.supersede(&v4("n", 3)).unwrap(), &[], &["p"]);
@@ -216,6 +266,9 @@ fn s10_a_mark_alone_makes_no_incarnation_current() {
     exchange(&mut a, &mut b);
     a.replica_down(&v4("n", 2));
     assert_diff(&a.supersede(&v4("n", 2)).unwrap(), &[], &[]);
-    assert!(a.is_down(&v4("n", 2)), "superseding says nothing of the current one's liveness");
+    assert!(
+        a.is_down(&v4("n", 2)),
+        "superseding says nothing of the current one's liveness"
+    );
     assert_eq!(a.entries().count(), 2);
 }

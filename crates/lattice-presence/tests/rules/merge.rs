@@ -1,6 +1,8 @@
 //! S5: what a merge does to entries, and what it never does to one's own.
 
-use super::support::{assert_diff, copy, exchange, id, join, lines, online, packet, state, with, State};
+use super::support::{
+    State, assert_diff, copy, exchange, id, join, lines, online, packet, state, with,
+};
 
 #[test]
 fn s5_a_dot_survives_that_one_side_holds_and_the_other_has_not_seen() {
@@ -24,8 +26,19 @@ fn s5_a_dot_dies_that_the_other_has_seen_and_does_not_hold() {
 
 #[test]
 fn s5_merge_order_and_repetition_do_not_matter() {
-    let sources = [with("a", &["p", "q"]), with("b", &["p"]), with("c", &["r", "s"])];
-    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    let sources = [
+        with("a", &["p", "q"]),
+        with("b", &["p"]),
+        with("c", &["r", "s"]),
+    ];
+    let orders = [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ];
     let results = orders.map(|order| {
         let mut sink = state("sink");
         for source in order.iter().chain(&order[..2]) {
@@ -46,8 +59,15 @@ fn s5_own_entries_are_never_removed_but_re_issued_under_a_fresh_dot() {
     assert_eq!(lines(a.online_list()), ["a@3 p/t/k=m", "a@4 q/t/k=m"]);
     assert_diff(&diff, &["p", "q"], &["p", "q"]);
     let pairs = diff.updates();
-    let pairs: Vec<_> = pairs.iter().map(|(old, new)| (old.dot().clock, new.dot().clock)).collect();
-    assert_eq!(pairs, [(1, 3), (2, 4)], "whoever keeps references learns the new dots");
+    let pairs: Vec<_> = pairs
+        .iter()
+        .map(|(old, new)| (old.dot().clock, new.dot().clock))
+        .collect();
+    assert_eq!(
+        pairs,
+        [(1, 3), (2, 4)],
+        "whoever keeps references learns the new dots"
+    );
     assert_diff(&a.merge_delta_with_diff(&pruner).unwrap(), &[], &[]);
 }
 
@@ -62,7 +82,11 @@ fn s5_a_peer_that_pruned_sees_re_issued_entries_again_and_so_does_everybody_else
     a.merge(&pruner).unwrap();
     let delta = a.take_delta().expect("the next delta carries it");
     assert_diff(&pruner.merge_delta_with_diff(&delta).unwrap(), &["p"], &[]);
-    assert_diff(&bystander.merge_delta_with_diff(&delta).unwrap(), &["p"], &["p"]);
+    assert_diff(
+        &bystander.merge_delta_with_diff(&delta).unwrap(),
+        &["p"],
+        &["p"],
+    );
     assert_eq!(lines(bystander.online_list()), ["a@2 p/t/k=m"]);
     exchange(&mut a, &mut pruner);
     exchange(&mut a, &mut bystander);
@@ -75,7 +99,11 @@ fn s5_only_claims_on_live_own_dots_re_issue() {
     let mut a = with("a", &["p", "q"]);
     a.leave("p", "t", "k");
     a.take_delta();
-    let echo = packet("b", &[(&a_id, 1), (&a_id, 2)], vec![super::support::entry(&a_id, 2, "q")]);
+    let echo = packet(
+        "b",
+        &[(&a_id, 1), (&a_id, 2)],
+        vec![super::support::entry(&a_id, 2, "q")],
+    );
     assert_diff(&a.merge_delta_with_diff(&echo).unwrap(), &[], &[]);
     assert_eq!(lines(a.online_list()), ["a@2 q/t/k=m"]);
     assert!(a.take_delta().is_none());
@@ -96,7 +124,11 @@ fn s5_re_issuing_while_marked_down_shows_nothing() {
 fn s5_a_clock_that_is_spent_keeps_the_own_entry_as_it_is() {
     let a_id = id("a");
     let last = lattice_presence::MAX_CLOCK;
-    let saved = packet("a", &[(&a_id, last)], vec![super::support::entry(&a_id, last, "p")]);
+    let saved = packet(
+        "a",
+        &[(&a_id, last)],
+        vec![super::support::entry(&a_id, last, "p")],
+    );
     let mut a = State::from_snapshot(saved);
     // Nothing can be re-issued; removing is still forbidden, and so is a panic.
     drop(a.merge_delta(&packet("b", &[(&a_id, last)], Vec::new())));

@@ -1,7 +1,7 @@
 //! S2, S3 and S4: what a replica does to its own entries, and what it reports.
 
 use super::support::{
-    assert_diff, copy, dot, entry, exchange, id, join, lines, online, packet, state, with, State,
+    State, assert_diff, copy, dot, entry, exchange, id, join, lines, online, packet, state, with,
 };
 use lattice_presence::{ClockSet, JoinError, MAX_CLOCK, UpdateError};
 
@@ -13,7 +13,10 @@ fn s2_join_mints_the_next_own_dot_and_records_it_as_seen() {
         assert!(a.context().contains(&dot(&id("a"), clock)));
         assert!(!a.context().contains(&dot(&id("a"), clock + 1)));
     }
-    assert_eq!(lines(a.online_list()), ["a@1 p1/t/k=m", "a@2 p2/t/k=m", "a@3 p3/t/k=m"]);
+    assert_eq!(
+        lines(a.online_list()),
+        ["a@1 p1/t/k=m", "a@2 p2/t/k=m", "a@3 p3/t/k=m"]
+    );
 }
 
 #[test]
@@ -24,13 +27,21 @@ fn s2_a_second_join_of_a_slot_replaces_the_first_in_the_same_step() {
     assert_eq!(lines(diff.leaves()), ["a@1 p/t/k=old"]);
     assert_eq!(lines(diff.joins()), ["a@2 p/t/k=new"]);
     assert_eq!(lines(a.online_list()), ["a@2 p/t/k=new"]);
-    assert_eq!((a.len(), a.topic_len("t"), a.get_by_pid("p").count()), (1, 1, 1));
+    assert_eq!(
+        (a.len(), a.topic_len("t"), a.get_by_pid("p").count()),
+        (1, 1, 1)
+    );
 }
 
 #[test]
 fn s2_another_pid_key_or_topic_is_another_slot() {
     let mut a = state("a");
-    for (pid, topic, key) in [("p", "t", "k"), ("q", "t", "k"), ("p", "u", "k"), ("p", "t", "l")] {
+    for (pid, topic, key) in [
+        ("p", "t", "k"),
+        ("q", "t", "k"),
+        ("p", "u", "k"),
+        ("p", "t", "l"),
+    ] {
         let diff = a.join(pid, topic, key, "m").unwrap();
         assert!(diff.leaves().next().is_none());
     }
@@ -42,7 +53,11 @@ fn s2_the_clock_is_one_past_the_highest_own_dot_ever_seen() {
     let mut a = with("a", &["p"]);
     a.leave("p", "t", "k");
     join(&mut a, "p");
-    assert_eq!(lines(a.online_list()), ["a@2 p/t/k=m"], "a left dot is never minted again");
+    assert_eq!(
+        lines(a.online_list()),
+        ["a@2 p/t/k=m"],
+        "a left dot is never minted again"
+    );
 }
 
 #[test]
@@ -59,11 +74,21 @@ fn s2_a_gap_below_the_next_own_clock_is_not_claimed() {
 #[test]
 fn s2_an_exhausted_clock_is_an_error_that_changes_nothing() {
     let a = id("a");
-    let saved = packet("a", &[(&a, MAX_CLOCK - 1), (&a, MAX_CLOCK)], vec![entry(&a, MAX_CLOCK, "p")]);
+    let saved = packet(
+        "a",
+        &[(&a, MAX_CLOCK - 1), (&a, MAX_CLOCK)],
+        vec![entry(&a, MAX_CLOCK, "p")],
+    );
     let mut last = State::from_snapshot(saved);
     let before = super::support::Frozen::of(&last);
-    assert!(matches!(last.join("p", "t", "k", "new"), Err(JoinError::ClockExhausted)));
-    assert!(matches!(last.update("p", "t", "k", "new"), Err(UpdateError::ClockExhausted)));
+    assert!(matches!(
+        last.join("p", "t", "k", "new"),
+        Err(JoinError::ClockExhausted)
+    ));
+    assert!(matches!(
+        last.update("p", "t", "k", "new"),
+        Err(UpdateError::ClockExhausted)
+    ));
     assert_eq!(super::support::Frozen::of(&last), before);
     assert!(last.take_delta().is_none());
 }
@@ -71,7 +96,10 @@ fn s2_an_exhausted_clock_is_an_error_that_changes_nothing() {
 #[test]
 fn s2_update_replaces_what_is_there_and_refuses_what_is_not() {
     let mut a = state("a");
-    assert!(matches!(a.update("p", "t", "k", "m"), Err(UpdateError::Absent)));
+    assert!(matches!(
+        a.update("p", "t", "k", "m"),
+        Err(UpdateError::Absent)
+    ));
     assert!(a.context().is_empty() && a.is_empty());
     a.join("p", "t", "k", "old").unwrap();
     let diff = a.update("p", "t", "k", "new").unwrap();
@@ -117,7 +145,10 @@ fn s3_foreign_entries_are_untouched() {
     assert_eq!(lines(diff.leaves()), ["a@2 p/t/k=m"]);
     assert_diff(&a.leave_by_pid("p"), &[], &[]);
     assert_eq!(lines(a.online_list()), ["b@1 p/t/k=m"]);
-    assert!(matches!(a.update("p", "t", "k", "new"), Err(UpdateError::Absent)));
+    assert!(matches!(
+        a.update("p", "t", "k", "new"),
+        Err(UpdateError::Absent)
+    ));
 }
 
 #[test]
@@ -167,7 +198,10 @@ fn s4_an_update_elsewhere_is_one_leave_and_one_join_that_updates_pairs() {
     let diff = a.merge_with_diff(&b).unwrap();
     assert_diff(&diff, &["p", "r"], &["p", "q"]);
     let updates = diff.updates();
-    let updates: Vec<_> = updates.iter().map(|(old, new)| (*old.meta(), *new.meta(), new.pid())).collect();
+    let updates: Vec<_> = updates
+        .iter()
+        .map(|(old, new)| (*old.meta(), *new.meta(), new.pid()))
+        .collect();
     assert_eq!(updates, [("online", "away", "p")]);
 }
 
@@ -180,8 +214,15 @@ fn s4_a_diff_tells_for_each_topic_which_keys_arrived_and_departed() {
     b.join("p3", "u", "bob", "m").unwrap();
     let diff = a.merge_with_diff(&b).unwrap();
     let topics = diff.topics();
-    let said: Vec<_> = topics.iter().map(|topic| (topic.topic(), topic.arrived(), topic.joins().len())).collect();
-    assert_eq!(said, [("t", &["alice", "bob"][..], 3), ("u", &["bob"][..], 1)], "sorted by topic");
+    let said: Vec<_> = topics
+        .iter()
+        .map(|topic| (topic.topic(), topic.arrived(), topic.joins().len()))
+        .collect();
+    assert_eq!(
+        said,
+        [("t", &["alice", "bob"][..], 3), ("u", &["bob"][..], 1)],
+        "sorted by topic"
+    );
     b.leave("p1", "t", "alice");
     b.leave("p3", "t", "bob");
     b.join("p4", "t", "carol", "m").unwrap();

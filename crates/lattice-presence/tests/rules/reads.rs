@@ -1,6 +1,6 @@
 //! S11 and S12: one slot on several replicas, and what reads give in which order.
 
-use super::support::{assert_diff, exchange, id, join, lines, pids, state, with, State};
+use super::support::{State, assert_diff, exchange, id, join, lines, pids, state, with};
 
 #[test]
 fn s11_a_slot_held_by_two_replicas_has_two_entries_in_one_order_everywhere() {
@@ -48,7 +48,13 @@ fn s11_hiding_one_holder_leaves_the_other_visible() {
 /// Ten slots on two replicas, joined in an order that sorts nowhere.
 fn mixed() -> State {
     let (mut b, mut a) = (state("b"), state("a"));
-    for (pid, topic, key) in [("p3", "u", "y"), ("p1", "t", "x"), ("p2", "u", "x"), ("p1", "v", "y"), ("p2", "t", "x")] {
+    for (pid, topic, key) in [
+        ("p3", "u", "y"),
+        ("p1", "t", "x"),
+        ("p2", "u", "x"),
+        ("p1", "v", "y"),
+        ("p2", "t", "x"),
+    ] {
         b.join(pid, topic, key, "m").unwrap();
         a.join(pid, topic, key, "m").unwrap();
     }
@@ -59,12 +65,28 @@ fn mixed() -> State {
 #[test]
 fn s12_reads_come_in_dot_order() {
     let a = mixed();
-    let clocks = |list: Vec<String>| list.iter().map(|line| line[..3].to_owned()).collect::<Vec<_>>();
-    let all: Vec<_> = ["a", "b"].iter().flat_map(|r| (1..=5).map(move |c| format!("{r}@{c}"))).collect();
+    let clocks = |list: Vec<String>| {
+        list.iter()
+            .map(|line| line[..3].to_owned())
+            .collect::<Vec<_>>()
+    };
+    let all: Vec<_> = ["a", "b"]
+        .iter()
+        .flat_map(|r| (1..=5).map(move |c| format!("{r}@{c}")))
+        .collect();
     assert_eq!(clocks(lines(a.online_list())), all);
-    assert_eq!(clocks(lines(a.get_by_topic("u"))), ["a@1", "a@3", "b@1", "b@3"]);
-    assert_eq!(clocks(lines(a.get_by_key("t", "x"))), ["a@2", "a@5", "b@2", "b@5"]);
-    assert_eq!(clocks(lines(a.get_by_pid("p1"))), ["a@2", "a@4", "b@2", "b@4"]);
+    assert_eq!(
+        clocks(lines(a.get_by_topic("u"))),
+        ["a@1", "a@3", "b@1", "b@3"]
+    );
+    assert_eq!(
+        clocks(lines(a.get_by_key("t", "x"))),
+        ["a@2", "a@5", "b@2", "b@5"]
+    );
+    assert_eq!(
+        clocks(lines(a.get_by_pid("p1"))),
+        ["a@2", "a@4", "b@2", "b@4"]
+    );
     assert_eq!(a.topics().collect::<Vec<_>>(), ["t", "u", "v"]);
 }
 
@@ -93,12 +115,24 @@ fn s12_dot_order_holds_after_removals_and_out_of_order_arrivals() {
 #[test]
 fn s12_what_is_absent_reads_as_empty() {
     let a = mixed();
-    assert_eq!(a.get_by_topic("none").count() + a.get_by_key("t", "none").count(), 0);
-    assert_eq!(a.get_by_key("none", "x").count() + a.get_by_pid("none").count(), 0);
+    assert_eq!(
+        a.get_by_topic("none").count() + a.get_by_key("t", "none").count(),
+        0
+    );
+    assert_eq!(
+        a.get_by_key("none", "x").count() + a.get_by_pid("none").count(),
+        0
+    );
     assert_eq!(a.topic_len("none"), 0);
-    assert!(!a.contains("p1", "t", "y") && !a.contains("none", "t", "x") && !a.contains("p1", "none", "x"));
+    assert!(
+        !a.contains("p1", "t", "y")
+            && !a.contains("none", "t", "x")
+            && !a.contains("p1", "none", "x")
+    );
     let empty = state("a");
-    assert!(empty.is_empty() && empty.topics().next().is_none() && empty.online_list().next().is_none());
+    assert!(
+        empty.is_empty() && empty.topics().next().is_none() && empty.online_list().next().is_none()
+    );
 }
 
 #[test]
@@ -107,7 +141,10 @@ fn s12_fields_do_not_run_into_each_other() {
     a.join("p", "ab", "c", "m").unwrap();
     a.join("p", "a", "bc", "m").unwrap();
     a.join("", "", "", "m").unwrap();
-    assert_eq!((a.topic_len("ab"), a.topic_len("a"), a.topic_len("")), (1, 1, 1));
+    assert_eq!(
+        (a.topic_len("ab"), a.topic_len("a"), a.topic_len("")),
+        (1, 1, 1)
+    );
     assert!(!a.contains("p", "ab", "bc") && a.contains("", "", ""));
     let mut b = state("a");
     b.join("p", "a", "bc", "m").unwrap();

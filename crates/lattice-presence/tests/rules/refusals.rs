@@ -1,13 +1,17 @@
 //! S6: what a merge refuses, and that a refusal leaves no trace.
 
-use super::support::{assert_diff, copy, dot, entry, exchange, id, join, packet, state, with, Delta, Frozen, State};
+use super::support::{
+    Delta, Frozen, State, assert_diff, copy, dot, entry, exchange, id, join, packet, state, with,
+};
 use lattice_presence::MergeError;
 
 /// The merge of `delta` fails, and the state is what it was, its next delta included.
 #[track_caller]
 fn refused(state: &mut State, delta: &Delta) -> MergeError {
     let before = Frozen::of(state);
-    let error = state.merge_delta_with_diff(delta).expect_err("it is refused");
+    let error = state
+        .merge_delta_with_diff(delta)
+        .expect_err("it is refused");
     assert_eq!(Frozen::of(state), before);
     assert!(state.merge_delta(delta).is_err());
     assert_eq!(Frozen::of(state), before);
@@ -28,7 +32,10 @@ fn s6_two_lives_of_one_name_refuse_each_other_directly() {
     for _ in 0..2 {
         let before = (Frozen::of(&a), Frozen::of(&b));
         assert!(matches!(a.merge(&b), Err(MergeError::SameReplica { .. })));
-        assert!(matches!(b.merge_with_diff(&a), Err(MergeError::SameReplica { .. })));
+        assert!(matches!(
+            b.merge_with_diff(&a),
+            Err(MergeError::SameReplica { .. })
+        ));
         assert_eq!((Frozen::of(&a), Frozen::of(&b)), before);
     }
 }
@@ -36,8 +43,14 @@ fn s6_two_lives_of_one_name_refuse_each_other_directly() {
 #[test]
 fn s6_a_fresh_process_and_its_earlier_life_refuse_each_other() {
     let (mut old, mut fresh) = (with("x", &["p"]), state("x"));
-    assert!(matches!(fresh.merge(&old), Err(MergeError::SameReplica { .. })));
-    assert!(matches!(old.merge(&fresh), Err(MergeError::SameReplica { .. })));
+    assert!(matches!(
+        fresh.merge(&old),
+        Err(MergeError::SameReplica { .. })
+    ));
+    assert!(matches!(
+        old.merge(&fresh),
+        Err(MergeError::SameReplica { .. })
+    ));
     assert!(fresh.context().is_empty());
 }
 
@@ -47,7 +60,10 @@ fn s6_own_dots_that_were_never_issued_are_refused_relayed() {
     relay.merge(&with("x", &["p"])).unwrap();
     let mut fresh = state("x");
     let before = Frozen::of(&fresh);
-    assert!(matches!(fresh.merge(&relay), Err(MergeError::SameReplica { .. })));
+    assert!(matches!(
+        fresh.merge(&relay),
+        Err(MergeError::SameReplica { .. })
+    ));
     assert_eq!(Frozen::of(&fresh), before);
     refused_as_same(&mut fresh, &relay.snapshot());
     let answer = relay.delta_since(&fresh.digest());
@@ -107,7 +123,8 @@ fn s6_one_dot_with_two_slots_is_refused() {
         lattice_presence::Presence::new(dot(&z, 1), "t", "k", "q", "m"),
     ] {
         let mut a = with("a", &["own"]);
-        a.merge_delta(&packet("z", &[(&z, 1)], vec![entry(&z, 1, "p")])).unwrap();
+        a.merge_delta(&packet("z", &[(&z, 1)], vec![entry(&z, 1, "p")]))
+            .unwrap();
         let mixed = packet("b", &[(&z, 1), (&z, 2)], vec![other, entry(&z, 2, "new")]);
         match refused(&mut a, &mixed) {
             MergeError::ConflictingDot { dot: conflict } => assert_eq!(conflict, dot(&z, 1)),
@@ -121,23 +138,38 @@ fn s6_one_dot_with_two_slots_is_refused() {
 fn s6_a_conflict_is_found_among_hidden_and_own_entries_too() {
     let (a_id, z) = (id("a"), id("z"));
     let mut a = with("a", &["own"]);
-    a.merge_delta(&packet("z", &[(&z, 1)], vec![entry(&z, 1, "p")])).unwrap();
+    a.merge_delta(&packet("z", &[(&z, 1)], vec![entry(&z, 1, "p")]))
+        .unwrap();
     a.replica_down(&z);
     let hidden = packet("b", &[(&z, 1)], vec![entry(&z, 1, "q")]);
-    assert!(matches!(refused(&mut a, &hidden), MergeError::ConflictingDot { .. }));
+    assert!(matches!(
+        refused(&mut a, &hidden),
+        MergeError::ConflictingDot { .. }
+    ));
     let own = packet("b", &[(&a_id, 1)], vec![entry(&a_id, 1, "else")]);
-    assert!(matches!(refused(&mut a, &own), MergeError::ConflictingDot { .. }));
+    assert!(matches!(
+        refused(&mut a, &own),
+        MergeError::ConflictingDot { .. }
+    ));
 }
 
 #[test]
 fn s6_metadata_is_never_compared() {
     let z = id("z");
     let mut a = state("a");
-    a.merge_delta(&packet("z", &[(&z, 1)], vec![entry(&z, 1, "p")])).unwrap();
+    a.merge_delta(&packet("z", &[(&z, 1)], vec![entry(&z, 1, "p")]))
+        .unwrap();
     let reworded = lattice_presence::Presence::new(dot(&z, 1), "t", "k", "p", "re-serialized");
-    let diff = a.merge_delta_with_diff(&packet("b", &[(&z, 1)], vec![reworded])).unwrap();
+    let diff = a
+        .merge_delta_with_diff(&packet("b", &[(&z, 1)], vec![reworded]))
+        .unwrap();
     assert_diff(&diff, &[], &[]);
-    assert_eq!(a.online_list().map(|entry| *entry.meta()).collect::<Vec<_>>(), ["m"]);
+    assert_eq!(
+        a.online_list()
+            .map(|entry| *entry.meta())
+            .collect::<Vec<_>>(),
+        ["m"]
+    );
 }
 
 #[test]

@@ -10,7 +10,10 @@ fn s7_entries_of_an_earlier_incarnation_are_not_admitted_and_cleared_at_peers() 
     peer.merge(&old).unwrap();
     let mut fresh = with(new, &["p"]);
     assert_diff(&fresh.merge_with_diff(&peer).unwrap(), &["other"], &[]);
-    assert!(fresh.context().contains_clock(&v7("n", 1), 1), "their context is merged");
+    assert!(
+        fresh.context().contains_clock(&v7("n", 1), 1),
+        "their context is merged"
+    );
     assert_diff(&peer.merge_with_diff(&fresh).unwrap(), &["p"], &["ghost"]);
     assert_eq!(online(&peer), ["p", "other"]);
     assert_eq!(peer.digest(), fresh.digest());
@@ -20,9 +23,21 @@ fn s7_entries_of_an_earlier_incarnation_are_not_admitted_and_cleared_at_peers() 
 fn s7_the_earlier_life_is_refused_directly_and_in_deltas_too() {
     let mut old = with(v7("n", 1), &["ghost"]);
     let mut fresh = state(v7("n", 2));
-    assert_diff(&fresh.merge_delta_with_diff(&old.take_delta().unwrap()).unwrap(), &[], &[]);
+    assert_diff(
+        &fresh
+            .merge_delta_with_diff(&old.take_delta().unwrap())
+            .unwrap(),
+        &[],
+        &[],
+    );
     assert_diff(&fresh.merge_with_diff(&old).unwrap(), &[], &[]);
-    assert_diff(&fresh.merge_delta_with_diff(&old.delta_since(&fresh.digest())).unwrap(), &[], &[]);
+    assert_diff(
+        &fresh
+            .merge_delta_with_diff(&old.delta_since(&fresh.digest()))
+            .unwrap(),
+        &[],
+        &[],
+    );
     assert!(fresh.is_empty() && fresh.entries().next().is_none());
 }
 
@@ -31,9 +46,24 @@ fn s7_the_clearing_reaches_peers_by_delta_since() {
     let old = with(v7("n", 1), &["ghost"]);
     let (mut peer, mut fresh) = (state("peer"), with(v7("n", 2), &["p"]));
     peer.merge(&old).unwrap();
-    fresh.merge_delta(&peer.delta_since(&fresh.digest())).unwrap();
-    let diff = peer.merge_delta_with_diff(&fresh.delta_since(&peer.digest())).unwrap();
+    fresh
+        .merge_delta(&peer.delta_since(&fresh.digest()))
+        .unwrap();
+    let diff = peer
+        .merge_delta_with_diff(&fresh.delta_since(&peer.digest()))
+        .unwrap();
     assert_diff(&diff, &["p"], &["ghost"]);
+}
+
+#[test]
+fn s7_superseding_the_former_lives_does_not_stop_their_clearing() {
+    let (old, mut fresh) = (with(v7("n", 1), &["ghost"]), with(v7("n", 2), &["p"]));
+    let mut peer = state("peer");
+    peer.merge(&old).unwrap();
+    fresh.merge(&old).unwrap();
+    fresh.supersede(&v7("n", 2)).unwrap();
+    assert_diff(&fresh.merge_with_diff(&peer).unwrap(), &[], &[]);
+    assert_diff(&peer.merge_with_diff(&fresh).unwrap(), &["p"], &["ghost"]);
 }
 
 #[test]
@@ -46,7 +76,11 @@ fn s7_an_incarnation_that_learns_of_a_newer_one_yields() {
     old.merge(&new).unwrap();
     assert_eq!(old.superseded_by(), Some(&v7("n", 2)));
     assert_eq!(new.superseded_by(), None);
-    assert_eq!(old.context().prefix(&v7("n", 1)), 1, "nothing was re-issued");
+    assert_eq!(
+        old.context().prefix(&v7("n", 1)),
+        1,
+        "nothing was re-issued"
+    );
     assert!(old.take_delta().is_none());
     assert_eq!(online(&old), ["p", "q"], "its entries stay local");
     old.merge(&new).unwrap();
@@ -70,7 +104,11 @@ fn s7_superseded_by_names_the_newest() {
         first.merge(&with(v7("n", time), &["p"])).unwrap();
     }
     assert_eq!(first.superseded_by(), Some(&v7("n", 5)));
-    assert_eq!(copy(&first).superseded_by(), Some(&v7("n", 5)), "a restored state knows it too");
+    assert_eq!(
+        copy(&first).superseded_by(),
+        Some(&v7("n", 5)),
+        "a restored state knows it too"
+    );
 }
 
 #[test]
@@ -81,13 +119,21 @@ fn s7_a_superseded_incarnation_still_works_until_it_stops() {
     assert_diff(&join(&mut old, "late"), &["late"], &[]);
     peer.merge(&old).unwrap();
     exchange(&mut new, &mut peer);
-    assert_eq!(online(&peer), ["q"], "the newer one clears what it drained too late");
+    assert_eq!(
+        online(&peer),
+        ["q"],
+        "the newer one clears what it drained too late"
+    );
     assert_diff(&old.leave("late", "t", "k"), &[], &["late"]);
 }
 
 /// Both live on one name's base, without an order: they never fight.
 fn live_together(a_id: ReplicaId, b_id: ReplicaId) {
-    let (mut a, mut b, mut peer) = (with(a_id.clone(), &["p"]), with(b_id.clone(), &["q"]), state("peer"));
+    let (mut a, mut b, mut peer) = (
+        with(a_id.clone(), &["p"]),
+        with(b_id.clone(), &["q"]),
+        state("peer"),
+    );
     for _ in 0..3 {
         exchange(&mut a, &mut b);
         exchange(&mut a, &mut peer);
@@ -99,7 +145,11 @@ fn live_together(a_id: ReplicaId, b_id: ReplicaId) {
         assert_eq!(pids, ["p", "q"], "at {}", state.replica());
         assert_eq!(state.superseded_by(), None);
     }
-    assert_eq!((a.context().prefix(&a_id), a.context().prefix(&b_id)), (1, 1), "nothing is re-issued");
+    assert_eq!(
+        (a.context().prefix(&a_id), a.context().prefix(&b_id)),
+        (1, 1),
+        "nothing is re-issued"
+    );
     assert_eq!(a.digest(), b.digest());
     assert_eq!(a.digest(), peer.digest());
 }

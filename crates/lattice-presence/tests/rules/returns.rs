@@ -1,10 +1,14 @@
 //! S9 over a whole story: a partition longer than the patience of the peers, then healed.
 
-use super::support::{assert_diff, exchange, id, join, lines, online, state, with, State};
+use super::support::{State, assert_diff, exchange, id, join, lines, online, state, with};
 
 /// Everybody has pruned `b`, which lived on and changed meanwhile.
 fn partitioned() -> (State, State, State) {
-    let (mut a, mut b, mut c) = (with("a", &["pa"]), with("b", &["kept", "gone"]), with("c", &["pc"]));
+    let (mut a, mut b, mut c) = (
+        with("a", &["pa"]),
+        with("b", &["kept", "gone"]),
+        with("c", &["pc"]),
+    );
     for _ in 0..2 {
         exchange(&mut a, &mut b);
         exchange(&mut b, &mut c);
@@ -31,9 +35,18 @@ fn s9_a_replica_that_returns_after_a_long_partition_is_simply_seen_again() {
     b.replica_up(&id("a"));
     assert_diff(&b.merge_with_diff(&c).unwrap(), &["pa"], &[]);
     for state in [&a, &b, &c] {
-        assert_eq!(online(state), ["pa", "kept", "new", "pc"], "at {}", state.replica());
+        assert_eq!(
+            online(state),
+            ["pa", "kept", "new", "pc"],
+            "at {}",
+            state.replica()
+        );
     }
-    assert_eq!(b.context().prefix(&id("b")), 3, "nothing had to be re-issued");
+    assert_eq!(
+        b.context().prefix(&id("b")),
+        3,
+        "nothing had to be re-issued"
+    );
     assert_eq!(a.digest(), b.digest());
     assert_eq!(a.digest(), c.digest());
 }
@@ -42,7 +55,9 @@ fn s9_a_replica_that_returns_after_a_long_partition_is_simply_seen_again() {
 fn s9_the_return_works_over_deltas_alone() {
     let (mut a, b, _) = partitioned();
     a.replica_up(&id("b"));
-    let diff = a.merge_delta_with_diff(&b.delta_since(&a.digest())).unwrap();
+    let diff = a
+        .merge_delta_with_diff(&b.delta_since(&a.digest()))
+        .unwrap();
     assert_diff(&diff, &["kept", "new"], &[]);
 }
 

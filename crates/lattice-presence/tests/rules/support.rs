@@ -54,7 +54,10 @@ pub fn copy(state: &State) -> State {
 }
 
 pub fn dot(replica: &ReplicaId, clock: u64) -> Dot<ReplicaId> {
-    Dot { replica: replica.clone(), clock }
+    Dot {
+        replica: replica.clone(),
+        clock,
+    }
 }
 
 pub fn entry(replica: &ReplicaId, clock: u64, pid: &str) -> Presence<&'static str> {
@@ -67,7 +70,8 @@ pub fn packet(
     seen: &[(&ReplicaId, u64)],
     entries: Vec<Presence<&'static str>>,
 ) -> Delta {
-    let context: CausalContext<ReplicaId> = seen.iter().map(|(id, clock)| dot(id, *clock)).collect();
+    let context: CausalContext<ReplicaId> =
+        seen.iter().map(|(id, clock)| dot(id, *clock)).collect();
     Delta::from_parts(id(author), context, entries).unwrap()
 }
 
@@ -128,7 +132,9 @@ pub struct Frozen {
 
 impl Frozen {
     pub fn of(state: &State) -> Self {
-        let topics = state.topics().map(|topic| (topic.to_owned(), state.topic_len(topic)));
+        let topics = state
+            .topics()
+            .map(|topic| (topic.to_owned(), state.topic_len(topic)));
         Self {
             context: state.context().clone(),
             digest: state.digest(),

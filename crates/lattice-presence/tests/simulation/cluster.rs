@@ -103,7 +103,11 @@ impl Cluster {
     fn slot(&mut self) -> Slot {
         let rng = &mut self.rng;
         let topic = format!("room:{}", rng.below(3));
-        (topic, format!("user{}", rng.below(3)), format!("pid-{}", rng.below(4)))
+        (
+            topic,
+            format!("user{}", rng.below(3)),
+            format!("pid-{}", rng.below(4)),
+        )
     }
 
     fn change_sessions(&mut self, host: usize) {
@@ -125,12 +129,20 @@ impl Cluster {
             return;
         };
         let sender = process.id().clone();
-        let envelope = Envelope { from, sender, to, message };
+        let envelope = Envelope {
+            from,
+            sender,
+            to,
+            message,
+        };
         self.network.send(self.now, &mut self.rng, &envelope);
     }
 
     fn broadcast_delta(&mut self, host: usize) {
-        let Some(delta) = self.hosts[host].as_mut().and_then(|process| process.state.take_delta()) else {
+        let Some(delta) = self.hosts[host]
+            .as_mut()
+            .and_then(|process| process.state.take_delta())
+        else {
             return;
         };
         for to in 0..self.hosts.len() {
@@ -195,7 +207,12 @@ impl Cluster {
     /// One of the incarnations that a machine has had.
     fn known_at(&mut self, host: usize) -> Option<ReplicaId> {
         let base = format!("host-{host}");
-        let ids: Vec<_> = self.ever.iter().filter(|id| id.base() == base).cloned().collect();
+        let ids: Vec<_> = self
+            .ever
+            .iter()
+            .filter(|id| id.base() == base)
+            .cloned()
+            .collect();
         ids.get(self.rng.below(ids.len().max(1))).cloned()
     }
 
@@ -240,7 +257,12 @@ impl Cluster {
         let Some(process) = &self.hosts[host] else {
             return;
         };
-        let own: Vec<_> = process.state.owned_snapshot().entries().map(|e| e.dot().clone()).collect();
+        let own: Vec<_> = process
+            .state
+            .owned_snapshot()
+            .entries()
+            .map(|e| e.dot().clone())
+            .collect();
         let Some(dot) = own.get(self.rng.below(own.len().max(1))) else {
             return;
         };
@@ -294,7 +316,10 @@ impl Cluster {
     }
 
     fn live(&self) -> impl Iterator<Item = ReplicaId> {
-        self.hosts.iter().flatten().map(|process| process.id().clone())
+        self.hosts
+            .iter()
+            .flatten()
+            .map(|process| process.id().clone())
     }
 
     fn synchronize_all(&mut self) {
@@ -303,7 +328,8 @@ impl Cluster {
             if from == to {
                 continue;
             }
-            let [Some(a), Some(b)] = self.hosts.get_disjoint_mut([from, to]).expect("two hosts") else {
+            let [Some(a), Some(b)] = self.hosts.get_disjoint_mut([from, to]).expect("two hosts")
+            else {
                 continue;
             };
             match self.rng.below(3) {
@@ -324,15 +350,26 @@ impl Cluster {
                 .online_list()
                 .map(|entry| (entry.dot().replica.clone(), seen(entry)))
                 .collect();
-            assert_eq!(process.state.len(), online.len(), "an entry is listed twice at {name}");
+            assert_eq!(
+                process.state.len(),
+                online.len(),
+                "an entry is listed twice at {name}"
+            );
             let ghosts: Vec<_> = online.difference(&truth).collect();
             assert!(ghosts.is_empty(), "ghosts at {name}: {ghosts:?}");
             let losses: Vec<_> = truth.difference(&online).collect();
             assert!(losses.is_empty(), "lost at {name}: {losses:?}");
-            let dots: BTreeSet<_> = process.state.online_list().map(|e| e.dot().clone()).collect();
+            let dots: BTreeSet<_> = process
+                .state
+                .online_list()
+                .map(|e| e.dot().clone())
+                .collect();
             let (first, expected) = shared.get_or_insert((name.clone(), dots.clone()));
             assert_eq!(dots, *expected, "{name} and {first} differ");
-            assert!(process.state.superseded_by().is_none(), "{name} runs and nothing replaced it");
+            assert!(
+                process.state.superseded_by().is_none(),
+                "{name} runs and nothing replaced it"
+            );
         }
         self.check_contexts();
     }
@@ -349,9 +386,16 @@ impl Cluster {
     /// All have seen the same of everybody who lives.
     fn check_contexts(&self) {
         for id in self.live() {
-            let mut seen_of = self.hosts.iter().flatten().map(|process| process.state.context().get(&id));
+            let mut seen_of = self
+                .hosts
+                .iter()
+                .flatten()
+                .map(|process| process.state.context().get(&id));
             let first = seen_of.next().expect("somebody lives");
-            assert!(seen_of.all(|seen| seen == first), "the contexts of {id} differ");
+            assert!(
+                seen_of.all(|seen| seen == first),
+                "the contexts of {id} differ"
+            );
         }
     }
 }

@@ -31,7 +31,10 @@ impl Process {
     }
 
     pub fn join(&mut self, slot: Slot, meta: u64) {
-        let diff = self.state.join(&slot.2, &slot.0, &slot.1, meta).expect("clocks are left");
+        let diff = self
+            .state
+            .join(&slot.2, &slot.0, &slot.1, meta)
+            .expect("clocks are left");
         self.sessions.insert(slot, meta);
         self.replay(&diff);
     }
@@ -70,12 +73,18 @@ impl Process {
 
     pub fn prune(&mut self, id: &ReplicaId) {
         self.down(id);
-        let diff = self.state.remove_down_replica(id).expect("S9: it is marked down");
+        let diff = self
+            .state
+            .remove_down_replica(id)
+            .expect("S9: it is marked down");
         self.replay(&diff);
     }
 
     pub fn supersede(&mut self, current: &ReplicaId) {
-        let diff = self.state.supersede(current).expect("S10: another base, or itself");
+        let diff = self
+            .state
+            .supersede(current)
+            .expect("S10: another base, or itself");
         self.replay(&diff);
     }
 
@@ -91,8 +100,15 @@ impl Process {
     }
 
     pub fn check_view(&self) {
-        let online = self.state.online_list().map(|entry| (entry.dot().clone(), seen(entry)));
-        assert!(online.eq(self.view.clone()), "S4: the replayed diffs are not the view of {}", self.id());
+        let online = self
+            .state
+            .online_list()
+            .map(|entry| (entry.dot().clone(), seen(entry)));
+        assert!(
+            online.eq(self.view.clone()),
+            "S4: the replayed diffs are not the view of {}",
+            self.id()
+        );
     }
 }
 

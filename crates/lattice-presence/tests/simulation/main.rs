@@ -4,6 +4,11 @@
 //!
 //! `LATTICE_SEED=n` runs one seed at every size, `LATTICE_SEEDS=n` that many of them.
 
+#![allow(
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    reason = "tests have std"
+)]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 #![allow(missing_docs, unreachable_pub, reason = "test modules")]
 
@@ -17,7 +22,9 @@ use std::env;
 use std::ops::Range;
 
 fn number(name: &str) -> Option<u64> {
-    env::var(name).ok().map(|text| text.parse().expect("a seed is a number"))
+    env::var(name)
+        .ok()
+        .map(|text| text.parse().expect("a seed is a number"))
 }
 
 fn seeds(count: u64) -> Range<u64> {
@@ -34,7 +41,9 @@ impl Drop for Replay {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let seed = self.0;
-            eprintln!("replay: LATTICE_SEED={seed} cargo test -p lattice-presence --test simulation -- --nocapture");
+            eprintln!(
+                "replay: LATTICE_SEED={seed} cargo test -p lattice-presence --test simulation -- --nocapture"
+            );
         }
     }
 }
@@ -50,15 +59,33 @@ fn simulate(plan: Plan, count: u64) {
 
 #[test]
 fn three_replicas_converge() {
-    simulate(Plan { hosts: 3, steps: 120 }, 4_000);
+    simulate(
+        Plan {
+            hosts: 3,
+            steps: 120,
+        },
+        8_000,
+    );
 }
 
 #[test]
 fn eight_replicas_converge() {
-    simulate(Plan { hosts: 8, steps: 300 }, 500);
+    simulate(
+        Plan {
+            hosts: 8,
+            steps: 300,
+        },
+        1_000,
+    );
 }
 
 #[test]
 fn thirty_two_replicas_converge() {
-    simulate(Plan { hosts: 32, steps: 1_000 }, 24);
+    simulate(
+        Plan {
+            hosts: 32,
+            steps: 1_000,
+        },
+        40,
+    );
 }
