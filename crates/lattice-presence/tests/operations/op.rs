@@ -88,7 +88,7 @@ impl Claim {
     fn draw(choices: &mut impl Choices) -> Self {
         Self {
             replica: choices.below(16),
-            clock: 1 + choices.below(8) as u64,
+            clock: 1 + choices.below(5) as u64,
             entry: (choices.below(2) == 0).then(|| Slot::draw(choices)),
         }
     }
@@ -168,6 +168,11 @@ pub enum Op {
         replica: usize,
     },
     Prune {
+        node: usize,
+        replica: usize,
+    },
+    /// Down and pruned at once.
+    Expel {
         node: usize,
         replica: usize,
     },
@@ -273,27 +278,31 @@ impl Op {
     fn draw_lifecycle(kind: usize, node: usize, choices: &mut impl Choices) -> Self {
         let mut replica = || choices.below(16);
         match kind {
-            46..50 => Self::Down {
+            46..49 => Self::Down {
                 node,
                 replica: replica(),
             },
-            50..53 => Self::Up {
+            49..52 => Self::Up {
                 node,
                 replica: replica(),
             },
-            53..57 => Self::Prune {
+            52..54 => Self::Prune {
                 node,
                 replica: replica(),
             },
-            57 => Self::Forget {
+            54..58 => Self::Expel {
                 node,
                 replica: replica(),
             },
-            58..60 => Self::Supersede {
+            58 => Self::Forget {
                 node,
                 replica: replica(),
             },
-            60..63 => Self::Restart {
+            59..61 => Self::Supersede {
+                node,
+                replica: replica(),
+            },
+            61..63 => Self::Restart {
                 node,
                 identity: Identity::draw(choices),
             },

@@ -114,6 +114,7 @@ impl World {
             Op::Down { .. }
             | Op::Up { .. }
             | Op::Prune { .. }
+            | Op::Expel { .. }
             | Op::Forget { .. }
             | Op::Supersede { .. } => {
                 self.change_liveness(op);
@@ -141,6 +142,14 @@ impl World {
 
     fn name(&self, index: usize) -> String {
         self.names[index % self.names.len()].clone()
+    }
+
+    /// Every other time the name of a node that runs, which is what matters most.
+    fn liveness_name(&mut self, index: usize) -> String {
+        match index % 2 {
+            0 => self.node(index / 2).model.me.clone(),
+            _ => self.name(index / 2),
+        }
     }
 
     // ---- local mutations -----------------------------------------------------------
@@ -206,7 +215,9 @@ impl World {
             return;
         }
         let [to, from] = self.nodes.get_disjoint_mut([to, from]).expect("two nodes");
-        let model = to.model.merge_state(&from.model);
+        let model = to.noting(&from.model.snapshot(), |model| {
+            model.merge_state(&from.model)
+        });
         if observed {
             let real = to
                 .real
@@ -235,14 +246,7 @@ impl World {
 
     fn deliver(&mut self, to: usize, mail: &Mail, observed: bool) {
         let node = self.node(to);
-        if node.model.filters(&mail.model) {
-            node.outcomes.push("filtered".to_owned());
-        }
-        let known = node.model.owned_snapshot().context;
-        let model = node.model.merge(&mail.model);
-        if node.model.owned_snapshot().context != known {
-            node.outcomes.push("re-issued".to_owned());
-        }
+        let model = node.noting(&mail.model, |model| model.merge(&mail.model));
         if observed {
             let real = node
                 .real
@@ -362,14 +366,19 @@ impl World {
         let (Op::Down { node, replica }
         | Op::Up { node, replica }
         | Op::Prune { node, replica }
+        | Op::Expel { node, replica }
         | Op::Forget { node, replica }
         | Op::Supersede { node, replica }) = op
         else {
             unreachable!("only liveness comes here");
         };
-        let name = self.name(*replica);
+        let name = self.liveness_name(*replica);
         let id = ReplicaId::new(name.clone());
         let node = self.node(*node);
+        if matches!(op, Op::Expel { .. }) {
+            let (real, change) = (node.real.replica_down(&id), node.model.replica_down(&name));
+            node.observe(&real, &change);
+        }
         let (real, model) = match op {
             Op::Down { .. } => (
                 Ok(node.real.replica_down(&id)),
@@ -379,7 +388,7 @@ impl World {
                 Ok(node.real.replica_up(&id)),
                 Ok(node.model.replica_up(&name)),
             ),
-            Op::Prune { .. } => (
+            Op::Prune { .. } | Op::Expel { .. } => (
                 node.real.remove_down_replica(&id),
                 node.model.remove_down_replica(&name),
             ),
@@ -413,6 +422,19 @@ impl World {
 }
 
 impl Node {
+    /// Merges into the model, and counts what a merge seldom does.
+    fn noting<T>(&mut self, packet: &Packet, merge: impl FnOnce(&mut Oracle) -> T) -> T {
+        if self.model.filters(packet) {
+            self.outcomes.push("filtered".to_owned());
+        }
+        let issued = self.model.owned_snapshot().context;
+        let result = merge(&mut self.model);
+        if self.model.owned_snapshot().context != issued {
+            self.outcomes.push("re-issued".to_owned());
+        }
+        result
+    }
+
     /// The diff is the model's change, and replays onto the view.
     fn observe(&mut self, real: &Diff<u64>, change: &Change) {
         if self.model.superseded_by().is_some() {

@@ -251,7 +251,7 @@ impl Cluster {
         }
     }
 
-    /// A peer that claims a live dot it has pruned, as lattice_presence 2.0 does.
+    /// A peer that claims a live dot it has pruned, as `lattice_presence` 2.0 does.
     fn prune_as_gleam_does(&mut self, host: usize) {
         let to = self.rng.below(self.hosts.len());
         let Some(process) = &self.hosts[host] else {
@@ -364,7 +364,7 @@ impl Cluster {
                 .online_list()
                 .map(|e| e.dot().clone())
                 .collect();
-            let (first, expected) = shared.get_or_insert((name.clone(), dots.clone()));
+            let (first, expected) = shared.get_or_insert_with(|| (name.clone(), dots.clone()));
             assert_eq!(dots, *expected, "{name} and {first} differ");
             assert!(
                 process.state.superseded_by().is_none(),

@@ -64,7 +64,7 @@ fn three_replicas_converge() {
             hosts: 3,
             steps: 120,
         },
-        8_000,
+        5_000,
     );
 }
 
@@ -75,7 +75,7 @@ fn eight_replicas_converge() {
             hosts: 8,
             steps: 300,
         },
-        1_000,
+        600,
     );
 }
 
@@ -86,6 +86,6 @@ fn thirty_two_replicas_converge() {
             hosts: 32,
             steps: 1_000,
         },
-        40,
+        24,
     );
 }
