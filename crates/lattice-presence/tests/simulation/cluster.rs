@@ -4,7 +4,7 @@ use super::host::{Process, Seen, Slot, seen};
 use super::network::{Envelope, Message, Network, Weather};
 use super::rng::Rng;
 use lattice_presence::{Dot, ReplicaId};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How long and how wild a run is.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +26,11 @@ pub struct Cluster {
     incarnations: u64,
     metas: u64,
     ever: BTreeSet<ReplicaId>,
+    /// What trouble there was, and how often.
+    pub tally: Tally,
 }
+
+pub type Tally = BTreeMap<&'static str, usize>;
 
 impl Cluster {
     pub fn new(seed: u64, plan: Plan) -> Self {
@@ -46,12 +50,17 @@ impl Cluster {
             incarnations: 0,
             metas: 0,
             ever: BTreeSet::new(),
+            tally: Tally::new(),
         };
         for host in 0..plan.hosts {
             let process = cluster.start(host);
             cluster.hosts.push(Some(process));
         }
         cluster
+    }
+
+    fn note(&mut self, trouble: &'static str, count: usize) {
+        *self.tally.entry(trouble).or_default() += count;
     }
 
     fn start(&mut self, host: usize) -> Process {
@@ -92,10 +101,10 @@ impl Cluster {
             72..77 => self.regain_trust(host),
             77..80 => self.network.partition(&mut self.rng),
             80..84 => self.network.heal(),
-            84..87 => self.hosts[host] = None,
-            87..92 => self.restart(host),
+            84..87 => self.crash(host),
+            87..92 => self.come_back(host),
             92..94 => self.replace(host),
-            94..97 => self.run_zombie(),
+            94..96 => self.run_zombie(),
             _ => self.prune_as_gleam_does(host),
         }
     }
@@ -169,8 +178,13 @@ impl Cluster {
         let Some(process) = &mut self.hosts[envelope.to] else {
             return;
         };
+        let issued = process.state.context().max(process.id());
         match &envelope.message {
-            Message::Gossip(delta) => process.merge(delta),
+            Message::Gossip(delta) => {
+                process.merge(delta);
+                let again = process.state.context().max(process.id()) - issued;
+                self.note("re-issued", again as usize);
+            }
             Message::Owned(delta) => process.merge_owned(&envelope.sender, delta),
             Message::Ask(digest) => {
                 let answer = process.state.delta_since(digest);
@@ -194,13 +208,21 @@ impl Cluster {
         } else {
             process.down(&id);
         }
+        self.note(if prune { "pruned" } else { "marked down" }, 1);
     }
 
     fn regain_trust(&mut self, host: usize) {
-        let peer = self.rng.below(self.hosts.len());
-        let id = self.known_at(peer);
-        if let (Some(id), Some(process)) = (id, &mut self.hosts[host]) {
-            process.up(&id);
+        let Some(process) = &mut self.hosts[host] else {
+            return;
+        };
+        let down: Vec<_> = self
+            .ever
+            .iter()
+            .filter(|id| process.state.is_down(id))
+            .collect();
+        if let Some(id) = down.get(self.rng.below(down.len().max(1))) {
+            process.up(id);
+            self.note("trusted again", 1);
         }
     }
 
@@ -216,7 +238,20 @@ impl Cluster {
         ids.get(self.rng.below(ids.len().max(1))).cloned()
     }
 
+    fn crash(&mut self, host: usize) {
+        let running = self.hosts[host].take().is_some();
+        self.note("crashed", usize::from(running));
+    }
+
+    /// A crashed machine mostly; a running one now and then, between two messages.
+    fn come_back(&mut self, host: usize) {
+        if self.hosts[host].is_none() || self.rng.chance(15) {
+            self.restart(host);
+        }
+    }
+
     fn restart(&mut self, host: usize) {
+        self.note("restarted", 1);
         let process = self.start(host);
         self.hosts[host] = Some(process);
     }
@@ -226,6 +261,7 @@ impl Cluster {
         let successor = self.start(host);
         if let Some(former) = self.hosts[host].replace(successor) {
             self.zombies.push((host, former));
+            self.note("replaced while running", 1);
         }
     }
 
@@ -248,6 +284,7 @@ impl Cluster {
         }
         if zombie.state.superseded_by().is_some() {
             self.zombies.swap_remove(chosen);
+            self.note("learnt of its successor", 1);
         }
     }
 
@@ -285,6 +322,7 @@ impl Cluster {
             self.deliver(&envelope);
         }
         self.zombies.clear();
+        self.count_trouble();
         if self.hosts.iter().flatten().count() < 2 {
             self.restart(0);
             self.restart(1);
@@ -294,6 +332,22 @@ impl Cluster {
             self.synchronize_all();
         }
         self.check_convergence();
+    }
+
+    fn count_trouble(&mut self) {
+        let network = &self.network;
+        let counts = [
+            ("lost", network.lost),
+            ("repeated", network.repeated),
+            ("overtaken", network.overtaken),
+            ("cut off", network.cut_off),
+        ];
+        for (trouble, count) in counts {
+            self.note(trouble, count);
+        }
+        let running = self.hosts.iter().flatten();
+        let hidden = running.map(|process| process.state.entries().count() - process.state.len());
+        self.note("hidden at the end", hidden.sum());
     }
 
     /// Everybody trusts who lives, and prunes who does not and has no successor to clear it.

@@ -2,7 +2,8 @@
 //! with restart under a new incarnation, prunes and returns. Each run ends quiescent and
 //! must have converged, without ghosts and without losses.
 //!
-//! `LATTICE_SEED=n` runs one seed at every size, `LATTICE_SEEDS=n` that many of them.
+//! `LATTICE_SEED=n` runs one seed at every size, `LATTICE_SEEDS=n` that many of the
+//! smallest cluster and fewer of the larger ones.
 
 #![allow(
     clippy::std_instead_of_alloc,
@@ -17,7 +18,7 @@ mod host;
 mod network;
 mod rng;
 
-use cluster::{Cluster, Plan};
+use cluster::{Cluster, Plan, Tally};
 use std::env;
 use std::ops::Range;
 
@@ -27,10 +28,27 @@ fn number(name: &str) -> Option<u64> {
         .map(|text| text.parse().expect("a seed is a number"))
 }
 
-fn seeds(count: u64) -> Range<u64> {
+const THREE: Plan = Plan {
+    hosts: 3,
+    steps: 120,
+};
+const EIGHT: Plan = Plan {
+    hosts: 8,
+    steps: 300,
+};
+const THIRTY_TWO: Plan = Plan {
+    hosts: 32,
+    steps: 1_000,
+};
+
+/// The default: 5,000 seeds of the smallest cluster, fewer of the larger ones.
+const SEEDS: u64 = 5_000;
+
+/// One in `share` of the seeds to run, or the one that is asked for.
+fn seeds(share: u64) -> Range<u64> {
     match number("LATTICE_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("LATTICE_SEEDS").unwrap_or(count),
+        None => 0..number("LATTICE_SEEDS").unwrap_or(SEEDS).div_ceil(share),
     }
 }
 
@@ -48,44 +66,60 @@ impl Drop for Replay {
     }
 }
 
-fn simulate(plan: Plan, count: u64) {
-    for seed in seeds(count) {
-        let _replay = Replay(seed);
-        let mut cluster = Cluster::new(seed, plan);
-        cluster.run(plan.steps);
-        cluster.settle();
-    }
+fn simulate(plan: Plan, seed: u64) -> Tally {
+    let _replay = Replay(seed);
+    let mut cluster = Cluster::new(seed, plan);
+    cluster.run(plan.steps);
+    cluster.settle();
+    cluster.tally
 }
 
 #[test]
 fn three_replicas_converge() {
-    simulate(
-        Plan {
-            hosts: 3,
-            steps: 120,
-        },
-        5_000,
-    );
+    for seed in seeds(1) {
+        simulate(THREE, seed);
+    }
 }
 
 #[test]
 fn eight_replicas_converge() {
-    simulate(
-        Plan {
-            hosts: 8,
-            steps: 300,
-        },
-        600,
-    );
+    for seed in seeds(8) {
+        simulate(EIGHT, seed);
+    }
 }
 
 #[test]
 fn thirty_two_replicas_converge() {
-    simulate(
-        Plan {
-            hosts: 32,
-            steps: 1_000,
-        },
-        24,
-    );
+    for seed in seeds(200) {
+        simulate(THIRTY_TWO, seed);
+    }
+}
+
+/// A run without faults would show nothing.
+#[test]
+fn every_kind_of_trouble_occurs() {
+    let mut total = Tally::new();
+    for seed in 0..100 {
+        for (trouble, count) in simulate(EIGHT, seed) {
+            *total.entry(trouble).or_default() += count;
+        }
+    }
+    for trouble in [
+        "lost",
+        "repeated",
+        "overtaken",
+        "cut off",
+        "crashed",
+        "restarted",
+        "replaced while running",
+        "learnt of its successor",
+        "marked down",
+        "pruned",
+        "trusted again",
+        "re-issued",
+        "hidden at the end",
+    ] {
+        let count = total.get(trouble).copied().unwrap_or(0);
+        assert!(count >= 50, "{trouble}: {count} times in {total:?}");
+    }
 }

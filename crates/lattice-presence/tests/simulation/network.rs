@@ -35,6 +35,12 @@ pub struct Network {
     weather: Weather,
     in_flight: BTreeMap<(usize, usize), Envelope>,
     sent: usize,
+    pub lost: usize,
+    pub repeated: usize,
+    /// Received after something that was sent later.
+    pub overtaken: usize,
+    pub cut_off: usize,
+    latest: usize,
     /// The side of the partition on which each host is.
     side: Vec<usize>,
 }
@@ -45,14 +51,22 @@ impl Network {
             weather,
             in_flight: BTreeMap::new(),
             sent: 0,
+            lost: 0,
+            repeated: 0,
+            overtaken: 0,
+            cut_off: 0,
+            latest: 0,
             side: vec![0; hosts],
         }
     }
 
     pub fn send(&mut self, now: usize, rng: &mut Rng, envelope: &Envelope) {
         let copies = 1 + usize::from(rng.chance(self.weather.duplication));
+        self.repeated += copies - 1;
         for _ in 0..copies {
-            if !rng.chance(self.weather.loss) {
+            if rng.chance(self.weather.loss) {
+                self.lost += 1;
+            } else {
                 let due = now + 1 + rng.below(self.weather.max_delay);
                 self.sent += 1;
                 self.in_flight.insert((due, self.sent), envelope.clone());
@@ -63,18 +77,22 @@ impl Network {
     /// The next message that is due and whose ends are on one side.
     pub fn receive(&mut self, now: usize) -> Option<Envelope> {
         while let Some(first) = self.in_flight.first_entry() {
-            if first.key().0 > now {
+            let (due, sent) = *first.key();
+            if due > now {
                 return None;
             }
             let envelope = first.remove();
+            self.overtaken += usize::from(sent < self.latest);
+            self.latest = self.latest.max(sent);
             if self.connected(envelope.from, envelope.to) {
                 return Some(envelope);
             }
+            self.cut_off += 1;
         }
         None
     }
 
-    pub fn connected(&self, a: usize, b: usize) -> bool {
+    fn connected(&self, a: usize, b: usize) -> bool {
         self.side[a] == self.side[b]
     }
 
