@@ -94,17 +94,17 @@ impl Cluster {
     fn act(&mut self) {
         let host = self.rng.below(self.hosts.len());
         match self.rng.below(100) {
-            0..35 => self.change_sessions(host),
-            35..50 => self.broadcast_delta(host),
-            50..65 => self.gossip(host),
-            65..72 => self.lose_patience(host),
-            72..77 => self.regain_trust(host),
-            77..80 => self.network.partition(&mut self.rng),
-            80..84 => self.network.heal(),
-            84..87 => self.crash(host),
-            87..92 => self.come_back(host),
-            92..94 => self.replace(host),
-            94..96 => self.run_zombie(),
+            0..33 => self.change_sessions(host),
+            33..48 => self.broadcast_delta(host),
+            48..62 => self.gossip(host),
+            62..69 => self.lose_patience(host),
+            69..74 => self.regain_trust(host),
+            74..77 => self.network.partition(&mut self.rng),
+            77..81 => self.network.heal(),
+            81..84 => self.crash(host),
+            84..89 => self.come_back(host),
+            89..91 => self.replace(host),
+            91..95 => self.run_zombie(),
             _ => self.prune_as_gleam_does(host),
         }
     }
