@@ -5,7 +5,11 @@
 //! `results` by step, and whole `nodes`. An override that says what the recording says
 //! already is an error, so that none outlives its reason.
 
-#![allow(clippy::std_instead_of_alloc, clippy::std_instead_of_core, reason = "tests have std")]
+#![allow(
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    reason = "tests have std"
+)]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 #[path = "vectors_support/expect.rs"]

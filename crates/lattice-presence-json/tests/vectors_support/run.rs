@@ -118,9 +118,8 @@ impl Run {
         match step.op.as_str() {
             "join" => {
                 let text = step.meta.as_ref().expect("a join has metadata").get();
-                let meta = JsonMeta::from_text(text)
-                    .or_else(|_| JsonMeta::new(step.meta.as_ref().unwrap()));
-                drop(state.join(pid, topic, key, meta.unwrap()).unwrap());
+                let meta = JsonMeta::from_text(text).map_err(|_| Failure("TooDeep"))?;
+                drop(state.join(pid, topic, key, meta).unwrap());
                 Ok(Value::Null)
             }
             "leave" => {
@@ -182,8 +181,6 @@ fn grouped<'a>(entries: impl Iterator<Item = &'a Presence<JsonMeta>>) -> Value {
     json!(topics)
 }
 
-/// The metadata as a value; beyond the parser's depth, its text.
 pub fn meta(entry: &Presence<JsonMeta>) -> Value {
-    let text = entry.meta().as_str();
-    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+    entry.meta().parse().unwrap()
 }

@@ -234,6 +234,29 @@ fn s4_a_diff_tells_for_each_topic_which_keys_arrived_and_departed() {
 }
 
 #[test]
+fn s4_a_further_session_of_a_user_is_no_arrival_and_no_departure() {
+    let mut a = state("a");
+    let keys = |diff: &lattice_presence::Diff<&'static str>| {
+        let topics = diff.topics();
+        (topics[0].arrived().len(), topics[0].departed().len())
+    };
+    assert_eq!(keys(&join(&mut a, "laptop")), (1, 0));
+    assert_eq!(keys(&join(&mut a, "phone")), (0, 0));
+    assert_eq!(keys(&join(&mut a, "phone")), (0, 0), "an update");
+    let merged = a.merge_with_diff(&with("b", &["desktop"])).unwrap();
+    assert_eq!(keys(&merged), (0, 0));
+    assert_eq!(keys(&a.leave("laptop", "t", "k")), (0, 0));
+    assert_eq!(keys(&a.replica_down(&id("b"))), (0, 0));
+    assert_eq!(
+        keys(&a.update("phone", "t", "k", "n").unwrap()),
+        (0, 0),
+        "the only one left"
+    );
+    assert_eq!(keys(&a.leave("phone", "t", "k")), (0, 1));
+    assert_eq!(keys(&a.replica_up(&id("b"))), (1, 0));
+}
+
+#[test]
 fn s4_every_change_is_listed_once_though_it_arrives_many_times_and_ways() {
     let (mut a, mut b, mut c) = (state("a"), with("b", &["p"]), state("c"));
     c.merge(&b).unwrap();
