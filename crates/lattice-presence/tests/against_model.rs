@@ -1,0 +1,154 @@
+//! Random operation sequences on two to five replicas, compared with the naive model
+//! after every operation.
+//!
+//! `LATTICE_SEED=n` runs one seed, `LATTICE_SEEDS=n` runs that many.
+
+#![allow(
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    reason = "tests have std"
+)]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "test modules, shared with the fuzzer by path"
+)]
+
+mod operations;
+
+use operations::{Case, Choices, Op, Tally};
+use quickcheck::{Arbitrary, Gen};
+use std::cell::Cell;
+use std::env;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
+
+impl Choices for Gen {
+    fn below(&mut self, bound: usize) -> usize {
+        let range: Vec<usize> = (0..bound).collect();
+        *self.choose(&range).expect("the bound is not zero")
+    }
+}
+
+impl Arbitrary for Op {
+    fn arbitrary(generator: &mut Gen) -> Self {
+        Self::draw(generator)
+    }
+}
+
+fn draw(seed: u64) -> Case {
+    let mut generator = Gen::from_size_and_seed(60, seed);
+    let identities = operations::draw_identities(&mut generator);
+    let length = 10 + generator.below(70);
+    let ops = (0..length).map(|_| Op::draw(&mut generator)).collect();
+    Case { identities, ops }
+}
+
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Shrinking fails on purpose, many times: this thread says nothing meanwhile.
+fn quietly<T>(run: impl FnOnce() -> T) -> T {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                usual(info);
+            }
+        }));
+    });
+    QUIET.set(true);
+    let result = run();
+    QUIET.set(false);
+    result
+}
+
+fn fails(case: &Case) -> bool {
+    let run = AssertUnwindSafe(|| operations::run_case(case));
+    quietly(|| panic::catch_unwind(run).is_err())
+}
+
+/// Drops operations as long as what is left still fails.
+fn shrink(mut case: Case) -> Case {
+    'smaller: loop {
+        for ops in case.ops.shrink() {
+            let smaller = Case {
+                identities: case.identities.clone(),
+                ops,
+            };
+            if fails(&smaller) {
+                case = smaller;
+                continue 'smaller;
+            }
+        }
+        return case;
+    }
+}
+
+fn number(name: &str) -> Option<u64> {
+    env::var(name)
+        .ok()
+        .map(|text| text.parse().expect("a seed is a number"))
+}
+
+#[test]
+fn every_observable_equals_the_model() {
+    let seeds = match number("LATTICE_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("LATTICE_SEEDS").unwrap_or(1_000),
+    };
+    for seed in seeds {
+        let case = draw(seed);
+        if fails(&case) {
+            let case = shrink(case);
+            eprintln!(
+                "replay: LATTICE_SEED={seed} cargo test -p lattice-presence --test against_model every"
+            );
+            eprintln!("{case:#?}");
+            operations::run_case(&case);
+        }
+    }
+}
+
+/// Sequences that never meet a refusal, a filter or a successor would show little.
+#[test]
+fn the_sequences_reach_every_outcome() {
+    let mut total = Tally::new();
+    for seed in 0..150 {
+        for (outcome, count) in operations::run_case(&draw(seed)) {
+            *total.entry(outcome).or_default() += count;
+        }
+    }
+    for outcome in [
+        "Absent",
+        "ConflictingDot",
+        "LocalReplica",
+        "NotDown",
+        "NotOwned",
+        "SameReplica",
+        "filtered",
+        "re-issued",
+        "superseded",
+    ] {
+        assert!(
+            total.get(outcome).is_some_and(|count| *count >= 10),
+            "{outcome} in {total:?}"
+        );
+    }
+}
+
+/// The fuzzer's entry accepts any bytes.
+#[test]
+fn any_bytes_are_a_case() {
+    let mut bytes = Vec::new();
+    let mut state = 1u32;
+    for length in 0..150 {
+        operations::run(&bytes);
+        bytes.resize(length, 0);
+        state = state.wrapping_mul(0x0019_660D).wrapping_add(0x3C6E_F35F);
+        bytes[length / 2..].fill((state >> 24) as u8);
+    }
+}
