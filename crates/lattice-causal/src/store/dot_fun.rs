@@ -293,6 +293,7 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> DotStore for DotFun<R, V, I> {
     type Replica = R;
     type Key = ();
     type Leaf = V;
+    type Path = ();
 
     fn is_empty(&self) -> bool {
         self.len == 0

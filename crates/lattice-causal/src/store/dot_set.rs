@@ -120,6 +120,7 @@ impl<R: Clone + Ord> DotStore for DotSet<R> {
     type Replica = R;
     type Key = ();
     type Leaf = ();
+    type Path = ();
 
     fn is_empty(&self) -> bool {
         self.dots.is_empty()
