@@ -66,6 +66,8 @@ mod dot;
 mod edit;
 mod error;
 mod fingerprint;
+#[cfg(feature = "laws")]
+pub mod laws;
 mod replica_map;
 mod store;
 mod version_vector;
