@@ -418,6 +418,19 @@ impl ClockSet {
         })
     }
 
+    /// Appends `first..=last`, where that leaves the set canonical: behind the
+    /// last clock, with a gap before it, and in range. Otherwise false, and
+    /// nothing changed.
+    #[cfg(any(feature = "serde", feature = "quickcheck"))]
+    pub(crate) fn push_interval(&mut self, first: u64, last: u64) -> bool {
+        let behind = self.intervals.last().map_or(1, |i| i.last + 2);
+        let canonical = behind <= first && first <= last && last <= MAX_CLOCK;
+        if canonical {
+            self.intervals.push(Interval { first, last });
+        }
+        canonical
+    }
+
     fn from_intervals(intervals: SmallVec<[Interval; 1]>) -> Self {
         let set = Self { intervals };
         debug_assert!(set.check_invariants());

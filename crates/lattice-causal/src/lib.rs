@@ -57,6 +57,8 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+#[cfg(feature = "quickcheck")]
+mod arbitrary;
 mod causal;
 mod clock_set;
 mod context;
@@ -69,9 +71,13 @@ mod fingerprint;
 #[cfg(feature = "laws")]
 pub mod laws;
 mod replica_map;
+#[cfg(feature = "serde")]
+mod serde_impls;
 mod store;
 mod version_vector;
 
+#[cfg(feature = "quickcheck")]
+pub use arbitrary::ArbitraryStore;
 pub use causal::Causal;
 pub use clock_set::ClockSet;
 pub use context::CausalContext;

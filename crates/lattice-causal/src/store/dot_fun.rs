@@ -106,6 +106,14 @@ impl<R, V, I> DotFun<R, V, I> {
     }
 }
 
+#[cfg(feature = "serde")]
+impl<R, V, I> DotFun<R, V, I> {
+    /// The live dots of each replica, in replica order.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (&R, RunIter<'_, V>)> {
+        self.runs.iter().map(|(replica, run)| (replica, run.iter()))
+    }
+}
+
 impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
     /// The value under `dot`, where it is live.
     ///

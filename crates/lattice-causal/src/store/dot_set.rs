@@ -33,6 +33,11 @@ impl<R> DotSet<R> {
         }
     }
 
+    #[cfg(feature = "serde")]
+    pub(crate) const fn as_dot_fun(&self) -> &DotFun<R, ()> {
+        &self.dots
+    }
+
     /// How many dots are live. O(1).
     ///
     /// ```
