@@ -1,5 +1,6 @@
 //! The clocks of one replica, as intervals.
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::ops::RangeInclusive;
 
@@ -320,10 +321,7 @@ impl ClockSet {
                 }
                 (None, None) => break,
             };
-            match joined.last_mut() {
-                Some(last) if next.first <= last.last + 1 => last.last = last.last.max(next.last),
-                _ => joined.push(*next),
-            }
+            push_joined(&mut joined, *next);
         }
         Self::from_intervals(joined)
     }
@@ -431,6 +429,21 @@ impl ClockSet {
         canonical
     }
 
+    /// The union of many sets. O(n log n) for `n` intervals in all, where uniting
+    /// one after the other would be quadratic.
+    pub(crate) fn union_of(sets: impl IntoIterator<Item = Self>) -> Self {
+        Self::from_unsorted(sets.into_iter().flat_map(|set| set.intervals).collect())
+    }
+
+    fn from_unsorted(mut intervals: Vec<Interval>) -> Self {
+        intervals.sort_unstable_by_key(|i| i.first);
+        let mut joined: SmallVec<[Interval; 1]> = SmallVec::new();
+        for next in intervals {
+            push_joined(&mut joined, next);
+        }
+        Self::from_intervals(joined)
+    }
+
     fn from_intervals(intervals: SmallVec<[Interval; 1]>) -> Self {
         let set = Self { intervals };
         debug_assert!(set.check_invariants());
@@ -452,6 +465,14 @@ impl ClockSet {
                 .intervals
                 .windows(2)
                 .all(|pair| pair[0].last + 1 < pair[1].first)
+    }
+}
+
+/// Adds an interval that does not begin before the last one.
+fn push_joined(joined: &mut SmallVec<[Interval; 1]>, next: Interval) {
+    match joined.last_mut() {
+        Some(last) if next.first <= last.last + 1 => last.last = last.last.max(next.last),
+        _ => joined.push(next),
     }
 }
 
@@ -492,20 +513,22 @@ impl FromIterator<u64> for ClockSet {
 }
 
 impl Extend<u64> for ClockSet {
+    /// O(n log n) for `n` clocks in any order, linear in ascending order.
     fn extend<T: IntoIterator<Item = u64>>(&mut self, clocks: T) {
-        // Unsorted input would cost O(intervals) a clock: gather ascending
-        // stretches first, then unite them.
-        let mut batch = Self::new();
-        for clock in clocks {
-            if clock > batch.max() {
-                batch.insert(clock);
-            } else if !batch.contains(clock) {
-                self.union_with(&batch);
-                batch = Self::new();
-                batch.insert(clock);
+        let mut stretches = Vec::<Interval>::new();
+        let inside = clocks
+            .into_iter()
+            .filter(|clock| (1..=MAX_CLOCK).contains(clock));
+        for clock in inside {
+            match stretches.last_mut() {
+                Some(stretch) if stretch.last + 1 == clock => stretch.last = clock,
+                _ => stretches.push(Interval {
+                    first: clock,
+                    last: clock,
+                }),
             }
         }
-        self.union_with(&batch);
+        self.union_with(&Self::from_unsorted(stretches));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Keys that hold dot stores.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::{DotStore, Observer, Summary};
@@ -171,19 +172,22 @@ impl<K: Clone + Ord, S: DotStore> DotStore for DotMap<K, S> {
     }
 
     fn live(&self, replica: &S::Replica) -> ClockSet {
-        let mut live = ClockSet::new();
-        for child in self.children.values() {
-            live.union_with(&child.live(replica));
-        }
-        live
+        let children = self.children.values();
+        ClockSet::union_of(children.map(|child| child.live(replica)))
     }
 
     fn dots(&self) -> CausalContext<S::Replica> {
-        let mut dots = CausalContext::new();
+        let mut parts = ReplicaMap::<S::Replica, Vec<ClockSet>>::new();
         for child in self.children.values() {
-            dots.merge(&child.dots());
+            for (replica, live) in child.dots().iter() {
+                let part = parts.get_or_insert_with(replica, Vec::new);
+                part.push(live.clone());
+            }
         }
-        dots
+        parts
+            .into_iter()
+            .map(|(replica, live)| (replica, ClockSet::union_of(live)))
+            .collect()
     }
 
     fn select(&self, chosen: &CausalContext<S::Replica>) -> Self {
