@@ -66,9 +66,13 @@ impl Arbitrary for ClockSet {
             set.push_interval(at, last);
             at = last + pick(g, &[2, 2, 2, 3, 5, 1_000]);
         }
-        if pick(g, &[false, false, false, false, false, false, true]) {
-            set.push_interval(at, pick(g, &[MAX_CLOCK - 1, MAX_CLOCK]));
-        }
+        // Now and then a far end, and more rarely a claim of everything up to it.
+        match pick(g, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3]) {
+            1 => set.push_interval(MAX_CLOCK - 1, MAX_CLOCK),
+            2 => set.push_interval(MAX_CLOCK, MAX_CLOCK),
+            3 => set.push_interval(at, pick(g, &[MAX_CLOCK - 1, MAX_CLOCK])),
+            _ => false,
+        };
         set
     }
 
@@ -244,3 +248,23 @@ where
         Box::new(less_seen.chain(fewer_live))
     }
 }
+
+/// The stores alone, as those of generated states.
+macro_rules! arbitrary_store {
+    ($store:ty, $($bounds:tt)+) => {
+        impl<$($bounds)+> Arbitrary for $store {
+            fn arbitrary(g: &mut Gen) -> Self {
+                Causal::arbitrary(g).into_parts().0
+            }
+
+            fn shrink(&self) -> Box<dyn Iterator<Item = Self>> {
+                let smaller = Causal::from_store(self.clone()).shrink();
+                Box::new(smaller.map(|state| state.into_parts().0))
+            }
+        }
+    };
+}
+
+arbitrary_store!(DotSet<R>, R: Arbitrary + Ord);
+arbitrary_store!(DotFun<R, V, I>, R: Arbitrary + Ord, V: Arbitrary, I: Identify<V> + 'static);
+arbitrary_store!(DotMap<K, S>, K: Arbitrary + Ord, S: ArbitraryStore<Replica: Arbitrary>);
