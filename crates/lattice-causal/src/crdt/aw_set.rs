@@ -5,7 +5,7 @@ use crate::{Causal, CausalContext, CausalCrdt, ClockExhausted, DotMap, DotSet, E
 
 /// A set of elements in which an addition wins over a concurrent removal: a
 /// removal takes away the additions that it has seen, and no other. The paper's
-/// `AWORSet` (section 7.3), also known as an observed-remove set.
+/// `AWORSet` (section 7), also known as an observed-remove set.
 ///
 /// ```
 /// use lattice_causal::AwSet;

@@ -4,7 +4,7 @@ use super::{View, causal_crdt};
 use crate::{Causal, CausalCrdt, ClockExhausted, DotSet, Edit};
 
 /// A flag in which enabling wins over concurrent disabling: the paper's `EWFlag`
-/// (section 7.3). It starts disabled.
+/// (section 7). It starts disabled.
 ///
 /// ```
 /// use lattice_causal::EwFlag;

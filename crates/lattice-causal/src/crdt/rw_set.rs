@@ -8,7 +8,7 @@ use crate::{Causal, CausalCrdt, ClockExhausted, DotMap, DotSet, DotStore, Edit};
 type Votes<R> = DotMap<bool, DotSet<R>>;
 
 /// A set of elements in which a removal wins over a concurrent addition: the
-/// paper's `RWORSet` (section 7.3).
+/// paper's `RWORSet` (section 7).
 ///
 /// Both operations mint a dot and take the place of those that they have seen;
 /// an element is in the set while no removal of it stands. The price beside
