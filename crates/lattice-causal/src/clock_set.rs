@@ -450,8 +450,21 @@ impl ClockSet {
         set
     }
 
-    /// A test of membership for clocks that come in ascending order: the whole
-    /// sequence costs O(clocks + intervals).
+    /// The intervals that reach into `range`, whole: O(log intervals) to find.
+    pub(crate) fn overlapping(
+        &self,
+        range: RangeInclusive<u64>,
+    ) -> impl Iterator<Item = RangeInclusive<u64>> + '_ {
+        let from = self.intervals.partition_point(|i| i.last < *range.start());
+        let reaching = self.intervals[from..].iter();
+        let end = *range.end();
+        reaching
+            .take_while(move |i| i.first <= end)
+            .map(|i| i.first..=i.last)
+    }
+
+    /// A test of membership for clocks that come in ascending order. Neighbours
+    /// cost O(1), a leap O(log intervals).
     pub(crate) fn cursor(&self) -> Cursor<'_> {
         Cursor {
             rest: &self.intervals,
@@ -484,10 +497,9 @@ pub(crate) struct Cursor<'a> {
 impl Cursor<'_> {
     /// Whether `clock` is in the set; `clock` is not below any asked before.
     pub(crate) fn contains(&mut self, clock: u64) -> bool {
-        while let [first, rest @ ..] = self.rest
-            && first.last < clock
-        {
-            self.rest = rest;
+        if self.rest.first().is_some_and(|i| i.last < clock) {
+            let skipped = self.rest.partition_point(|i| i.last < clock);
+            self.rest = &self.rest[skipped..];
         }
         self.rest.first().is_some_and(|i| i.first <= clock)
     }

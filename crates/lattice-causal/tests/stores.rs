@@ -340,6 +340,32 @@ fn the_dots_of_a_large_shuffled_map_are_gathered() {
 }
 
 #[test]
+fn a_map_joins_under_a_context_of_many_gaps() {
+    // Every key shares a context of thousands of intervals, and holds one dot: a
+    // join that walked all intervals for each key took minutes here.
+    const KEYS: u64 = 20_000;
+    let children = (1..=KEYS).map(|clock| {
+        let dots = DotSet::from_iter([Dot::new(1u8, clock)]);
+        (clock * 7_919 % KEYS, dots)
+    });
+    let whole = Causal::from_store(children.collect::<DotMap<u64, DotSet<u8>>>());
+    let odd: ClockSet = (1..=KEYS).step_by(2).collect();
+    let half = whole.slice(&[(1u8, odd.clone())].into_iter().collect());
+    assert_eq!(half.context().interval_count() as u64, KEYS / 2);
+
+    let (mut up, mut down) = (half.clone(), whole.clone());
+    up.merge(&whole);
+    down.merge(&half);
+    assert_eq!(up, whole);
+    assert_eq!(down, whole);
+    down.merge(&Causal::from_context(half.context().clone()));
+    assert_eq!(
+        down.store().live(&1),
+        ClockSet::from(1..=KEYS).difference(&odd)
+    );
+}
+
+#[test]
 fn claims_of_everything_cost_intervals() {
     let mut state = Causal::<Values>::new();
     state.insert(&Dot::new(1, 5), 50);
