@@ -1,9 +1,10 @@
 //! A dot store and what it has seen: the state, and the delta, of a CRDT.
 
+use core::cmp::Ordering;
 use core::fmt;
 
 use crate::{
-    CausalContext, ClockSet, Digest, Dot, DotFun, DotMap, DotStore, Identify, Observer,
+    CausalContext, ClockSet, Digest, Dot, DotFun, DotMap, DotStore, Edit, Identify, Observer,
     ReplicaDigest, UncoveredDot,
 };
 
@@ -117,6 +118,12 @@ impl<S: DotStore> Causal<S> {
         }
     }
 
+    /// A state whose context is known to cover the store.
+    pub(crate) fn covered(store: S, context: CausalContext<S::Replica>) -> Self {
+        debug_assert!(context.dominates(&store.dots()));
+        Self { store, context }
+    }
+
     /// What is alive.
     ///
     /// ```
@@ -178,6 +185,30 @@ impl<S: DotStore> Causal<S> {
         self.store
             .join(&self.context, &other.store, &other.context, observer);
         self.context.merge(&other.context);
+    }
+
+    /// Joins the delta of `edit`, and gives that delta back, for the peers.
+    ///
+    /// The effect is that of merging the delta, at the cost of the part of the
+    /// store that the edit names.
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, CausalContext, Dot, DotMap, DotSet, Edit};
+    ///
+    /// let dots = DotSet::from_iter([Dot::new("a", 1)]);
+    /// let mut list = Causal::from_store(DotMap::from_iter([("milk", dots)]));
+    ///
+    /// let seen = CausalContext::from_iter([Dot::new("a", 1)]);
+    /// let removal = Edit::from(Causal::<DotSet<&str>>::from_context(seen));
+    /// let delta = list.commit(Edit::under("milk", removal));
+    /// assert!(list.store().is_empty() && delta.store().is_empty());
+    /// ```
+    pub fn commit(&mut self, edit: Edit<S>) -> Self {
+        let (path, delta) = edit.into_parts();
+        self.store
+            .join_at(&path, &self.context, &delta.store, &delta.context, &mut ());
+        self.context.merge(&delta.context);
+        delta
     }
 
     /// The state cut down to the dots of `chosen`: the live ones among them, and
@@ -380,8 +411,9 @@ impl<K: Clone + Ord, S: DotStore> Causal<DotMap<K, S>> {
         operation: impl FnOnce(Option<&S>, &CausalContext<S::Replica>) -> Causal<S>,
     ) -> Self {
         let Causal { store, context } = operation(self.store.get(key), &self.context);
+        let whole = S::Path::default();
         self.store
-            .join_at(key, &self.context, &store, &context, &mut ());
+            .join_child((key, &whole), &self.context, &store, &context, &mut ());
         self.context.merge(&context);
         Self {
             store: DotMap::from_iter([(key.clone(), store)]),
@@ -403,6 +435,36 @@ impl<S: DotStore + PartialEq> PartialEq for Causal<S> {
 }
 
 impl<S: DotStore + Eq> Eq for Causal<S> {}
+
+/// The order of the lattice: less or equal where merging this state into the
+/// other changes nothing. `None` where each knows something that the other does
+/// not. A state rises by seeing dots, and by the death of dots that it has seen.
+/// O(live dots + intervals).
+///
+/// ```
+/// use lattice_causal::{Causal, Dot, DotSet};
+///
+/// let a = Causal::from_store(DotSet::from_iter([Dot::new("a", 1)]));
+/// let dead = Causal::from_context(a.context().clone());
+/// assert!(Causal::new() < a && a < dead);
+/// let b = Causal::from_store(DotSet::from_iter([Dot::new("b", 1)]));
+/// assert_eq!(a.partial_cmp(&b), None);
+/// ```
+impl<S: DotStore + PartialEq> PartialOrd for Causal<S> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        let (mine, theirs) = (self.store.dots(), other.store.dots());
+        let below = other.context.dominates(&self.context)
+            && mine.dominates(&theirs.intersection(&self.context));
+        let above = self.context.dominates(&other.context)
+            && theirs.dominates(&mine.intersection(&other.context));
+        match (below, above) {
+            (true, true) => (self == other).then_some(Ordering::Equal),
+            (true, false) => Some(Ordering::Less),
+            (false, true) => Some(Ordering::Greater),
+            (false, false) => None,
+        }
+    }
+}
 
 impl<S: DotStore<Replica: fmt::Debug> + fmt::Debug> fmt::Debug for Causal<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -38,6 +38,9 @@
 //! - [`Causal`]: both, with the join, [`delta_since`](Causal::delta_since) and
 //!   [`merge_with`](Causal::merge_with), which reports each change to an
 //!   [`Observer`].
+//! - [`AwSet`], [`RwSet`], [`MvRegister`], [`EwFlag`], [`OrMap`]: CRDTs on these.
+//!   Each mutator returns its delta. They nest in an `OrMap`, as does every other
+//!   [`CausalCrdt`]: operations read a [`View`] and return an [`Edit`].
 //!
 //! The vocabulary is that of Almeida, Shoker, Baquero, "Delta state replicated
 //! data types", Journal of Parallel and Distributed Computing 111 (2018).
@@ -46,6 +49,23 @@
 //!
 //! No clock, no I/O, no randomness, no serialization format, no membership: who
 //! the replicas are and when they talk is the caller's affair.
+//!
+//! # Features
+//!
+//! None is on by default; the crate needs `alloc` alone.
+//!
+//! - `std`: `std` in the dependencies. Nothing here needs it.
+//! - `serde`: `Serialize` and `Deserialize` for everything that is a value. Maps
+//!   are ascending sequences of pairs, clock sets ascending `[first, last]`
+//!   intervals, live dots are listed. Equal values give equal bytes. Decoding
+//!   accepts that form only and refuses the rest: clocks out of range; intervals or
+//!   keys that are unsorted, repeated, overlapping or adjacent; empty entries; a
+//!   dot under two keys; a live dot that the context has not seen. No interval is
+//!   ever expanded, and nothing is allocated on the word of the input.
+//! - `laws`: the module `laws`, which checks the lattice laws of any type.
+//! - `quickcheck`: `Arbitrary`, with shrinking, for everything that is a value
+//!   (uses `std`). The generated states speak of the same few replicas, clocks and
+//!   keys, and agree about what each dot carries.
 //!
 //! # Limits
 //!
@@ -57,22 +77,38 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+#[cfg(feature = "quickcheck")]
+mod arbitrary;
 mod causal;
 mod clock_set;
 mod context;
+mod crdt;
 mod digest;
 mod dot;
+mod edit;
 mod error;
 mod fingerprint;
+#[cfg(feature = "laws")]
+pub mod laws;
 mod replica_map;
+#[cfg(feature = "serde")]
+mod serde_impls;
 mod store;
 mod version_vector;
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+#[cfg(feature = "quickcheck")]
+pub use arbitrary::ArbitraryStore;
 pub use causal::Causal;
 pub use clock_set::ClockSet;
 pub use context::CausalContext;
+pub use crdt::{AwSet, CausalCrdt, EwFlag, MvRegister, OrMap, RwSet, View};
 pub use digest::{Digest, ReplicaDigest};
 pub use dot::{Dot, MAX_CLOCK};
+pub use edit::Edit;
 pub use error::{ClockExhausted, UncoveredDot};
 pub use fingerprint::{dot_fingerprint, identity_of};
 pub use store::{DotFun, DotMap, DotSet, DotStore, Identify, Observer, RunIter, Summary};

@@ -111,6 +111,15 @@ impl<R: Ord, T> FromIterator<(R, T)> for ReplicaMap<R, T> {
     }
 }
 
+impl<R, T> IntoIterator for ReplicaMap<R, T> {
+    type Item = (R, T);
+    type IntoIter = smallvec::IntoIter<[(R, T); 1]>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.into_iter()
+    }
+}
+
 /// See [`ReplicaMap::zip`].
 pub(crate) struct Zip<'a, R, T, U> {
     left: &'a [(R, T)],

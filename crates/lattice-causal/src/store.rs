@@ -94,6 +94,9 @@ pub trait DotStore: Clone + Default {
     type Key;
     /// What a dot carries.
     type Leaf;
+    /// A part of the store: `()` in the flat stores, which have no parts, and
+    /// `Option<(K, …)>` in maps. The default is the whole.
+    type Path: Default;
 
     /// Whether no dot is alive: the bottom of the store.
     fn is_empty(&self) -> bool;
@@ -129,6 +132,30 @@ pub trait DotStore: Clone + Default {
         theirs: &CausalContext<Self::Replica>,
         observer: &mut O,
     );
+
+    /// [`join`](Self::join) of a delta that adds and removes nothing outside of
+    /// `path`: the rest of the store need not be visited.
+    ///
+    /// ```
+    /// use lattice_causal::{CausalContext, Dot, DotMap, DotSet, DotStore};
+    ///
+    /// let mut map = DotMap::from_iter([("milk", DotSet::from_iter([Dot::new("a", 1)]))]);
+    /// let seen = map.dots();
+    /// // The delta of "take milk off the list".
+    /// map.join_at(&Some(("milk", ())), &seen, &DotMap::new(), &seen, &mut ());
+    /// assert!(map.is_empty());
+    /// ```
+    fn join_at<O: Observer<Self>>(
+        &mut self,
+        path: &Self::Path,
+        mine: &CausalContext<Self::Replica>,
+        other: &Self,
+        theirs: &CausalContext<Self::Replica>,
+        observer: &mut O,
+    ) {
+        let _ = path;
+        self.join(mine, other, theirs, observer);
+    }
 }
 
 /// Learns what a join changes, dot by dot.

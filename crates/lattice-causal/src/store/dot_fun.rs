@@ -106,6 +106,14 @@ impl<R, V, I> DotFun<R, V, I> {
     }
 }
 
+#[cfg(feature = "serde")]
+impl<R, V, I> DotFun<R, V, I> {
+    /// The live dots of each replica, in replica order.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (&R, RunIter<'_, V>)> {
+        self.runs.iter().map(|(replica, run)| (replica, run.iter()))
+    }
+}
+
 impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
     /// The value under `dot`, where it is live.
     ///
@@ -202,7 +210,9 @@ impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
         let their_run = other.runs.get(replica);
         let summary = |run: Option<&Run<V>>| run.map_or(Summary::EMPTY, Run::summary);
         let my_run = self.runs.get_mut(replica);
-        if mine == Some(theirs) && summary(my_run.as_deref()) == summary(their_run) {
+        // The cheap comparison first: all keys of a map share the contexts.
+        let alike = summary(my_run.as_deref()) == summary(their_run);
+        if alike && (my_run.is_none() || mine == Some(theirs)) {
             return;
         }
         if let (Some(my_run), Some(_)) = (my_run, mine) {
@@ -274,7 +284,7 @@ fn remove_dead<R: Clone + Ord, V: Clone, I: Identify<V>, O: Observer<DotFun<R, V
     their_seen: &ClockSet,
     observer: &mut O,
 ) {
-    for range in their_seen.intervals() {
+    for range in run.reached_by(their_seen) {
         let mut held = theirs.map_or_else(RunIter::default, |run| run.range(&range));
         let mut next = held.next();
         let dies = |clock, _: &V| {
@@ -293,6 +303,7 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> DotStore for DotFun<R, V, I> {
     type Replica = R;
     type Key = ();
     type Leaf = V;
+    type Path = ();
 
     fn is_empty(&self) -> bool {
         self.len == 0
@@ -321,7 +332,7 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> DotStore for DotFun<R, V, I> {
                 continue;
             };
             let mut part = Run::new();
-            for range in clocks.intervals() {
+            for range in run.reached_by(clocks) {
                 let slots = run.range(&range).map(|(clock, value)| Slot {
                     clock,
                     value: Some(value.clone()),

@@ -1,6 +1,7 @@
 //! Keys that hold dot stores.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::{DotStore, Observer, Summary};
@@ -12,7 +13,8 @@ use crate::{CausalContext, ClockSet};
 ///
 /// A join visits the keys of both sides, unless every replica that the other
 /// side has seen agrees. One key alone is joined by
-/// [`Causal::apply`](crate::Causal::apply).
+/// [`Causal::apply`](crate::Causal::apply), and one place in nested maps by
+/// [`Causal::commit`](crate::Causal::commit).
 ///
 /// # Invariants
 ///
@@ -114,10 +116,10 @@ impl<K: Clone + Ord, S: DotStore> DotMap<K, S> {
     }
 
     /// Joins `other`, the store of one key, into that key alone; every other key
-    /// stays, whatever `theirs` claims. O(that store + log keys).
-    pub(crate) fn join_at<O: Observer<Self>>(
+    /// stays, whatever `theirs` claims. O(what is under `path` + log keys).
+    pub(crate) fn join_child<O: Observer<Self>>(
         &mut self,
-        key: &K,
+        (key, path): (&K, &S::Path),
         mine: &CausalContext<S::Replica>,
         other: &S,
         theirs: &CausalContext<S::Replica>,
@@ -129,7 +131,7 @@ impl<K: Clone + Ord, S: DotStore> DotMap<K, S> {
             outer: observer,
         };
         if let Some(child) = self.children.get_mut(key) {
-            child.join(mine, other, theirs, &mut nested);
+            child.join_at(path, mine, other, theirs, &mut nested);
             if child.is_empty() {
                 self.children.remove(key);
             }
@@ -159,6 +161,7 @@ impl<K: Clone + Ord, S: DotStore> DotStore for DotMap<K, S> {
     type Replica = S::Replica;
     type Key = (K, S::Key);
     type Leaf = S::Leaf;
+    type Path = Option<(K, S::Path)>;
 
     fn is_empty(&self) -> bool {
         self.children.is_empty()
@@ -169,19 +172,22 @@ impl<K: Clone + Ord, S: DotStore> DotStore for DotMap<K, S> {
     }
 
     fn live(&self, replica: &S::Replica) -> ClockSet {
-        let mut live = ClockSet::new();
-        for child in self.children.values() {
-            live.union_with(&child.live(replica));
-        }
-        live
+        let children = self.children.values();
+        ClockSet::union_of(children.map(|child| child.live(replica)))
     }
 
     fn dots(&self) -> CausalContext<S::Replica> {
-        let mut dots = CausalContext::new();
+        let mut parts = ReplicaMap::<S::Replica, Vec<ClockSet>>::new();
         for child in self.children.values() {
-            dots.merge(&child.dots());
+            for (replica, live) in child.dots().iter() {
+                let part = parts.get_or_insert_with(replica, Vec::new);
+                part.push(live.clone());
+            }
         }
-        dots
+        parts
+            .into_iter()
+            .map(|(replica, live)| (replica, ClockSet::union_of(live)))
+            .collect()
     }
 
     fn select(&self, chosen: &CausalContext<S::Replica>) -> Self {
@@ -232,10 +238,27 @@ impl<K: Clone + Ord, S: DotStore> DotStore for DotMap<K, S> {
             // A key that both had is joined a second time only if it has just
             // died here, and then nothing of theirs was new.
             if !self.children.contains_key(key) {
-                self.join_at(key, mine, their_child, theirs, observer);
+                let whole = S::Path::default();
+                self.join_child((key, &whole), mine, their_child, theirs, observer);
             }
         }
         debug_assert!(self.check_invariants());
+    }
+
+    fn join_at<O: Observer<Self>>(
+        &mut self,
+        path: &Self::Path,
+        mine: &CausalContext<S::Replica>,
+        other: &Self,
+        theirs: &CausalContext<S::Replica>,
+        observer: &mut O,
+    ) {
+        let Some((key, rest)) = path else {
+            return self.join(mine, other, theirs, observer);
+        };
+        let nothing = S::default();
+        let their_child = other.get(key).unwrap_or(&nothing);
+        self.join_child((key, rest), mine, their_child, theirs, observer);
     }
 }
 

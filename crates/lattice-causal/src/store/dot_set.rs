@@ -33,6 +33,11 @@ impl<R> DotSet<R> {
         }
     }
 
+    #[cfg(feature = "serde")]
+    pub(crate) const fn as_dot_fun(&self) -> &DotFun<R, ()> {
+        &self.dots
+    }
+
     /// How many dots are live. O(1).
     ///
     /// ```
@@ -120,6 +125,7 @@ impl<R: Clone + Ord> DotStore for DotSet<R> {
     type Replica = R;
     type Key = ();
     type Leaf = ();
+    type Path = ();
 
     fn is_empty(&self) -> bool {
         self.dots.is_empty()

@@ -5,8 +5,8 @@ use core::ops::RangeInclusive;
 
 use smallvec::SmallVec;
 
-use crate::dot_fingerprint;
 use crate::store::{Identify, Summary};
+use crate::{ClockSet, dot_fingerprint};
 
 /// One clock with its value; a slot that lost its value is a *tombstone*.
 #[derive(Clone, Debug)]
@@ -104,6 +104,17 @@ impl<V> Run<V> {
     pub(crate) fn get(&self, clock: u64) -> Option<&V> {
         let at = self.search(clock).ok()?;
         self.slots[at].value.as_ref()
+    }
+
+    /// The intervals of `clocks` that reach into this run. Nested in a map, a run
+    /// has few dots, and a context that all keys share has many intervals.
+    pub(crate) fn reached_by<'a>(
+        &self,
+        clocks: &'a ClockSet,
+    ) -> impl Iterator<Item = RangeInclusive<u64>> + use<'a, V> {
+        let ends = self.slots.first().zip(self.slots.last());
+        let span = ends.map(|(first, last)| first.clock..=last.clock);
+        span.into_iter().flat_map(|span| clocks.overlapping(span))
     }
 
     pub(crate) fn iter(&self) -> RunIter<'_, V> {
