@@ -31,3 +31,8 @@ pub use encode_error::{EncodeError, EntryName};
 pub use encoder::Encoder;
 pub use error::{Category, DecodeError};
 pub use meta::{JsonMeta, MAX_META_BYTES, MAX_META_DEPTH, MetaError};
+
+/// The project's front page, so that its examples compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}
