@@ -44,6 +44,7 @@ impl<S: ArbitraryStore + Flat + Debug + PartialEq> Store for S {}
 fn assert_describes<S: Store>(state: &Causal<S>, model: &Model) {
     assert_eq!(Model::of(state).as_ref(), Some(model));
     assert_eq!(state.store().is_empty(), model.live.is_empty());
+    assert_eq!(state.store().count(), model.live.len());
     let live: BTreeSet<PlainDot> = model.live.keys().copied().collect();
     assert_eq!(state.store().dots(), context(&live));
     let mut replicas = model.replicas();
@@ -445,30 +446,50 @@ impl lattice_causal::Identify<u64> for Collide {
     }
 }
 
-/// A join that looked at one dot would tell these two states apart.
+type Blind = DotFun<u8, u64, Collide>;
+
+fn blind(seen: u64, live: u64) -> Causal<Blind> {
+    let mut state = Causal::new();
+    state.claim(1, &(1..=seen).into());
+    state.insert(&Dot::new(1, live), live);
+    state
+}
+
+fn blind_under(key: char, state: &Causal<Blind>) -> Causal<DotMap<char, Blind>> {
+    let store = DotMap::from_iter([(key, state.store().clone())]);
+    Causal::from_parts(store, state.context().clone()).unwrap()
+}
+
+/// A join that looked at one dot would tell these states apart.
 #[test]
 fn a_join_of_equal_digests_looks_at_no_dot() {
-    type Blind = DotFun<u8, u64, Collide>;
-    let with = |live: u64| {
-        let mut state = Causal::<Blind>::new();
-        state.claim(1, &(1..=2).into());
-        state.insert(&Dot::new(1, live), live);
-        state
-    };
-    let (one, two) = (with(1), with(2));
+    let (one, two) = (blind(2, 1), blind(2, 2));
     assert_eq!(one.digest(), two.digest());
     let mut joined = one.clone();
     joined.merge(&two);
     assert_eq!(joined.store().live(&1), (1..=1).into());
     assert_eq!(one.delta_since(&two.digest()), Causal::new());
 
-    let under = |state: &Causal<Blind>| {
-        let store = DotMap::from_iter([('k', state.store().clone())]);
-        Causal::from_parts(store, state.context().clone()).unwrap()
-    };
-    let (one, two) = (under(&one), under(&two));
+    // The map looks at no key either: each key alone would tell them apart.
+    let (one, two) = (blind_under('k', &one), blind_under('l', &two));
     let mut joined = one.clone();
     joined.merge(&two);
     assert_eq!(joined.store().live(&1), (1..=1).into());
     assert_eq!(one.delta_since(&two.digest()), Causal::new());
+}
+
+/// Equal fingerprints are believed of states that have seen the same, no others.
+#[test]
+fn a_join_does_not_trust_fingerprints_where_contexts_differ() {
+    let (older, newer) = (blind(1, 1), blind(2, 2));
+    let mut joined = older.clone();
+    joined.merge(&newer);
+    assert_eq!(joined.store().live(&1), (2..=2).into());
+    let mut joined = newer.clone();
+    joined.merge(&older);
+    assert_eq!(joined.store().live(&1), (2..=2).into());
+
+    let mut joined = blind_under('k', &older);
+    joined.merge(&blind_under('k', &newer));
+    assert_eq!(joined.store().live(&1), (2..=2).into());
 }

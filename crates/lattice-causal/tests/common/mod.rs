@@ -87,6 +87,9 @@ pub fn context(dots: &BTreeSet<PlainDot>) -> CausalContext<Replica> {
 /// A store read dot by dot: where each lives, and what it carries, in bytes.
 pub trait Flat: DotStore<Replica = Replica> {
     fn flat(&self) -> BTreeMap<PlainDot, Vec<u8>>;
+
+    /// How many dots the flat stores in it count.
+    fn count(&self) -> usize;
 }
 
 impl Flat for DotSet<Replica> {
@@ -96,6 +99,10 @@ impl Flat for DotSet<Replica> {
             .map(|dot| ((dot.replica, dot.clock), Vec::new()));
         dots.collect()
     }
+
+    fn count(&self) -> usize {
+        self.len()
+    }
 }
 
 impl Flat for DotFun<Replica, u8> {
@@ -103,6 +110,10 @@ impl Flat for DotFun<Replica, u8> {
         self.iter()
             .map(|(replica, clock, value)| ((*replica, clock), vec![*value]))
             .collect()
+    }
+
+    fn count(&self) -> usize {
+        self.len()
     }
 }
 
@@ -116,6 +127,10 @@ impl<K: Copy + Ord + Into<u8>, S: Flat> Flat for DotMap<K, S> {
             }
         }
         all
+    }
+
+    fn count(&self) -> usize {
+        self.iter().map(|(_, child)| child.count()).sum()
     }
 }
 
