@@ -68,6 +68,8 @@ mod index;
 mod pending;
 mod presence;
 mod replica_id;
+#[cfg(feature = "serde")]
+mod serde_impls;
 mod state;
 mod text;
 
