@@ -10,37 +10,38 @@ use crate::error::{Category, DecodeError};
 pub(crate) struct Clouds<'l> {
     limits: &'l Decoder,
     items: usize,
-    /// The intervals of the cloud being read. Kept between clouds.
-    intervals: Vec<(u64, u64)>,
 }
 
 impl<'l> Clouds<'l> {
     pub(crate) const fn new(limits: &'l Decoder) -> Self {
-        Self {
-            limits,
-            items: 0,
-            intervals: Vec::new(),
-        }
+        Self { limits, items: 0 }
     }
 
     /// An array of clocks and `[first, last]` pairs, in any order.
     /// O(n log n) at worst, O(n) where it ascends.
     pub(crate) fn read(&mut self, cursor: &mut Cursor<'_>) -> Result<ClockSet> {
-        self.intervals.clear();
-        let mut ascending = true;
+        let mut ascending = ClockSet::new();
+        // Inserting into the middle costs O(intervals): what does not ascend
+        // waits here to be sorted.
+        let mut others = Vec::new();
         let mut items = cursor.items()?;
         while let Some(index) = items.next(cursor)? {
             let (first, last) = self.item(cursor).map_err(|e| e.within_index(index))?;
-            ascending &= self.push(first, last);
+            if first > ascending.max() {
+                ascending.insert_range(first..=last);
+            } else {
+                push(&mut others, first, last);
+            }
         }
-        if !ascending {
-            self.intervals.sort_unstable();
+        if !others.is_empty() {
+            others.sort_unstable();
+            let mut sorted = ClockSet::new();
+            for (first, last) in others {
+                sorted.insert_range(first..=last);
+            }
+            ascending.union_with(&sorted);
         }
-        let mut clocks = ClockSet::new();
-        for &(first, last) in &self.intervals {
-            clocks.insert_range(first..=last);
-        }
-        Ok(clocks)
+        Ok(ascending)
     }
 
     fn item(&mut self, cursor: &mut Cursor<'_>) -> Result<(u64, u64)> {
@@ -56,21 +57,13 @@ impl<'l> Clouds<'l> {
             Ok((clock, clock))
         }
     }
+}
 
-    /// Takes an interval; whether the intervals still ascend. A run of clocks
-    /// becomes one interval on the spot.
-    fn push(&mut self, first: u64, last: u64) -> bool {
-        match self.intervals.last_mut() {
-            Some(top) if top.0 <= first && first <= top.1 + 1 => {
-                top.1 = top.1.max(last);
-                true
-            }
-            top => {
-                let ascends = top.is_none_or(|top| top.1 < first);
-                self.intervals.push((first, last));
-                ascends
-            }
-        }
+/// Appends an interval, which becomes one with the last where they touch.
+fn push(intervals: &mut Vec<(u64, u64)>, first: u64, last: u64) {
+    match intervals.last_mut() {
+        Some(top) if top.0 <= first && first <= top.1 + 1 => top.1 = top.1.max(last),
+        _ => intervals.push((first, last)),
     }
 }
 

@@ -1,0 +1,437 @@
+//! Ten megabytes of malice cost a small multiple of ten megabytes.
+//!
+//! The allocator is counted, not the process: what is asserted is the most that
+//! was allocated at one time while a payload was decoded, the payload itself not
+//! counted. One test only, since tests of one file share the allocator.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+use std::alloc::System;
+use std::fmt::Write as _;
+
+use lattice_presence_json::{Category, DecodeError, Decoder, JsonMeta};
+use peakmem_alloc::{INSTRUMENTED_SYSTEM, PeakMemAlloc, PeakMemAllocTrait as _};
+
+#[global_allocator]
+static ALLOCATOR: &PeakMemAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const SIZE: usize = 10 << 20;
+
+/// What docs/wire-format.md states: a payload costs at most this many times its
+/// size under the default limits, be it read as a state, a delta or a digest.
+const MULTIPLE: f64 = 8.0;
+/// The same for a decoder whose limits have been lifted.
+const MULTIPLE_WITHOUT_LIMITS: f64 = 16.0;
+
+/// Clock sets check their invariants after every change in debug builds, which
+/// is quadratic in their intervals.
+const CLOUD_SIZE: usize = if cfg!(debug_assertions) {
+    1 << 15
+} else {
+    SIZE
+};
+
+struct Case {
+    name: &'static str,
+    payload: String,
+    expected: Option<Category>,
+}
+
+/// A case whose payload repeats a piece until it is long enough.
+fn repeated(
+    name: &'static str,
+    expected: Option<Category>,
+    parts: [&str; 3],
+    piece: impl FnMut(&mut String, usize),
+) -> Case {
+    of_size(SIZE, name, expected, parts, piece)
+}
+
+fn of_size(
+    size: usize,
+    name: &'static str,
+    expected: Option<Category>,
+    [head, separator, tail]: [&str; 3],
+    mut piece: impl FnMut(&mut String, usize),
+) -> Case {
+    let mut payload = String::with_capacity(size + 256);
+    payload.push_str(head);
+    let mut i = 0;
+    while payload.len() < size {
+        if i > 0 {
+            payload.push_str(separator);
+        }
+        piece(&mut payload, i);
+        i += 1;
+    }
+    payload.push_str(tail);
+    Case {
+        name,
+        payload,
+        expected,
+    }
+}
+
+fn value(out: &mut String, clock: usize, topic: usize, meta: &str) {
+    write!(
+        out,
+        r#"{{"tag":{{"replica":"n","clock":{clock}}},"entry":{{"topic":"{topic}","key":"","pid":"","meta":{meta}}}}}"#
+    )
+    .unwrap();
+}
+
+const MANY: &str = r#"{"replica":"n","context":{"n":9000000000},"clouds":{},"values":["#;
+const IN_META: &str = r#"{"replica":"n","context":{"n":1},"clouds":{},"values":[{"tag":{"replica":"n","clock":1},"entry":{"topic":"t","key":"k","pid":"p","meta":"#;
+const BEHIND: &str = r#"{"replica":"n","context":{},"clouds":{},"values":[],"x":"#;
+const IN_CLOUD: &str = r#"{"replica":"n","context":{},"clouds":{"n":["#;
+
+fn nested() -> Vec<Case> {
+    vec![
+        repeated(
+            "brackets in metadata",
+            Some(Category::Depth),
+            [IN_META, "", ""],
+            |out, _| out.push('['),
+        ),
+        repeated(
+            "objects in metadata",
+            Some(Category::Depth),
+            [IN_META, "", ""],
+            |out, _| out.push_str(r#"{"":"#),
+        ),
+        repeated(
+            "brackets in an unknown field",
+            Some(Category::Syntax),
+            [BEHIND, "", ""],
+            |out, _| out.push('['),
+        ),
+        repeated(
+            "objects in an unknown field",
+            Some(Category::Syntax),
+            [BEHIND, "", ""],
+            |out, _| out.push_str(r#"{"":"#),
+        ),
+        repeated(
+            "brackets as the payload",
+            Some(Category::Shape),
+            ["", "", ""],
+            |out, _| out.push('['),
+        ),
+        repeated(
+            "brackets in a cloud",
+            Some(Category::Shape),
+            [IN_CLOUD, "", ""],
+            |out, _| out.push('['),
+        ),
+    ]
+}
+
+fn clouds() -> Vec<Case> {
+    let ends = [IN_CLOUD, ",", "]},\"values\":[]}"];
+    vec![
+        of_size(CLOUD_SIZE, "every other clock", None, ends, |out, i| {
+            write!(out, "{}", 2 * i + 2).unwrap()
+        }),
+        of_size(
+            CLOUD_SIZE,
+            "every other clock, descending",
+            None,
+            ends,
+            |out, i| write!(out, "{}", 9_000_000_000 - 2 * i).unwrap(),
+        ),
+        of_size(
+            SIZE,
+            "one clock over and over",
+            Some(Category::Limit),
+            ends,
+            |out, _| out.push('2'),
+        ),
+        of_size(
+            CLOUD_SIZE,
+            "low and high clocks in turn",
+            None,
+            ends,
+            |out, i| {
+                write!(
+                    out,
+                    "{}",
+                    if i % 2 == 0 {
+                        2 * i + 2
+                    } else {
+                        (1 << 53) - 2 * i
+                    }
+                )
+                .unwrap();
+            },
+        ),
+        of_size(CLOUD_SIZE, "wide intervals", None, ends, |out, i| {
+            write!(out, "[{},{}]", 9 * i + 2, 9 * i + 8).unwrap()
+        }),
+        of_size(
+            CLOUD_SIZE,
+            "everything that there is",
+            None,
+            ends,
+            |out, _| out.push_str("[1,9007199254740991]"),
+        ),
+    ]
+}
+
+fn duplicates() -> Vec<Case> {
+    vec![
+        repeated(
+            "one known field",
+            Some(Category::Duplicate),
+            ["{", ",", "}"],
+            |out, _| out.push_str(r#""replica":"n""#),
+        ),
+        repeated(
+            "one unknown field",
+            Some(Category::Shape),
+            ["{", ",", "}"],
+            |out, _| out.push_str(r#""x":0"#),
+        ),
+        repeated(
+            "one replica in the context",
+            Some(Category::Duplicate),
+            [r#"{"context":{"#, ",", "}}"],
+            |out, _| out.push_str(r#""n":1"#),
+        ),
+        repeated(
+            "one key in metadata",
+            Some(Category::Limit),
+            [&format!("{IN_META}{{"), ",", "}}}]}"],
+            |out, _| out.push_str(r#""a":1"#),
+        ),
+        repeated(
+            "one tag",
+            Some(Category::Duplicate),
+            [MANY, ",", "]}"],
+            |out, _| value(out, 1, 1, "0"),
+        ),
+    ]
+}
+
+fn strings() -> Vec<Case> {
+    vec![
+        repeated(
+            "a replica name",
+            Some(Category::Limit),
+            [r#"{"replica":""#, "", "\"}"],
+            |out, _| out.push('a'),
+        ),
+        repeated(
+            "an escaped replica name",
+            Some(Category::Limit),
+            [r#"{"replica":""#, "", "\"}"],
+            |out, _| out.push_str("\\n"),
+        ),
+        repeated(
+            "a replica name that ends early",
+            Some(Category::Syntax),
+            [r#"{"replica":"\n"#, "", ""],
+            |out, _| out.push('a'),
+        ),
+        repeated(
+            "a replica in the context",
+            Some(Category::Limit),
+            [r#"{"context":{""#, "", "\":1}}"],
+            |out, _| out.push('é'),
+        ),
+        repeated(
+            "a field name",
+            Some(Category::Shape),
+            [r#"{""#, "", "\":1}"],
+            |out, _| out.push_str("\\u0041"),
+        ),
+        repeated(
+            "a string of metadata",
+            Some(Category::Limit),
+            [&format!("{IN_META}\""), "", "\"}}]}"],
+            |out, _| out.push('a'),
+        ),
+        repeated(
+            "escapes of metadata",
+            Some(Category::Limit),
+            [&format!("{IN_META}\""), "", "\"}}]}"],
+            |out, _| out.push_str("\\\\"),
+        ),
+        repeated(
+            "white space in metadata",
+            Some(Category::Limit),
+            [&format!("{IN_META}["), "", "0]}}]}"],
+            |out, _| out.push(' '),
+        ),
+        repeated(
+            "white space",
+            None,
+            [&BEHIND[..BEHIND.len() - 5], "", "}"],
+            |out, _| out.push('\n'),
+        ),
+    ]
+}
+
+fn many() -> Vec<Case> {
+    let context = [
+        r#"{"replica":"n","context":{"#,
+        ",",
+        r#"},"clouds":{},"values":[]}"#,
+    ];
+    let clouds = [
+        r#"{"replica":"n","context":{},"clouds":{"#,
+        ",",
+        r#"},"values":[]}"#,
+    ];
+    vec![
+        repeated(
+            "replicas in the context",
+            Some(Category::Limit),
+            context,
+            |out, i| write!(out, r#""{i}":1"#).unwrap(),
+        ),
+        repeated(
+            "replicas in the clouds",
+            Some(Category::Limit),
+            clouds,
+            |out, i| write!(out, r#""{i}":[2]"#).unwrap(),
+        ),
+        repeated(
+            "replicas in the tags",
+            Some(Category::Limit),
+            [MANY, ",", "]}"],
+            |out, i| {
+                write!(out, r#"{{"tag":{{"replica":"{i}","clock":1}},"entry":{{"topic":"","key":"","pid":"","meta":0}}}}"#).unwrap();
+            },
+        ),
+        repeated("values", None, [MANY, ",", "]}"], |out, i| {
+            value(out, i + 1, 1, "0")
+        }),
+        repeated("values, descending", None, [MANY, ",", "]}"], |out, i| {
+            value(out, 1_000_000 - i, 1, "0")
+        }),
+        repeated(
+            "values of a topic each",
+            None,
+            [MANY, ",", "]}"],
+            |out, i| value(out, i + 1, i, "0"),
+        ),
+        repeated(
+            "values with spaced metadata",
+            None,
+            [MANY, ",", "]}"],
+            |out, i| value(out, i + 1, 1, "[ 1, 2, 3 ]"),
+        ),
+        repeated(
+            "values that nothing covers",
+            Some(Category::Coverage),
+            [&MANY.replace("9000000000", "1"), ",", "]}"],
+            |out, i| value(out, i + 1, 1, "0"),
+        ),
+        repeated(
+            "values without an end",
+            Some(Category::Syntax),
+            [MANY, ",", ""],
+            |out, i| value(out, i + 1, 1, "0"),
+        ),
+    ]
+}
+
+fn digests() -> Vec<Case> {
+    let known = r#"{"context":1,"cloud":[],"fingerprint":"0123456789abcdef"}"#;
+    let cloud = [
+        r#"{"n":{"context":1,"cloud":["#,
+        ",",
+        r#"],"fingerprint":"0123456789abcdef"}}"#,
+    ];
+    vec![
+        repeated(
+            "replicas",
+            Some(Category::Limit),
+            ["{", ",", "}"],
+            |out, i| write!(out, r#""{i}":{known}"#).unwrap(),
+        ),
+        repeated(
+            "one replica",
+            Some(Category::Duplicate),
+            ["{", ",", "}"],
+            |out, _| write!(out, r#""n":{known}"#).unwrap(),
+        ),
+        of_size(CLOUD_SIZE, "a cloud", None, cloud, |out, i| {
+            write!(out, "{}", 2 * i + 3).unwrap()
+        }),
+    ]
+}
+
+/// How many times its size a payload cost, and what came of it.
+fn measured<T>(
+    payload: &str,
+    decode: impl FnOnce(&str) -> Result<T, DecodeError>,
+) -> (f64, Option<Category>) {
+    ALLOCATOR.reset_peak_memory();
+    let result = decode(payload);
+    #[allow(clippy::cast_precision_loss, reason = "a ratio of megabytes")]
+    let multiple = ALLOCATOR.get_peak_memory() as f64 / payload.len() as f64;
+    (multiple, result.err().map(|error| error.category()))
+}
+
+#[test]
+fn ten_megabytes_of_malice_cost_a_small_multiple() {
+    let default = Decoder::new();
+    let unlimited = Decoder::new()
+        .max_replicas(usize::MAX)
+        .max_clouds(usize::MAX)
+        .max_meta_bytes(usize::MAX)
+        .max_string_bytes(usize::MAX);
+    let mut report = Report::default();
+    for case in [nested, clouds, duplicates, strings, many]
+        .iter()
+        .flat_map(|cases| cases())
+    {
+        let text = case.payload.as_str();
+        let delta = measured(text, |text| default.delta_from_json::<JsonMeta>(text));
+        report.check(&case, "delta", delta, MULTIPLE);
+        let state = measured(text, |text| default.from_json::<JsonMeta>(text));
+        report.check(&case, "state", state, MULTIPLE);
+        let (multiple, _) = measured(text, |text| unlimited.delta_from_json::<JsonMeta>(text));
+        let free = (multiple, case.expected);
+        report.check(&case, "delta without limits", free, MULTIPLE_WITHOUT_LIMITS);
+    }
+    for case in digests() {
+        let digest = measured(&case.payload, |text| default.digest_from_json(text));
+        report.check(&case, "digest", digest, MULTIPLE);
+    }
+    assert!(
+        !report.wrong,
+        "peak heap as a multiple of the payload:\n{}",
+        report.lines
+    );
+    // The allocator was listened to at all.
+    assert!(report.greatest > 1.0, "{}", report.lines);
+}
+
+#[derive(Default)]
+struct Report {
+    lines: String,
+    wrong: bool,
+    greatest: f64,
+}
+
+impl Report {
+    fn check(
+        &mut self,
+        case: &Case,
+        kind: &str,
+        (multiple, found): (f64, Option<Category>),
+        allowed: f64,
+    ) {
+        let fine = multiple <= allowed && found == case.expected;
+        self.wrong |= !fine;
+        self.greatest = self.greatest.max(multiple);
+        let verdict = if fine { "fine" } else { "WRONG" };
+        let name = case.name;
+        writeln!(
+            self.lines,
+            "{verdict} {name}, {kind}: {multiple:.2}, {found:?}"
+        )
+        .unwrap();
+    }
+}
