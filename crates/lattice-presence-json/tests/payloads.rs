@@ -5,7 +5,9 @@
 //! structures, which shares no code with the codec.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
-use std::collections::{BTreeMap, BTreeSet};
+extern crate alloc;
+
+use alloc::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
@@ -88,7 +90,7 @@ fn vectors() -> Vec<(String, Value)> {
     vectors
 }
 
-/// Payloads that lattice_presence 2.0.0 accepts or writes, and that are refused
+/// Payloads that `lattice_presence` 2.0.0 accepts or writes, and that are refused
 /// here: the rule, and the expected category.
 fn differs(vector: &str, payload: &str) -> Option<&'static str> {
     match vector {

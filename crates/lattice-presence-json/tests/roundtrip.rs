@@ -59,8 +59,8 @@ enum Meta {
     Bool(bool),
     Int(i64),
     Text(String),
-    List(Vec<Meta>),
-    Map(Vec<(String, Meta)>),
+    List(Vec<Self>),
+    Map(Vec<(String, Self)>),
 }
 
 impl Meta {
