@@ -126,6 +126,10 @@ impl World {
             Op::Restore { node, from } => self.restore(*node, *from),
             _ => self.send(op),
         }
+    }
+
+    /// Compares everything that can be observed.
+    pub fn check(&mut self) {
         for node in &mut self.nodes {
             compare::check_node(node, &self.names);
             for outcome in node.outcomes.drain(..) {
