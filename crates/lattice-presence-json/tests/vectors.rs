@@ -11,6 +11,7 @@
     reason = "tests have std"
 )]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(missing_docs, unreachable_pub, reason = "test modules")]
 
 #[path = "vectors_support/expect.rs"]
 mod expect;

@@ -17,7 +17,7 @@
 
 mod operations;
 
-use operations::{Case, Choices, Op, Tally};
+use operations::{Case, Choices, Identity, Op, Slot, Tally};
 use quickcheck::{Arbitrary, Gen};
 use std::cell::Cell;
 use std::env;
@@ -110,6 +110,60 @@ fn every_observable_equals_the_model() {
             eprintln!("{case:#?}");
             operations::run_case(&case);
         }
+    }
+}
+
+/// Hundreds of users per replica: long runs of dots, large groups, many gaps.
+fn draw_long(seed: u64) -> Case {
+    let mut generator = Gen::from_size_and_seed(60, seed);
+    let mut draw = |bound| generator.below(bound);
+    let ops = (0..1_000).map(|_| {
+        let kind = draw(100);
+        let (node, other) = (draw(3), draw(3));
+        let slot = Slot {
+            pid: draw(90),
+            topic: draw(6),
+            key: draw(20),
+        };
+        match kind {
+            0..60 => Op::Join { node, slot },
+            60..64 => Op::LeaveByPid {
+                node,
+                pid: slot.pid,
+            },
+            64..76 => Op::SendDelta { node },
+            76..92 => Op::Deliver {
+                to: node,
+                packet: draw(256),
+            },
+            92..95 => Op::Sync {
+                to: node,
+                from: other,
+            },
+            95..97 => Op::Merge {
+                to: node,
+                from: other,
+            },
+            97 => Op::Expel {
+                node,
+                replica: 2 * other,
+            },
+            _ => Op::Up {
+                node,
+                replica: 2 * other,
+            },
+        }
+    });
+    Case {
+        identities: [0, 1, 2].map(|base| Identity::Ordered { base }).to_vec(),
+        ops: ops.collect(),
+    }
+}
+
+#[test]
+fn a_long_history_equals_the_model() {
+    for seed in 0..1 {
+        operations::run_long_case(&draw_long(seed), 500);
     }
 }
 

@@ -194,32 +194,43 @@ fn check_lookups(node: &Node, visible: &BTreeMap<Dot, Entry>) {
         chosen.retain(|(_, entry)| wanted(entry));
         chosen
     };
-    let topics: BTreeSet<&str> = visible.values().map(|entry| entry.topic.as_str()).collect();
+    let topics: BTreeSet<&str> = visible.values().map(|e| e.topic.as_str()).collect();
     assert!(real.topics().eq(topics), "the topics");
-    for t in (0..TOPICS).map(topic) {
-        let members = select(&|entry| entry.topic == t);
-        assert_eq!(real.topic_len(&t), members.len(), "topic_len({t})");
+    let all = |pool: &mut dyn Iterator<Item = String>, field: fn(&Entry) -> &String| {
+        pool.chain(visible.values().map(field).cloned())
+            .collect::<BTreeSet<_>>()
+    };
+    let topics = all(&mut (0..TOPICS).map(topic), |entry| &entry.topic);
+    let keys = all(&mut (0..KEYS).map(key), |entry| &entry.key);
+    let pids = all(&mut (0..PIDS).map(pid), |entry| &entry.pid);
+    for t in &topics {
+        let members = select(&|entry| entry.topic == *t);
+        assert_eq!(real.topic_len(t), members.len(), "topic_len({t})");
         assert_eq!(
-            plain_list(real.get_by_topic(&t)),
+            plain_list(real.get_by_topic(t)),
             members,
             "get_by_topic({t})"
         );
-        for k in (0..KEYS).map(key) {
-            let sessions = select(&|entry| entry.topic == t && entry.key == k);
+        for k in &keys {
+            let sessions: Vec<_> = members
+                .iter()
+                .filter(|(_, e)| e.key == *k)
+                .cloned()
+                .collect();
+            for p in &pids {
+                let there = sessions.iter().any(|(_, entry)| entry.pid == *p);
+                assert_eq!(real.contains(p, t, k), there, "contains({p}, {t}, {k})");
+            }
             assert_eq!(
-                plain_list(real.get_by_key(&t, &k)),
+                plain_list(real.get_by_key(t, k)),
                 sessions,
                 "get_by_key({t}, {k})"
             );
-            for p in (0..PIDS).map(pid) {
-                let there = sessions.iter().any(|(_, entry)| entry.pid == p);
-                assert_eq!(real.contains(&p, &t, &k), there, "contains({p}, {t}, {k})");
-            }
         }
     }
-    for p in (0..PIDS).map(pid) {
-        let sessions = select(&|entry| entry.pid == p);
-        assert_eq!(plain_list(real.get_by_pid(&p)), sessions, "get_by_pid({p})");
+    for p in &pids {
+        let sessions = select(&|entry| entry.pid == *p);
+        assert_eq!(plain_list(real.get_by_pid(p)), sessions, "get_by_pid({p})");
     }
 }
 

@@ -7,7 +7,7 @@ mod model;
 mod op;
 mod world;
 
-pub use op::{Case, Choices, Op, draw_identities};
+pub use op::{Case, Choices, Identity, Op, Slot, draw_identities};
 
 pub use world::Tally;
 
@@ -16,8 +16,21 @@ pub fn run_case(case: &Case) -> Tally {
     let mut world = world::World::new(&case.identities);
     for (step, op) in case.ops.iter().enumerate() {
         world.apply(step, op);
+        world.check();
     }
     world.tally
+}
+
+/// Runs a case of many operations, and compares now and then.
+pub fn run_long_case(case: &Case, every: usize) {
+    let mut world = world::World::new(&case.identities);
+    for (step, op) in case.ops.iter().enumerate() {
+        world.apply(step, op);
+        if step % every == every - 1 {
+            world.check();
+        }
+    }
+    world.check();
 }
 
 /// Reads `data` as a case and runs it: the fuzzer's entry.

@@ -298,11 +298,11 @@ impl Op {
                 node,
                 replica: replica(),
             },
-            59..61 => Self::Supersede {
+            59 => Self::Supersede {
                 node,
                 replica: replica(),
             },
-            61..63 => Self::Restart {
+            60..62 => Self::Restart {
                 node,
                 identity: Identity::draw(choices),
             },

@@ -126,6 +126,10 @@ impl World {
             Op::Restore { node, from } => self.restore(*node, *from),
             _ => self.send(op),
         }
+    }
+
+    /// Compares everything that can be observed.
+    pub fn check(&mut self) {
         for node in &mut self.nodes {
             compare::check_node(node, &self.names);
             for outcome in node.outcomes.drain(..) {
@@ -406,13 +410,22 @@ impl World {
         node.observe_either(real, model);
     }
 
-    /// The node becomes a copy of another one, name included, as from a saved snapshot.
+    /// The node becomes a copy of another one, name included, as from a saved snapshot;
+    /// or whatever a packet says, forged ones too.
     fn restore(&mut self, node: usize, from: usize) {
-        let source = self.node(from);
-        let (real, model) = (source.real.snapshot(), source.model.snapshot());
+        let source = match self.nth_mail(from / 2) {
+            Some(mail) if from % 2 == 1 => mail,
+            _ => {
+                let source = self.node(from / 2);
+                Mail {
+                    real: source.real.snapshot(),
+                    model: source.model.snapshot(),
+                }
+            }
+        };
         let mut restored = Node {
-            real: PresenceState::from_snapshot(real),
-            model: Oracle::restore(&model),
+            real: PresenceState::from_snapshot(source.real),
+            model: Oracle::restore(&source.model),
             view: View::new(),
             outcomes: Vec::new(),
         };

@@ -158,6 +158,26 @@ fn s13_delta_since_relays_what_third_parties_wrote() {
 }
 
 #[test]
+fn s13_a_digest_tells_the_slots_of_one_dot_apart() {
+    let one = |topic: &str, key: &str, pid: &str| {
+        let mut a = state("a");
+        a.join(pid, topic, key, "m").unwrap();
+        a.digest()
+    };
+    let digests = [
+        ("t", "k", "p"),
+        ("u", "k", "p"),
+        ("t", "l", "p"),
+        ("t", "k", "q"),
+    ];
+    let digests = digests.map(|(topic, key, pid)| one(topic, key, pid));
+    for (i, digest) in digests.iter().enumerate() {
+        assert!(!digests[..i].contains(digest), "slot {i}");
+    }
+    assert_eq!(digests[0], one("t", "k", "p"));
+}
+
+#[test]
 fn s13_metadata_is_not_part_of_a_digest() {
     let z = id("z");
     let reworded = lattice_presence::Presence::new(dot(&z, 1), "t", "k", "p", "other");

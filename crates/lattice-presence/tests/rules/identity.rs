@@ -92,3 +92,20 @@ fn s1_any_other_pair_has_no_order() {
         assert!(!a.is_newer_than(&b) && !b.is_newer_than(&a), "{a} and {b}");
     }
 }
+
+#[cfg(feature = "uuid")]
+#[test]
+fn s1_a_new_incarnation_is_newer_than_those_before() {
+    let lives: Vec<_> = (0..100)
+        .map(|_| ReplicaId::new_incarnation("node"))
+        .collect();
+    for pair in lives.windows(2) {
+        assert!(
+            pair[1].is_newer_than(&pair[0]),
+            "{} and {}",
+            pair[0],
+            pair[1]
+        );
+        assert_eq!(pair[1].base(), "node");
+    }
+}

@@ -43,6 +43,15 @@ fn s8_unknown_replicas_count_as_up() {
 }
 
 #[test]
+fn s8_the_local_replica_can_be_marked_down_too() {
+    let mut a = with("a", &["own"]);
+    assert_diff(&a.replica_down(&id("a")), &[], &["own"]);
+    assert!(a.is_down(&id("a")) && a.is_empty());
+    assert_eq!(a.owned_snapshot().len(), 1, "it is still sent");
+    assert_diff(&a.replica_up(&id("a")), &["own"], &[]);
+}
+
+#[test]
 fn s8_a_topic_whose_members_are_all_hidden_is_no_topic() {
     let mut a = state("a");
     a.merge(&with("b", &["p"])).unwrap();

@@ -96,16 +96,14 @@ fn s5_a_peer_that_pruned_sees_re_issued_entries_again_and_so_does_everybody_else
 #[test]
 fn s5_only_claims_on_live_own_dots_re_issue() {
     let a_id = id("a");
-    let mut a = with("a", &["p", "q"]);
+    let mut a = with("a", &["p", "q", "r"]);
     a.leave("p", "t", "k");
     a.take_delta();
-    let echo = packet(
-        "b",
-        &[(&a_id, 1), (&a_id, 2)],
-        vec![super::support::entry(&a_id, 2, "q")],
-    );
+    // Of the third dot it knows nothing, of the second it holds the entry.
+    let seen = [(&a_id, 1), (&a_id, 2)];
+    let echo = packet("b", &seen, vec![super::support::entry(&a_id, 2, "q")]);
     assert_diff(&a.merge_delta_with_diff(&echo).unwrap(), &[], &[]);
-    assert_eq!(lines(a.online_list()), ["a@2 q/t/k=m"]);
+    assert_eq!(lines(a.online_list()), ["a@2 q/t/k=m", "a@3 r/t/k=m"]);
     assert!(a.take_delta().is_none());
 }
 

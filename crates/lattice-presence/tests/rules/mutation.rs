@@ -119,6 +119,12 @@ fn s3_leave_removes_a_local_entry_and_changes_no_context() {
         assert_diff(&a.leave(pid, topic, key), &[], &[]);
     }
     assert_eq!(online(&a), ["q"]);
+    assert_diff(&a.leave("q", "t", "k"), &[], &["q"]);
+    assert_eq!(
+        a.context(),
+        &context,
+        "the last one gone, all is still seen"
+    );
 }
 
 #[test]

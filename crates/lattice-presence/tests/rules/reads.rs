@@ -113,6 +113,31 @@ fn s12_dot_order_holds_after_removals_and_out_of_order_arrivals() {
 }
 
 #[test]
+fn s12_every_read_sees_only_what_is_visible() {
+    let mut a = mixed();
+    a.join("p9", "only here", "x", "m").unwrap();
+    a.replica_down(&id("a"));
+    assert!(
+        lines(a.online_list())
+            .iter()
+            .all(|line| line.starts_with("b@"))
+    );
+    assert_eq!((a.len(), a.entries().count()), (5, 11));
+    assert_eq!((a.topic_len("u"), a.topic_len("only here")), (2, 0));
+    assert_eq!(a.topics().collect::<Vec<_>>(), ["t", "u", "v"]);
+    assert_eq!(lines(a.get_by_topic("u")).len(), 2);
+    assert_eq!(lines(a.get_by_key("t", "x")).len(), 2);
+    assert_eq!(lines(a.get_by_pid("p1")).len(), 2);
+    assert_eq!(
+        a.get_by_pid("p9").count() + a.get_by_topic("only here").count(),
+        0
+    );
+    assert!(a.contains("p1", "t", "x") && !a.contains("p9", "only here", "x"));
+    a.replica_down(&id("b"));
+    assert!(a.is_empty() && a.topics().next().is_none());
+}
+
+#[test]
 fn s12_what_is_absent_reads_as_empty() {
     let a = mixed();
     assert_eq!(

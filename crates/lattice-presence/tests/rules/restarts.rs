@@ -1,6 +1,8 @@
 //! S7: earlier lives of a process, and two lives at once.
 
-use super::support::{assert_diff, copy, exchange, id, join, online, packet, state, v4, v7, with};
+use super::support::{
+    State, assert_diff, copy, entry, exchange, id, join, online, packet, state, v4, v7, with,
+};
 use lattice_presence::ReplicaId;
 
 #[test]
@@ -39,6 +41,29 @@ fn s7_the_earlier_life_is_refused_directly_and_in_deltas_too() {
         &[],
     );
     assert!(fresh.is_empty() && fresh.entries().next().is_none());
+}
+
+#[test]
+fn s7_a_restored_state_has_seen_its_former_lives_and_holds_nothing_of_them() {
+    let (old, new) = (v7("n", 1), v7("n", 2));
+    let saved = packet(
+        new.as_str(),
+        &[(&old, 1), (&new, 1)],
+        vec![entry(&old, 1, "ghost"), entry(&new, 1, "p")],
+    );
+    let restored = State::from_snapshot(saved);
+    assert_eq!(
+        (online(&restored), restored.entries().count()),
+        (vec!["p"], 1)
+    );
+    assert!(restored.context().contains_clock(&old, 1));
+    let mut peer = state("peer");
+    peer.merge(&with(old, &["ghost"])).unwrap();
+    assert_diff(
+        &peer.merge_with_diff(&restored).unwrap(),
+        &["p"],
+        &["ghost"],
+    );
 }
 
 #[test]
