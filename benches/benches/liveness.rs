@@ -1,0 +1,9 @@
+//! `cargo bench --package lattice-benches --bench liveness`.
+
+mod support;
+
+use criterion::{criterion_group, criterion_main};
+use lattice_benches::operations::liveness::OPERATIONS;
+
+criterion_group!(benches, |criterion| support::bench(criterion, OPERATIONS));
+criterion_main!(benches);
