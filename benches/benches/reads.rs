@@ -2,8 +2,6 @@
 
 mod support;
 
-use criterion::{criterion_group, criterion_main};
-use lattice_benches::operations::reads::OPERATIONS;
-
-criterion_group!(benches, |criterion| support::bench(criterion, OPERATIONS));
-criterion_main!(benches);
+fn main() {
+    support::run(lattice_benches::operations::reads::OPERATIONS);
+}

@@ -7,8 +7,9 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput};
 use lattice_benches::case::{Case, Operation, Side};
 
-/// Adds one group an operation.
-pub(crate) fn bench(criterion: &mut Criterion, operations: &[Operation]) {
+/// Runs one group an operation, as the command line of criterion says.
+pub(crate) fn run(operations: &[Operation]) {
+    let mut criterion = Criterion::default().configure_from_args();
     for operation in operations {
         let mut group = criterion.benchmark_group(operation.name);
         // Set-ups take longer than what they set up: ten samples have to do.
@@ -23,6 +24,7 @@ pub(crate) fn bench(criterion: &mut Criterion, operations: &[Operation]) {
         }
         group.finish();
     }
+    criterion.final_summary();
 }
 
 /// `--test` runs everything once, to see that it runs.

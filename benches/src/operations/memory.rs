@@ -70,45 +70,94 @@ fn plain_map(n: usize) -> f64 {
 }
 
 /// Users who are there at any time of the churn.
-const PRESENT: usize = 1000;
+pub const PRESENT: usize = 1000;
 
-/// Bytes that `pairs` of a leave and a join add to a state of 1,000 entries,
-/// after a warm-up of a tenth of them. The one who leaves is any of those present,
-/// so holes open everywhere in the run; whoever joins is new.
-fn churn(pairs: usize) -> f64 {
-    let mut random = Random::new(pairs as u64);
-    // Strings of one length, or the counted bytes follow the digits.
-    let mut present: Vec<usize> = (0..PRESENT).map(|i| i + pairs * 10).collect();
-    let mut next = PRESENT + pairs * 10;
-    let (_, (warm, end)) = heap::count(|| {
-        let mut state = State::new(LOCAL);
-        for &i in &present {
-            join(&mut state, i);
-        }
-        let mut turn = |state: &mut State, pairs: usize| {
-            for _ in 0..pairs {
-                let at = random.below(PRESENT);
-                let (topic, key, pid) = workload::slot(present[at], PRESENT);
-                drop(state.leave(&pid, &topic, &key));
-                present[at] = next;
-                join(state, next);
-                next += 1;
-            }
-            drop(state.take_delta());
+/// A state of 1,000 entries of which any one leaves and a new one joins, again
+/// and again: holes open everywhere in the run.
+#[derive(Debug)]
+pub struct Churn {
+    state: State,
+    present: Vec<usize>,
+    next: usize,
+    random: Random,
+}
+
+impl Churn {
+    /// The first 1,000 join.
+    #[must_use]
+    pub fn new() -> Self {
+        // Far enough from 0 for all strings to be of one length: bytes would
+        // follow the digits otherwise.
+        let first = 100_000_000;
+        let next = first + PRESENT;
+        let mut churn = Self {
+            state: State::new(LOCAL),
+            present: (first..next).collect(),
+            next,
+            random: Random::new(next as u64),
         };
-        turn(&mut state, pairs / 10);
-        let warm = heap::live_so_far();
-        turn(&mut state, pairs);
-        (warm, heap::live_so_far())
+        churn.enter();
+        churn
+    }
+
+    /// So many leave, and as many join.
+    pub fn turn(&mut self, pairs: usize) {
+        for _ in 0..pairs {
+            let at = self.random.below(PRESENT);
+            leave(&mut self.state, self.present[at]);
+            self.present[at] = self.next;
+            join(&mut self.state, self.next);
+            self.next += 1;
+        }
+        drop(self.state.take_delta());
+    }
+
+    /// Bytes that the state takes when everybody has left for a moment, counted
+    /// from the start of [`heap::count`]. Whatever the churn leaves behind is in
+    /// there; how full the runs of a room happen to be is not.
+    pub fn residue(&mut self) -> i64 {
+        for &i in &self.present {
+            leave(&mut self.state, i);
+        }
+        drop(self.state.take_delta());
+        let residue = heap::live_so_far();
+        self.enter();
+        residue
+    }
+
+    fn enter(&mut self) {
+        for &i in &self.present {
+            join(&mut self.state, i);
+        }
+    }
+}
+
+impl Default for Churn {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Bytes that `pairs` of a leave and a join leave behind, after a warm-up of a
+/// tenth of them.
+fn churn(pairs: usize) -> f64 {
+    let (_, growth) = heap::count(|| {
+        let mut churn = Churn::new();
+        churn.turn(pairs / 10);
+        let warm = churn.residue();
+        churn.turn(pairs);
+        churn.residue() - warm
     });
-    (end - warm) as f64
+    growth as f64
 }
 
 fn join(state: &mut State, i: usize) {
     let (topic, key, pid) = workload::slot(i, PRESENT);
-    drop(
-        state
-            .join(&pid, &topic, &key, workload::meta(i))
-            .expect("clocks last"),
-    );
+    let diff = state.join(&pid, &topic, &key, workload::meta(i));
+    drop(diff.expect("clocks last"));
+}
+
+fn leave(state: &mut State, i: usize) {
+    let (topic, key, pid) = workload::slot(i, PRESENT);
+    drop(state.leave(&pid, &topic, &key));
 }
