@@ -83,8 +83,9 @@ fn grown(n: usize) -> std::time::Duration {
     })
 }
 
-/// Calls in one sample of a repeated merge.
-const REPEATS: usize = 256;
+/// Calls in one sample of a repeated merge:
+/// enough of them to drown the clock's own cost.
+const REPEATS: usize = 2048;
 
 fn merge_again(n: usize) -> Case {
     let seen = workload::remote(n);
@@ -102,7 +103,7 @@ fn merge_again(n: usize) -> Case {
     })
     .peer(move || {
         let other = other.clone();
-        // One merge stands for all: nobody wants to wait for 256 of them.
+        // One merge stands for all: nobody wants to wait for thousands.
         timed(|| set.merge(other)) * REPEATS as u32
     })
 }
