@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hint::black_box;
+use std::sync::Once;
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
@@ -95,9 +96,14 @@ pub fn timed<O>(routine: impl FnOnce() -> O) -> Duration {
     took
 }
 
-/// Has the allocator tidy up after whatever was dropped before. That of glibc puts
-/// small free blocks together when the next large block is asked for: for whole
-/// states this takes milliseconds, which the routine did not cause.
+/// Has the allocator tidy up after whatever was dropped before, and makes it the
+/// allocator of a process that has run for a while. That of glibc puts small free
+/// blocks together when the next large block is asked for, which takes
+/// milliseconds after a state was dropped; and until a first large block has been
+/// freed, it maps each table anew, page by page.
 fn settle() {
-    drop(black_box(Vec::<u8>::with_capacity(64 * 1024)));
+    static AGED: Once = Once::new();
+    let take = |bytes| drop(black_box(Vec::<u8>::with_capacity(bytes)));
+    AGED.call_once(|| take(31 << 20));
+    take(64 << 10);
 }

@@ -66,9 +66,11 @@ fn draw_panel(area: &Area<'_>, rows: &[&Row]) -> Result<(), Box<dyn Error>> {
         (OURS, points(rows, |row| row.median_ns)),
     ];
     let all = || series.iter().flat_map(|(_, points)| points);
-    let xs = span(all().map(|point| point.0), 1.0);
-    // A decade at least: a few percent shall not look like growth.
-    let ys = span(all().map(|point| point.1), 10.0);
+    let xs = span(all().map(|point| point.0));
+    let xs = (xs.0 / 1.15, xs.1 * 1.15);
+    // Whole decades: a few percent shall not look like growth.
+    let ys = span(all().map(|point| point.1));
+    let ys = (decade(ys.0, f64::floor), decade(ys.1, f64::ceil));
     let mut chart = ChartBuilder::on(area)
         .caption(&rows[0].op, ("sans-serif", 13))
         .margin(8)
@@ -99,11 +101,13 @@ fn points(rows: &[&Row], ns: impl Fn(&Row) -> Option<f64>) -> Vec<(f64, f64)> {
     rows.iter().filter_map(point).collect()
 }
 
-/// The range of `values`, widened to `factor` at least.
-fn span(values: impl Iterator<Item = f64>, factor: f64) -> (f64, f64) {
-    let (low, high) = values.fold((f64::INFINITY, 0.0_f64), |(low, high), value| {
-        (low.min(value), high.max(value))
-    });
-    let widen = (factor / (high / low)).max(1.0).sqrt() * 1.15;
-    (low / widen, high * widen)
+/// The least and the greatest of `values`.
+fn span(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    values.fold((f64::INFINITY, 0.0), |(low, high), value| {
+        (value.min(low), value.max(high))
+    })
+}
+
+fn decade(value: f64, round: fn(f64) -> f64) -> f64 {
+    10_f64.powf(round(value.log10()))
 }

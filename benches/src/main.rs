@@ -118,7 +118,7 @@ fn measure(options: &Options) -> Vec<Row> {
     let timed = operations::all().filter(|operation: &&Operation| wanted(operation.name));
     for operation in timed {
         for &n in options.sizes() {
-            add(measure::operation(operation, n, &options.effort()));
+            add(measure::operation(operation, n, options.effort()));
         }
     }
     let counted = operations::memory::FOOTPRINTS.iter();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::case::{Case, Operation, Side};
 use crate::operations::memory::Footprint;
-use crate::row::{Limited, Row};
+use crate::row::{Limited, REFERENCE, Row};
 
 /// How long to measure.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +37,15 @@ impl Effort {
         peer: 3,
     };
 
+    /// What a large N gets: its set-ups take seconds.
+    fn at(mut self, n: usize) -> Self {
+        if n > REFERENCE {
+            self.fewest = 3;
+            self.peer = 1;
+        }
+        self
+    }
+
     fn goes_on(&self, samples: usize, begun: Instant) -> bool {
         samples < self.fewest || (samples < self.most && begun.elapsed() < self.budget)
     }
@@ -44,7 +53,8 @@ impl Effort {
 
 /// Measures one operation at one N.
 #[must_use]
-pub fn operation(operation: &Operation, n: usize, effort: &Effort) -> Row {
+pub fn operation(operation: &Operation, n: usize, effort: Effort) -> Row {
+    let effort = effort.at(n);
     let mut case = (operation.prepare)(n);
     let per_unit = |took: Duration| took.as_nanos() as f64 / case.units as f64;
     let mut row = Row::new(operation.name, n).under(operation.ceiling);
@@ -70,7 +80,7 @@ pub fn operation(operation: &Operation, n: usize, effort: &Effort) -> Row {
     row.median_ns = median(ours);
     row.floor_ns = median(floors);
     row.ratio = median(ratios);
-    row.peer_ns = peer(&mut case, effort);
+    row.peer_ns = peer(&mut case, &effort);
     row
 }
 
@@ -148,7 +158,7 @@ mod tests {
             budget: Duration::ZERO,
             peer: 1,
         };
-        let row = operation(&slow_and_slower, 100_000, &effort);
+        let row = operation(&slow_and_slower, 100_000, effort);
         // The first of four is the warm-up: 2, 3 and 4 times the load are left.
         assert_eq!((row.median_ns, row.floor_ns), (Some(600.0), Some(300.0)));
         assert_eq!((row.ratio, row.samples), (Some(2.0), 3));
