@@ -64,7 +64,7 @@ impl fmt::Debug for Case {
 pub enum Ceiling {
     /// So many times the floor.
     Ratio(f64),
-    /// So many nanoseconds a call, at every N.
+    /// So many nanoseconds a call, up to that N.
     Nanoseconds(f64),
     /// No ceiling: the figure is stated.
     Stated,

@@ -45,7 +45,7 @@ pub enum Limited {
     Bytes,
 }
 
-/// The N at which the ceilings on ratios hold.
+/// The N at which the ceilings on ratios hold, and up to which those on times do.
 pub const REFERENCE: usize = 100_000;
 
 impl Row {
@@ -83,6 +83,7 @@ impl Row {
     pub fn met(&self) -> Option<bool> {
         let measured = match self.ceiling_of? {
             Limited::Ratio if self.n != REFERENCE => return None,
+            Limited::Ns if self.n > REFERENCE => return None,
             Limited::Ratio => self.ratio,
             Limited::Ns => self.median_ns,
             Limited::Bytes => self.bytes,

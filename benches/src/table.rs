@@ -87,7 +87,8 @@ pub fn time(ns: f64) -> String {
     match ns {
         ..1e3 => format!("{ns:.0} ns"),
         1e3..1e6 => format!("{:.2} µs", ns / 1e3),
-        _ => format!("{:.2} ms", ns / 1e6),
+        1e6..1e9 => format!("{:.2} ms", ns / 1e6),
+        _ => format!("{:.2} s", ns / 1e9),
     }
 }
 
