@@ -122,8 +122,8 @@ mod tests {
     fn sizes_and_times_are_short() {
         assert_eq!([1_000, 1_000_000, 1_500].map(count), ["1k", "1M", "1500"]);
         assert_eq!(
-            [12.4, 2_500.0, 3e6].map(time),
-            ["12 ns", "2.50 µs", "3.00 ms"]
+            [12.4, 2_500.0, 3e6, 4e9].map(time),
+            ["12 ns", "2.50 µs", "3.00 ms", "4.00 s"]
         );
     }
 }
