@@ -1,0 +1,7 @@
+//! `cargo bench --package lattice-benches --bench reads`.
+
+mod support;
+
+fn main() {
+    support::run(lattice_benches::operations::reads::OPERATIONS);
+}

@@ -1,0 +1,23 @@
+//! Every row of the table.
+
+pub mod codec;
+pub mod liveness;
+pub mod local;
+pub mod memory;
+pub mod merging;
+pub mod reads;
+
+use crate::case::Operation;
+
+/// All that is timed, in the order of the table.
+pub fn all() -> impl Iterator<Item = &'static Operation> {
+    [
+        local::OPERATIONS,
+        reads::OPERATIONS,
+        merging::OPERATIONS,
+        liveness::OPERATIONS,
+        codec::OPERATIONS,
+    ]
+    .into_iter()
+    .flatten()
+}
