@@ -192,6 +192,13 @@ impl<S: DotStore> Causal<S> {
     /// The effect is that of merging the delta, at the cost of the part of the
     /// store that the edit names.
     ///
+    /// # Panics
+    ///
+    /// Where a dot that the edit mints was seen already: the edit was made from an
+    /// older state. Committing it would put two values under one dot, and replicas
+    /// would differ for ever without a way to notice. Commit each edit before the
+    /// next one is made.
+    ///
     /// ```
     /// use lattice_causal::{Causal, CausalContext, Dot, DotMap, DotSet, Edit};
     ///
@@ -205,6 +212,15 @@ impl<S: DotStore> Causal<S> {
     /// ```
     pub fn commit(&mut self, edit: Edit<S>) -> Self {
         let (path, delta) = edit.into_parts();
+        let minted = delta.store.dots();
+        let stale = minted.iter().any(|(replica, clocks)| {
+            let seen = self.context.get(replica);
+            seen.is_some_and(|seen| !seen.intersection(clocks).is_empty())
+        });
+        assert!(
+            !stale,
+            "the edit was made from an older state: its dots are taken"
+        );
         self.store
             .join_at(&path, &self.context, &delta.store, &delta.context, &mut ());
         self.context.merge(&delta.context);

@@ -472,6 +472,11 @@ impl ClockSet {
     }
 
     fn check_invariants(&self) -> bool {
+        // Where a debug build adds interval by interval, it must not check all of
+        // them each time.
+        if self.intervals.len() > 256 {
+            return true;
+        }
         let inside = |i: &Interval| 1 <= i.first && i.first <= i.last && i.last <= MAX_CLOCK;
         self.intervals.iter().all(inside)
             && self

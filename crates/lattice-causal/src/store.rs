@@ -12,6 +12,10 @@ pub use run::RunIter;
 
 use crate::{CausalContext, ClockSet};
 
+/// Debug builds check whole stores up to this size: tests are small, and a server
+/// in a debug build must not pay for all that it holds at each message.
+const CHECKED: usize = 256;
+
 /// How many dots of one replica are live in a store, and their fingerprint.
 ///
 /// ```

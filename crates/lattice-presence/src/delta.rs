@@ -65,15 +65,18 @@ impl<M> PresenceDelta<M> {
             let dot = pair[0].dot().clone();
             return Err(PartsError::Duplicate { dot });
         }
-        if let Some(entry) = entries.iter().find(|entry| !context.contains(entry.dot())) {
+        let mut store = Entries::new();
+        for owned in entries.chunk_by(|a, b| a.owner() == b.owner()) {
+            let dots = owned.iter().map(|entry| (entry.dot().clock, entry.clone()));
+            store.extend_replica(owned[0].owner(), dots);
+        }
+        if store.len() < entries.len()
+            && let Some(entry) = entries.iter().find(|entry| !context.contains(entry.dot()))
+        {
+            // Its clock is none: the store left it out.
             let dot = entry.dot().clone();
             return Err(PartsError::Uncovered { dot });
         }
-        let mut store = Entries::new();
-        for entry in &entries {
-            store.insert(entry.dot(), entry.clone());
-        }
-        // Covered above, so the parts fit.
         let causal = Causal::from_parts(store, context)
             .map_err(|error| PartsError::Uncovered { dot: error.dot })?;
         Ok(Self { replica, causal })

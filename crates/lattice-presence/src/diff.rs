@@ -5,12 +5,15 @@ use core::fmt;
 
 use smallvec::SmallVec;
 
-use crate::Presence;
+use crate::presence::Slot;
+use crate::{Presence, ReplicaId};
 
 /// The visible changes that one call caused (rule S4).
 ///
-/// Cheap for one entry, grouped by topic on demand. Replaying every diff of a
-/// state onto an empty map gives [`online_list`](crate::PresenceState::online_list).
+/// Cheap for one entry, grouped by topic on demand. Replaying all diffs, by dot,
+/// onto what was visible at the start gives
+/// [`online_list`](crate::PresenceState::online_list); merges without a diff are
+/// the only calls that change the view in silence.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -182,9 +185,9 @@ impl<M> Diff<M> {
             .collect()
     }
 
-    /// Each leave with the join that took over its slot: same topic, key and pid.
-    /// An update is such a pair; the rest of the diff is arrivals and departures
-    /// of connections. In slot order. O(n log n).
+    /// Each leave with the join that took over its slot: same topic, key and pid,
+    /// same owner. An update is such a pair; the rest of the diff is arrivals and
+    /// departures of connections. In slot order. O(n log n).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -198,20 +201,23 @@ impl<M> Diff<M> {
     /// ```
     #[must_use]
     pub fn updates(&self) -> Vec<(&Presence<M>, &Presence<M>)> {
-        let mut leaves: Vec<_> = self.leaves().collect();
-        let mut joins: Vec<_> = self.joins().collect();
-        leaves.sort_by_key(|entry| entry.slot());
-        joins.sort_by_key(|entry| entry.slot());
-        let mut joins = joins.into_iter().peekable();
-        let pair = |leave: &_| {
-            let leave: &Presence<M> = leave;
-            while joins.next_if(|join| join.slot() < leave.slot()).is_some() {}
-            joins.next_if(|join| join.slot() == leave.slot())
+        // Two replicas may hold one slot (rule S11), so the owner counts.
+        fn place<M>(entry: &Presence<M>) -> (Slot<'_>, &ReplicaId) {
+            (entry.slot(), entry.owner())
+        }
+        let sorted = |kind| {
+            let mut entries: Vec<_> = self.of(kind).collect();
+            entries.sort_by(|a, b| place(a).cmp(&place(b)));
+            entries
         };
-        let mut pair = pair;
+        let mut joins = sorted(Kind::Join).into_iter().peekable();
+        let mut join_of = |leave: &Presence<M>| {
+            while joins.next_if(|join| place(join) < place(leave)).is_some() {}
+            joins.next_if(|join| place(join) == place(leave))
+        };
+        let leaves = sorted(Kind::Leave).into_iter();
         leaves
-            .into_iter()
-            .filter_map(|leave| pair(leave).map(|join| (leave, join)))
+            .filter_map(|leave| join_of(leave).map(|join| (leave, join)))
             .collect()
     }
 }
@@ -331,6 +337,7 @@ impl<M> Clone for Change<M> {
     }
 }
 
+/// Equal where the same entries joined and left.
 impl<M: PartialEq> PartialEq for Diff<M> {
     fn eq(&self, other: &Self) -> bool {
         self.joins().eq(other.joins()) && self.leaves().eq(other.leaves())

@@ -1,6 +1,7 @@
 //! Look-up by topic, key and pid: a fold over the changes of the entries.
 
 mod groups;
+mod late;
 mod slab;
 
 use alloc::collections::BTreeSet;
@@ -16,6 +17,7 @@ use crate::down::Down;
 use crate::presence::Slot;
 use crate::{Presence, ReplicaId};
 use groups::{Bucket, Group, Groups, Members, spread};
+use late::Late;
 use slab::{Id, Slab};
 
 /// The entries by topic, by key (in its topic) and by pid.
@@ -37,6 +39,8 @@ pub(crate) struct Index<M> {
     by_key: Groups,
     by_pid: Groups,
     names: BTreeSet<Arc<str>>,
+    /// Entries on their way into topics.
+    late: Late,
     hasher: DefaultHashBuilder,
 }
 
@@ -68,6 +72,7 @@ impl<M> Index<M> {
             by_key: Groups::new(),
             by_pid: Groups::new(),
             names: BTreeSet::new(),
+            late: Late::default(),
             hasher: DefaultHashBuilder::default(),
         }
     }
@@ -79,7 +84,12 @@ impl<M> Index<M> {
         self.by_pid.reserve(more);
     }
 
-    /// The hashes of a slot, for [`slot`](Self::slot) and what follows it.
+    /// Whether most of the room that it takes is idle.
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.entries.places() > 64 && self.entries.places() / 4 > self.entries.len()
+    }
+
+    /// The hashes of a slot, for [`held_in`](Self::held_in) and what follows it.
     pub(crate) fn hashes(&self, slot: Slot<'_>) -> Hashes {
         let topic = self.hash(slot.topic);
         Hashes {
@@ -89,24 +99,36 @@ impl<M> Index<M> {
         }
     }
 
-    /// Adds `entry`; says whether it is the only visible one of its key.
+    /// Adds `entry`; says whether it is the only visible one of its key. A series
+    /// of entries of one owner is completed by [`settle`](Self::settle).
     pub(crate) fn insert(&mut self, entry: &Presence<M>, hashes: Hashes, down: &Down) -> bool {
         let id = self.entries.insert(entry.clone());
         let topic = self.topic_or_new(entry.shared_topic(), hashes.topic);
-        if let Some(topic) = self.topics.get_mut(topic) {
-            topic.members.insert(entry.dot(), id);
+        if let Some(Topic { members, .. }) = self.topics.get_mut(topic) {
+            self.late.put_or_keep(members, topic, entry.dot(), id);
         }
         let entries = &self.entries;
-        self.by_pid.insert(hashes.pid, id, entries, |other| {
-            is_of(entries, other, |slot| slot.pid == entry.slot().pid)
+        self.by_pid
+            .insert(hashes.pid, (id, entry), entries, |other| {
+                is_of(entries, other, |slot| slot.pid == entry.slot().pid)
+            });
+        let group = self
+            .by_key
+            .insert(hashes.key, (id, entry), entries, |other| {
+                is_of(entries, other, |slot| slot.same_key(&entry.slot()))
+            });
+        group.is_none_or(|group| self.by_key.visible_of(group, down) == 1)
+    }
+
+    /// Completes a series of insertions; all were of `owner`.
+    pub(crate) fn settle(&mut self, owner: &ReplicaId) {
+        self.by_pid.settle(owner);
+        self.by_key.settle(owner);
+        self.late.settle(|topic, late| {
+            if let Some(topic) = self.topics.get_mut(topic) {
+                late::extend(&mut topic.members, owner, late);
+            }
         });
-        let group = self.by_key.insert(hashes.key, id, entries, |other| {
-            is_of(entries, other, |slot| slot.same_key(&entry.slot()))
-        });
-        match group {
-            Group::One(_) => true,
-            Group::Many(_) => group.visible_len(entries, down) == 1,
-        }
     }
 
     /// The number of a topic; a new one gets its name from the caller.
@@ -168,7 +190,7 @@ impl<M> Index<M> {
 
     /// Those entries of `replica`, whose mark has just changed, of which the key
     /// neither arrives nor departs: others are visible under it, too. O(the fewer
-    /// of `owned`, its entries, and the keys of several entries).
+    /// of `owned`, its entries, and the places for keys of several entries).
     pub(crate) fn accompanied<'a>(
         &'a self,
         replica: &'a ReplicaId,
@@ -182,7 +204,7 @@ impl<M> Index<M> {
             let own = group.len_of(replica, &self.entries);
             visible > if down.hides(replica) { 0 } else { own }
         };
-        if many.len() < owned.len() {
+        if many.places() < owned.len() {
             let groups = many
                 .iter()
                 .map(Group::Many)
@@ -365,6 +387,7 @@ impl<M> Clone for Index<M> {
             by_key: self.by_key.clone(),
             by_pid: self.by_pid.clone(),
             names: self.names.clone(),
+            late: self.late.clone(),
             hasher: self.hasher.clone(),
         }
     }

@@ -147,10 +147,17 @@ impl ReplicaId {
     /// ```
     #[must_use]
     pub fn is_newer_than(&self, other: &Self) -> bool {
-        let (Some((mine, base)), Some((theirs, their_base))) = (self.parse(), other.parse()) else {
+        let (Some(mine), Some(theirs)) = (self.split(), other.split()) else {
             return false;
         };
-        base == their_base && is_version_7(mine) && is_version_7(theirs) && mine > theirs
+        // Asked of every replica that a peer names: most have another base.
+        if mine.1 != theirs.1 {
+            return false;
+        }
+        let age = |(token, _)| uuid_of(token).filter(|uuid| is_version_7(*uuid));
+        age(mine)
+            .zip(age(theirs))
+            .is_some_and(|(mine, theirs)| mine > theirs)
     }
 
     /// The whole name.
@@ -165,23 +172,32 @@ impl ReplicaId {
 
     /// The UUID and the base, where the name is an incarnation.
     fn parse(&self) -> Option<(u128, &str)> {
-        let (token, base) = self.0.strip_prefix(SCHEME)?.split_once(':')?;
-        let token = match token.len() {
-            TOKEN => token,
-            _ => token.strip_suffix("==").filter(|t| t.len() == TOKEN)?,
-        };
-        let mut bits = 0u128;
-        for (at, letter) in token.bytes().enumerate() {
-            let six = u128::from(value_of(letter)?);
-            bits = match at {
-                // Its low four bits are padding; only zeros encode anything.
-                21 if six & 15 == 0 => bits << 2 | six >> 4,
-                21 => return None,
-                _ => bits << 6 | six,
-            };
-        }
-        Some((bits, base))
+        let (token, base) = self.split()?;
+        Some((uuid_of(token)?, base))
     }
+
+    /// What stands in the places of token and base.
+    fn split(&self) -> Option<(&str, &str)> {
+        self.0.strip_prefix(SCHEME)?.split_once(':')
+    }
+}
+
+fn uuid_of(token: &str) -> Option<u128> {
+    let token = match token.len() {
+        TOKEN => token,
+        _ => token.strip_suffix("==").filter(|t| t.len() == TOKEN)?,
+    };
+    let mut bits = 0u128;
+    for (at, letter) in token.bytes().enumerate() {
+        let six = u128::from(value_of(letter)?);
+        bits = match at {
+            // Its low four bits are padding; only zeros encode anything.
+            21 if six & 15 == 0 => bits << 2 | six >> 4,
+            21 => return None,
+            _ => bits << 6 | six,
+        };
+    }
+    Some(bits)
 }
 
 fn value_of(letter: u8) -> Option<u8> {

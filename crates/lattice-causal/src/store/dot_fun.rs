@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use smallvec::SmallVec;
 
 use super::run::{Run, RunIter, Slot};
-use super::{DotStore, Identify, Observer, Summary};
+use super::{CHECKED, DotStore, Identify, Observer, Summary};
 use crate::replica_map::ReplicaMap;
 use crate::{CausalContext, ClockSet, Dot, dot_fingerprint};
 
@@ -161,6 +161,45 @@ impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
         before
     }
 
+    /// [`insert`](Self::insert) for many dots of one replica. Ascending ones that
+    /// are not live cost O(them + the part of the run behind the first), where one
+    /// by one each would move that part.
+    ///
+    /// ```
+    /// use lattice_causal::DotFun;
+    ///
+    /// let mut store = DotFun::<&str, char>::new();
+    /// store.extend_replica(&"a", [(2, 'x'), (5, 'y')]);
+    /// store.extend_replica(&"a", [(1, 'v'), (3, 'w')]);
+    /// assert_eq!(store.of(&"a").map(|(clock, _)| clock).collect::<Vec<_>>(), [1, 2, 3, 5]);
+    /// ```
+    pub fn extend_replica(&mut self, replica: &R, dots: impl IntoIterator<Item = (u64, V)>) {
+        let mut batch = SmallVec::<[Slot<V>; 1]>::new();
+        for (clock, value) in dots {
+            let is_next = batch.last().is_none_or(|slot| slot.clock < clock);
+            let run = self.runs.get(replica);
+            let is_new = run.is_none_or(|run| run.get(clock).is_none());
+            if is_next && is_new && (1..=crate::MAX_CLOCK).contains(&clock) {
+                let value = Some(value);
+                batch.push(Slot { clock, value });
+            } else {
+                self.extend_run(replica, core::mem::take(&mut batch));
+                self.insert(&Dot::new(replica.clone(), clock), value);
+            }
+        }
+        self.extend_run(replica, batch);
+    }
+
+    /// Adds slots that are live, ascending, and of clocks that are not live here.
+    fn extend_run(&mut self, replica: &R, batch: SmallVec<[Slot<V>; 1]>) {
+        if !batch.is_empty() {
+            self.len += batch.len();
+            self.runs
+                .get_or_insert_with(replica, Run::new)
+                .extend_sorted::<I>(batch);
+        }
+    }
+
     /// Ends the life of `dot`; its value comes back.
     ///
     /// ```
@@ -259,12 +298,7 @@ impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
                 }
             }
         }
-        if !batch.is_empty() {
-            self.len += batch.len();
-            self.runs
-                .get_or_insert_with(replica, Run::new)
-                .extend_sorted::<I>(batch);
-        }
+        self.extend_run(replica, batch);
     }
 
     pub(crate) fn check_invariants(&self) -> bool {
@@ -344,7 +378,7 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> DotStore for DotFun<R, V, I> {
                 selected.runs.insert(replica.clone(), part);
             }
         }
-        debug_assert!(selected.check_invariants());
+        debug_assert!(selected.len > CHECKED || selected.check_invariants());
         selected
     }
 
@@ -368,7 +402,7 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> DotStore for DotFun<R, V, I> {
         for (replica, their_seen) in theirs.iter() {
             self.join_replica(replica, mine.get(replica), other, their_seen, observer);
         }
-        debug_assert!(self.check_invariants());
+        debug_assert!(self.len > CHECKED || self.check_invariants());
     }
 }
 

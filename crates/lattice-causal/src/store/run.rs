@@ -243,7 +243,7 @@ impl<V> Run<V> {
             self.slots.reserve(old.len() + batch.len());
             merge_into(&mut self.slots, &mut old, batch);
         }
-        debug_assert!(self.check_invariants::<I>());
+        debug_assert!(self.check_ends());
     }
 
     fn check_ends(&self) -> bool {

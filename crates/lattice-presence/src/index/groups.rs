@@ -3,6 +3,7 @@
 use hashbrown::hash_table::{Entry, HashTable};
 use lattice_causal::{DotFun, DotStore};
 
+use super::late::{self, Late};
 use super::slab::{Id, Slab};
 use crate::down::Down;
 use crate::{Presence, ReplicaId};
@@ -23,6 +24,7 @@ pub(crate) type Members = DotFun<ReplicaId, Id>;
 pub(crate) struct Groups {
     table: HashTable<Bucket>,
     many: Slab<Members>,
+    late: Late,
 }
 
 #[derive(Clone, Copy)]
@@ -66,6 +68,7 @@ impl Groups {
         Self {
             table: HashTable::new(),
             many: Slab::new(),
+            late: Late::default(),
         }
     }
 
@@ -92,39 +95,67 @@ impl Groups {
     }
 
     /// Adds an entry to the group of that hash of which `is_it` knows some
-    /// entry, or to a new one; gives the group.
+    /// entry, or to a new one; gives the number of the group, where it is one of
+    /// several entries. [`settle`](Self::settle) completes it.
     pub(super) fn insert<M>(
         &mut self,
         hash: u32,
-        id: Id,
+        (id, entry): (Id, &Presence<M>),
         entries: &Slab<Presence<M>>,
         is_it: impl Fn(Id) -> bool,
-    ) -> Group<'_> {
+    ) -> Option<Id> {
         let many = &self.many;
         let found = self.table.entry(
             spread(hash),
             |bucket| bucket.hash == hash && is_it(any(many, *bucket)),
             Bucket::hash,
         );
-        let bucket = match found {
+        let at = match found {
             Entry::Vacant(place) => {
                 place.insert(Bucket::new(hash, id));
-                return Group::One(id);
+                return None;
             }
             Entry::Occupied(mut place) => {
                 let bucket = place.get_mut();
                 if bucket.at & MANY == 0 {
                     let mut members = Members::new();
-                    put(&mut members, bucket.at, entries);
+                    if let Some(first) = entries.get(bucket.at) {
+                        members.insert(first.dot(), bucket.at);
+                    }
                     bucket.at = MANY | self.many.insert(members);
                 }
-                *bucket
+                bucket.at & !MANY
             }
         };
-        if let Some(members) = self.many.get_mut(bucket.at & !MANY) {
-            put(members, id, entries);
+        if let Some(members) = self.many.get_mut(at) {
+            self.late.put_or_keep(members, at, entry.dot(), id);
         }
-        self.read(bucket)
+        Some(at)
+    }
+
+    /// Adds what came late; all of it is of `owner`.
+    pub(super) fn settle(&mut self, owner: &ReplicaId) {
+        self.late.settle(|at, late| {
+            if let Some(members) = self.many.get_mut(at) {
+                late::extend(members, owner, late);
+            }
+        });
+    }
+
+    /// How many entries of that group of several are visible, those that came
+    /// late among them, since they are of the replica that is being merged.
+    pub(super) fn visible_of(&self, at: Id, down: &Down) -> usize {
+        let placed = self
+            .many
+            .get(at)
+            .map_or(0, |members| visible_len(members, down));
+        // Who asks wants to know whether it is the first one.
+        let late = if placed <= 1 {
+            self.late.waiting(at)
+        } else {
+            0
+        };
+        placed + late
     }
 
     /// Takes an entry, which is in a group of that hash, out of it; gives what is
@@ -174,13 +205,6 @@ fn any(many: &Slab<Members>, bucket: Bucket) -> Id {
 /// The last slot of a run is live: found at the first look.
 fn last_of(members: &Members) -> Id {
     members.iter().next_back().map_or(0, |(_, _, &id)| id)
-}
-
-/// Adds the entry of that number to `members`.
-pub(super) fn put<M>(members: &mut Members, id: Id, entries: &Slab<Presence<M>>) {
-    if let Some(entry) = entries.get(id) {
-        members.insert(entry.dot(), id);
-    }
 }
 
 impl<'a> Group<'a> {

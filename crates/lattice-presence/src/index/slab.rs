@@ -29,6 +29,11 @@ impl<T> Slab<T> {
         self.places.len() - self.free.len()
     }
 
+    /// How many places there are, empty ones among them.
+    pub(crate) fn places(&self) -> usize {
+        self.places.len()
+    }
+
     pub(crate) fn reserve(&mut self, more: usize) {
         self.places.reserve(more.saturating_sub(self.free.len()));
     }

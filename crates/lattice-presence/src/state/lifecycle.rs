@@ -90,8 +90,9 @@ impl<M> PresenceState<M> {
         self.down.hides(replica)
     }
 
-    /// Discards what is known of a replica that is marked down, to get its
-    /// memory back.
+    /// Discards what is known of a replica that is marked down. Its memory comes
+    /// back: at once that of its entries, that of the indexes once three quarters
+    /// of them lie idle.
     ///
     /// Its dots stay refused *here* while the mark stands, so that stale gossip
     /// cannot bring them back; nothing is claimed about them to others. After
@@ -141,6 +142,9 @@ impl<M> PresenceState<M> {
                 .remove(&entry, self.index.hashes(entry.slot()), &self.down);
         }
         let seen = self.causal.forget_replica(replica).unwrap_or_default();
+        if self.index.is_sparse() {
+            self.rebuild_index();
+        }
         // The local replica's former lives are never admitted; their context is,
         // so that their ghosts go elsewhere, too (rule S7).
         if !self.replica.is_newer_than(replica) {
@@ -149,7 +153,8 @@ impl<M> PresenceState<M> {
     }
 
     /// Names `current` the one living incarnation of its base: every other known
-    /// one is marked down and removed, with one diff of all that left.
+    /// one is marked down and removed, with one diff of all that left. A mark that
+    /// `current` itself has stays, until [`replica_up`](Self::replica_up).
     ///
     /// # Errors
     ///
@@ -210,7 +215,7 @@ impl<M> PresenceState<M> {
 
     /// The newest incarnation of the local base that this state has heard of, if
     /// it is newer than the local one: the application should drain and stop
-    /// (rule S7). O(replicas).
+    /// (rule S7). It is remembered, whatever is pruned or forgotten later.
     ///
     /// ```
     /// use lattice_presence::{PresenceState, ReplicaId};
@@ -229,8 +234,7 @@ impl<M> PresenceState<M> {
     /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     #[must_use]
-    pub fn superseded_by(&self) -> Option<&ReplicaId> {
-        let heard_of = self.context().replicas().chain(self.refused.replicas());
-        self.newest_of(heard_of)
+    pub const fn superseded_by(&self) -> Option<&ReplicaId> {
+        self.successor.as_ref()
     }
 }

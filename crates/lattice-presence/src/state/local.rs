@@ -147,6 +147,7 @@ impl<M> PresenceState<M> {
         self.pending.insert(entry.dot().clock);
         self.causal.insert(entry.dot(), entry.clone());
         let edge = self.index.insert(&entry, hashes, &self.down);
+        self.index.settle(&self.replica);
         if !self.hides_self() {
             diff.push_join(entry, edge);
         }

@@ -32,7 +32,7 @@ impl<M> PresenceState<M> {
     /// ```
     pub fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
         self.check_name(other)?;
-        self.absorb(&other.causal, None)
+        self.absorb(&other.replica, &other.causal, None)
     }
 
     /// [`merge`](Self::merge), and what it changed in the visible view.
@@ -54,7 +54,7 @@ impl<M> PresenceState<M> {
     pub fn merge_with_diff(&mut self, other: &Self) -> Result<Diff<M>, MergeError> {
         self.check_name(other)?;
         let mut diff = Diff::new();
-        self.absorb(&other.causal, Some(&mut diff))?;
+        self.absorb(&other.replica, &other.causal, Some(&mut diff))?;
         Ok(diff)
     }
 
@@ -77,7 +77,7 @@ impl<M> PresenceState<M> {
     /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     pub fn merge_delta(&mut self, delta: &PresenceDelta<M>) -> Result<(), MergeError> {
-        self.absorb(&delta.causal, None)
+        self.absorb(&delta.replica, &delta.causal, None)
     }
 
     /// [`merge_delta`](Self::merge_delta), and what it changed in the visible
@@ -102,7 +102,7 @@ impl<M> PresenceState<M> {
         delta: &PresenceDelta<M>,
     ) -> Result<Diff<M>, MergeError> {
         let mut diff = Diff::new();
-        self.absorb(&delta.causal, Some(&mut diff))?;
+        self.absorb(&delta.replica, &delta.causal, Some(&mut diff))?;
         Ok(diff)
     }
 
@@ -203,13 +203,15 @@ impl<M> PresenceState<M> {
             .map(|(clock, _)| clock)
     }
 
-    /// Merges what passed [`check`](Self::check), replica by replica.
+    /// Merges what passes [`check`](Self::check), replica by replica.
     fn absorb(
         &mut self,
+        sender: &ReplicaId,
         other: &Causal<Entries<M>>,
         mut diff: Option<&mut Diff<M>>,
     ) -> Result<(), MergeError> {
         self.check(other)?;
+        self.hear_of(other.context().replicas().chain([sender]));
         self.reserve_for(other);
         for (replica, theirs) in other.context().iter() {
             if self.agrees(replica, other) {
@@ -221,25 +223,89 @@ impl<M> PresenceState<M> {
                 // An earlier life of this node: what it knew is known, what it
                 // held is gone (rule S7).
                 self.causal.claim(replica.clone(), theirs);
-            } else if let Some(refused) = self.refused.get(replica) {
-                let rest =
-                    CausalContext::from_iter([(replica.clone(), theirs.difference(refused))]);
-                self.merge_replica(replica, &other.slice(&rest), diff.as_deref_mut());
+            } else if let Some(admitted) = self.admitted(replica, theirs, other) {
+                let part = CausalContext::from_iter([(replica.clone(), admitted)]);
+                self.merge_replica(replica, &other.slice(&part), diff.as_deref_mut());
             } else {
                 self.merge_replica(replica, other, diff.as_deref_mut());
             }
         }
+        self.sign_claims();
         debug_assert!(self.check_invariants());
         Ok(())
     }
 
+    /// What of a replica's dots is admitted, if not all of them.
+    ///
+    /// The filter refuses what was pruned (rule S9). And where all newer incarnations
+    /// of the same base are refused, so are their claims on this one, whoever relays
+    /// them: passed on without a name they would make this one, which cannot know
+    /// to whom to yield, re-issue its entries for ever.
+    fn admitted(
+        &self,
+        replica: &ReplicaId,
+        theirs: &ClockSet,
+        other: &Causal<Entries<M>>,
+    ) -> Option<ClockSet> {
+        if self.refused.is_empty() {
+            return None;
+        }
+        let is_newer = |other: &ReplicaId| other.is_newer_than(replica);
+        let newer = other.context().iter().filter(|(other, _)| is_newer(other));
+        let mut newer = newer.peekable();
+        let is_refused = |(newer, seen): (&ReplicaId, &ClockSet)| {
+            let refused = self.refused.get(newer);
+            refused.is_some_and(|refused| seen.is_subset(refused))
+        };
+        let claimed = newer.peek().is_some()
+            && newer.all(is_refused)
+            && !self.context().replicas().any(is_newer);
+        let refused = self.refused.get(replica);
+        match (claimed, refused) {
+            (false, None) => None,
+            (false, Some(refused)) => Some(theirs.difference(refused)),
+            (true, None) => Some(other.store().live(replica)),
+            (true, Some(refused)) => Some(other.store().live(replica).difference(refused)),
+        }
+    }
+
+    /// Notes the newest incarnation of the local base that is newer than this one.
+    pub(super) fn hear_of<'a>(&mut self, replicas: impl Iterator<Item = &'a ReplicaId>) {
+        for replica in replicas {
+            let newest = self.successor.as_ref().unwrap_or(&self.replica);
+            if replica.is_newer_than(newest) {
+                self.successor = Some(replica.clone());
+            }
+        }
+    }
+
+    /// Sees to it that a claim on former lives never travels without the name of
+    /// the claimant: where they hear it, they yield (rule S7). A node without a
+    /// dot of its own uses its first one up for that.
+    fn sign_claims(&mut self) {
+        let context = self.causal.context();
+        if context.get(&self.replica).is_none()
+            && context
+                .replicas()
+                .any(|other| self.replica.is_newer_than(other))
+        {
+            self.causal
+                .claim(self.replica.clone(), &ClockSet::from(1..=1));
+        }
+    }
+
     /// Makes room once where much comes at once.
     fn reserve_for(&mut self, other: &Causal<Entries<M>>) {
-        let unknown = other.store().replicas().filter(|(replica, _)| {
-            let mine = self.context().get(replica);
-            mine.is_none() && **replica != self.replica
-        });
-        let more = unknown.map(|(_, entries)| entries).sum();
+        let is_new = |replica: &ReplicaId| {
+            self.context().get(replica).is_none()
+                && self.refused.get(replica).is_none()
+                && !self.replica.is_newer_than(replica)
+        };
+        let new = other
+            .store()
+            .replicas()
+            .filter(|(replica, _)| is_new(replica));
+        let more = new.map(|(_, entries)| entries).sum();
         self.index.reserve(more);
     }
 
@@ -255,6 +321,7 @@ impl<M> PresenceState<M> {
             down: &self.down,
         };
         self.causal.merge_replica_with(replica, other, &mut fold);
+        self.index.settle(replica);
     }
 
     /// Rule S5: nobody removes an own entry. What the other side has seen and
@@ -266,8 +333,7 @@ impl<M> PresenceState<M> {
         theirs: &ClockSet,
         diff: Option<&mut Diff<M>>,
     ) {
-        let known = other.context().replicas();
-        if self.superseded_by().is_some() || self.newest_of(known).is_some() {
+        if self.successor.is_some() {
             return;
         }
         let own = self.causal.store().of(&self.replica);
@@ -280,15 +346,6 @@ impl<M> PresenceState<M> {
         for entry in lost {
             self.reissue(entry, diff);
         }
-    }
-
-    /// The newest of `replicas` that is a newer incarnation of the local base.
-    pub(super) fn newest_of<'a>(
-        &self,
-        replicas: impl Iterator<Item = &'a ReplicaId>,
-    ) -> Option<&'a ReplicaId> {
-        let newer = replicas.filter(|replica| replica.is_newer_than(&self.replica));
-        newer.reduce(|a, b| if b.is_newer_than(a) { b } else { a })
     }
 }
 

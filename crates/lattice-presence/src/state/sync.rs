@@ -1,8 +1,12 @@
 //! What this node sends (rules S13 and S14).
 
+use alloc::vec::Vec;
+
 use lattice_causal::{Causal, CausalContext, Digest};
 
 use super::PresenceState;
+use crate::delta::Entries;
+use crate::index::Index;
 use crate::{PresenceDelta, ReplicaId};
 
 impl<M> PresenceState<M> {
@@ -10,7 +14,8 @@ impl<M> PresenceState<M> {
     /// its sender: how a codec restores one.
     ///
     /// Entries of older incarnations of that name do not enter (rule S7); several
-    /// entries in one own slot, which a peer may keep, all enter. O(entries).
+    /// entries in one own slot, which a peer may keep, all enter. What its sender
+    /// had not taken yet, as a delta, is not pending here. O(entries).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -26,19 +31,26 @@ impl<M> PresenceState<M> {
         let mut state = Self::new(snapshot.replica);
         state.causal = snapshot.causal;
         state.drop_former_lives();
-        state.index.reserve(state.causal.store().len());
-        for (_, _, entry) in state.causal.store().iter() {
-            state
-                .index
-                .insert(entry, state.index.hashes(entry.slot()), &state.down);
-        }
+        state.rebuild_index();
+        let known: Vec<ReplicaId> = state.context().replicas().cloned().collect();
+        state.hear_of(known.iter());
         debug_assert!(state.check_invariants());
         state
     }
 
+    pub(super) fn rebuild_index(&mut self) {
+        let mut index = Index::new();
+        index.reserve(self.causal.store().len());
+        // In dot order, so no entry comes late.
+        for (_, _, entry) in self.causal.store().iter() {
+            index.insert(entry, index.hashes(entry.slot()), &self.down);
+        }
+        self.index = index;
+    }
+
     fn drop_former_lives(&mut self) {
         let replicas = self.causal.store().replicas();
-        let former: alloc::vec::Vec<ReplicaId> = replicas
+        let former: Vec<ReplicaId> = replicas
             .filter(|(replica, _)| self.replica.is_newer_than(replica))
             .map(|(replica, _)| replica.clone())
             .collect();
@@ -73,7 +85,9 @@ impl<M> PresenceState<M> {
     }
 
     /// What the peer of that digest lacks: the entries that it has not seen, and
-    /// the news of those that died. Empty where it lacks nothing. O(replicas +
+    /// the news of those that died. Empty where both agree. About a replica of
+    /// which the peer has seen more, the dots that died here are told again: a
+    /// digest does not say which of them the peer knows to be dead. O(replicas +
     /// entries of the replicas that differ).
     ///
     /// ```
@@ -131,7 +145,7 @@ impl<M> PresenceState<M> {
         self.told(self.causal.slice(&own.into_iter().collect()))
     }
 
-    fn told(&self, causal: Causal<crate::delta::Entries<M>>) -> PresenceDelta<M> {
+    fn told(&self, causal: Causal<Entries<M>>) -> PresenceDelta<M> {
         PresenceDelta {
             replica: self.replica.clone(),
             causal,

@@ -59,6 +59,7 @@ pub struct Oracle {
     pub entries: BTreeMap<Dot, Entry>,
     pub down: BTreeSet<String>,
     refused: BTreeSet<Dot>,
+    successor: Option<String>,
     joined: BTreeSet<Dot>,
     left: BTreeSet<Dot>,
 }
@@ -71,6 +72,7 @@ impl Oracle {
             entries: BTreeMap::new(),
             down: BTreeSet::new(),
             refused: BTreeSet::new(),
+            successor: None,
             joined: BTreeSet::new(),
             left: BTreeSet::new(),
         }
@@ -84,6 +86,7 @@ impl Oracle {
         restored
             .entries
             .retain(|dot, _| !is_newer(&packet.replica, &dot.0));
+        restored.hear_of(packet);
         restored
     }
 
@@ -187,19 +190,59 @@ impl Oracle {
     pub fn merge(&mut self, packet: &Packet) -> Result<Change, Refusal> {
         self.refuse(packet)?;
         let before = self.clone();
+        self.hear_of(packet);
+        let packet = &self.admitted(packet);
         self.remove_what_died(packet);
         for (dot, entry) in &packet.entries {
             let older_self = is_newer(&self.me, &dot.0);
-            if !before.context.contains(dot) && !self.refused.contains(dot) && !older_self {
+            if !before.context.contains(dot) && !older_self {
                 self.entries.insert(dot.clone(), entry.clone());
             }
         }
-        for dot in &packet.context {
-            if !self.refused.contains(dot) {
-                self.context.insert(dot.clone());
+        self.context.extend(packet.context.iter().cloned());
+        self.sign_claims();
+        Ok(self.change_since(&before))
+    }
+
+    /// S7: every name in a packet, its sender's too, is heard.
+    fn hear_of(&mut self, packet: &Packet) {
+        let names = packet.context.iter().map(|dot| &dot.0);
+        for name in names.chain([&packet.replica]) {
+            if is_newer(name, self.successor.as_deref().unwrap_or(&self.me)) {
+                self.successor = Some(name.clone());
             }
         }
-        Ok(self.change_since(&before))
+    }
+
+    /// S9 keeps out what was pruned; S7 and S9 together keep out the claims of
+    /// claimants that are all pruned: of what they claim, the living stay news.
+    fn admitted(&self, packet: &Packet) -> Packet {
+        let pruned = |dot: &Dot| self.refused.contains(dot);
+        let orphaned = |name: &str| {
+            let newer = |dot: &&Dot| is_newer(&dot.0, name);
+            let claimants: Vec<&Dot> = packet.context.iter().filter(newer).collect();
+            !claimants.is_empty()
+                && claimants.into_iter().all(pruned)
+                && !self.context.iter().any(|dot| is_newer(&dot.0, name))
+        };
+        let mut admitted = packet.clone();
+        admitted.context.retain(|dot| {
+            let own = dot.0 == self.me || is_newer(&self.me, &dot.0);
+            own || !pruned(dot) && (!orphaned(&dot.0) || packet.entries.contains_key(dot))
+        });
+        admitted
+            .entries
+            .retain(|dot, _| admitted.context.contains(dot));
+        admitted
+    }
+
+    /// S7: a claim on former lives travels with the claimant's name.
+    fn sign_claims(&mut self) {
+        let own = |dot: &Dot| dot.0 == self.me;
+        let former = |dot: &Dot| is_newer(&self.me, &dot.0);
+        if !self.context.iter().any(own) && self.context.iter().any(former) {
+            self.context.insert((self.me.clone(), 1));
+        }
     }
 
     /// S6.
@@ -235,7 +278,7 @@ impl Oracle {
 
     /// The join's removals, and S5: own entries stay, under a fresh dot unless S7 yields.
     fn remove_what_died(&mut self, packet: &Packet) {
-        let yields = self.superseded_by().is_some() || self.newest(&packet.context).is_some();
+        let yields = self.successor.is_some();
         for (dot, entry) in self.entries.clone() {
             if packet.entries.contains_key(&dot) || !packet.context.contains(&dot) {
                 continue;
@@ -250,24 +293,14 @@ impl Oracle {
         }
     }
 
-    /// S7: the newest incarnation of the local base that time orders after the local one.
+    /// S7: the newest incarnation of the local base that was ever heard of.
     pub fn superseded_by(&self) -> Option<String> {
-        self.newest(&self.context.union(&self.refused).cloned().collect())
+        self.successor.clone()
     }
 
     /// Whether the filter of S9 keeps any of the packet's dots out.
     pub fn filters(&self, packet: &Packet) -> bool {
         packet.context.iter().any(|dot| self.refused.contains(dot))
-    }
-
-    fn newest(&self, heard_of: &BTreeSet<Dot>) -> Option<String> {
-        let mut newest = None;
-        for (name, _) in heard_of {
-            if is_newer(name, newest.as_deref().unwrap_or(&self.me)) {
-                newest = Some(name.clone());
-            }
-        }
-        newest
     }
 
     // ---- S8–S10: liveness ----------------------------------------------------------

@@ -14,6 +14,7 @@ mod identity;
 mod liveness;
 mod merge;
 mod mutation;
+mod order;
 mod reads;
 mod refusals;
 mod restarts;

@@ -273,3 +273,25 @@ fn s4_every_change_is_listed_once_though_it_arrives_many_times_and_ways() {
     assert_diff(&a.merge_with_diff(&c).unwrap(), &[], &[]);
     assert_diff(&a.merge_with_diff(&copy(&b)).unwrap(), &[], &[]);
 }
+
+/// Two owners of one slot: the leave of one must not pass for the update of the
+/// other.
+#[test]
+fn s4_s11_an_update_is_a_pair_of_one_owner() {
+    let (mut a, mut b) = (state("a"), state("b"));
+    let _ = a.join("p", "t", "k", "a-old").unwrap();
+    let _ = b.join("p", "t", "k", "b-old").unwrap();
+    let mut c = state("c");
+    c.merge(&a).unwrap();
+    c.merge(&b).unwrap();
+    let _ = a.leave("p", "t", "k");
+    let _ = b.update("p", "t", "k", "b-new").unwrap();
+    b.merge(&a).unwrap();
+    let diff = c.merge_with_diff(&b).unwrap();
+    let pairs: Vec<_> = diff
+        .updates()
+        .into_iter()
+        .map(|(l, j)| (*l.meta(), *j.meta()))
+        .collect();
+    assert_eq!(pairs, [("b-old", "b-new")]);
+}

@@ -214,3 +214,71 @@ fn s7_a_claim_by_anybody_is_no_reason_to_re_issue_once_superseded() {
     assert_eq!(online(&old), ["p"]);
     assert_eq!(old.context().max(&old_id), 1);
 }
+
+/// A successor without users claims its former life's dots all the same: were its
+/// name in no context, the former life would re-issue them for ever.
+#[test]
+fn s7_an_idle_successor_is_heard_of_directly_and_through_relays() {
+    let (mut old, mut new) = (with(v7("n", 1), &["p"]), state(v7("n", 2)));
+    let mut relay = state("relay");
+    for _ in 0..5 {
+        relay
+            .merge_delta(&old.delta_since(&relay.digest()))
+            .unwrap();
+        new.merge_delta(&relay.delta_since(&new.digest())).unwrap();
+        relay
+            .merge_delta(&new.delta_since(&relay.digest()))
+            .unwrap();
+        old.merge_delta(&relay.delta_since(&old.digest())).unwrap();
+    }
+    assert_eq!(old.superseded_by(), Some(&v7("n", 2)));
+    assert_eq!(old.context().max(&v7("n", 1)), 1, "nothing was re-issued");
+    assert_eq!(online(&relay), [""; 0]);
+
+    // Its first entry comes after the dot that named it.
+    join(&mut new, "q");
+    relay.merge(&new).unwrap();
+    assert_eq!(online(&relay), ["q"]);
+}
+
+/// A relay that pruned the successor keeps its name from travelling, so it must
+/// keep its claims from travelling, too.
+#[test]
+fn s7_s9_a_relay_that_pruned_the_successor_passes_no_claim_of_it_on() {
+    let (mut old, mut new) = (with(v7("n", 1), &["p"]), with(v7("n", 2), &["q"]));
+    let mut relay = state("relay");
+    relay.merge(&new).unwrap();
+    let _ = relay.replica_down(&v7("n", 2));
+    let _ = relay.remove_down_replica(&v7("n", 2)).unwrap();
+    relay.merge(&old).unwrap();
+    for _ in 0..5 {
+        new.merge(&relay).unwrap();
+        assert_diff(&relay.merge_with_diff(&new).unwrap(), &[], &[]);
+        old.merge(&relay).unwrap();
+        assert_diff(&relay.merge_with_diff(&old).unwrap(), &[], &[]);
+    }
+    assert_eq!(old.context().max(&v7("n", 1)), 1, "nothing was re-issued");
+
+    // What the former life really does still gets there.
+    join(&mut old, "r");
+    assert_diff(&relay.merge_with_diff(&old).unwrap(), &["r"], &[]);
+    let _ = old.leave_by_pid("p");
+    assert_diff(&relay.merge_with_diff(&old).unwrap(), &[], &["p"]);
+
+    // Once the successor counts as up, its claims count.
+    let _ = relay.replica_up(&v7("n", 2));
+    assert_diff(&relay.merge_with_diff(&new).unwrap(), &["q"], &[]);
+    new.merge(&relay).unwrap();
+    assert_diff(&relay.merge_with_diff(&new).unwrap(), &[], &["r"]);
+}
+
+#[test]
+fn s7_a_successor_is_remembered_whatever_is_pruned_and_forgotten() {
+    let mut old = with(v7("n", 1), &["p"]);
+    old.merge(&with(v7("n", 2), &["q"])).unwrap();
+    let _ = old.replica_down(&v7("n", 2));
+    let _ = old.remove_down_replica(&v7("n", 2)).unwrap();
+    let _ = old.forget_replica(&v7("n", 2));
+    assert_eq!(old.superseded_by(), Some(&v7("n", 2)));
+    assert_eq!(old.clone().superseded_by(), Some(&v7("n", 2)));
+}
