@@ -141,8 +141,7 @@ impl DecodeError {
 
     #[cold]
     pub(crate) fn meta(offset: usize, source: serde_json::Error) -> Self {
-        let reason = format!("not of the metadata type: {source}");
-        let mut error = Self::new(Category::Meta, offset, reason);
+        let mut error = Self::new(Category::Meta, offset, "not of the metadata type");
         error.0.source = Some(source);
         error
     }

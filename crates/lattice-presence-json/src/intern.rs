@@ -12,22 +12,12 @@ use crate::error::{Category, DecodeError};
 
 /// The topics of one payload.
 #[derive(Default)]
-pub(crate) struct Topics {
-    seen: HashSet<Arc<str>>,
-    last: Option<Arc<str>>,
-}
+pub(crate) struct Topics(HashSet<Arc<str>>);
 
 impl Topics {
     #[inline]
     pub(crate) fn intern(&mut self, topic: &str) -> Arc<str> {
-        if let Some(last) = &self.last
-            && **last == *topic
-        {
-            return Arc::clone(last);
-        }
-        let shared = self.seen.get_or_insert_with(topic, |topic| topic.into());
-        self.last = Some(Arc::clone(shared));
-        Arc::clone(shared)
+        Arc::clone(self.0.get_or_insert_with(topic, |topic| topic.into()))
     }
 }
 

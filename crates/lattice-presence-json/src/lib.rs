@@ -1,4 +1,58 @@
-//! Under construction.
+//! The JSON of cluster presence: what nodes send each other, and what a Phoenix
+//! client reads.
+//!
+//! The payloads are those of the Gleam package `lattice_presence`, 1.x and 2.0:
+//! its nodes read what this crate writes by default, and the other way round.
+//!
+//! ```
+//! use lattice_presence::PresenceState;
+//! use lattice_presence_json::{
+//!     JsonMeta, delta_from_json, delta_to_json_string, digest_from_json, digest_to_json_string,
+//! };
+//!
+//! let mut a = PresenceState::<JsonMeta>::new("node-a");
+//! let mut b = PresenceState::<JsonMeta>::new("node-b");
+//! a.join("pid-1", "room:lobby", "ada", r#"{"status":"here"}"#.parse()?)?;
+//!
+//! // Node b says what it has, node a answers with what b lacks.
+//! let digest = digest_to_json_string(&b.digest())?;
+//! let delta = delta_to_json_string(&a.delta_since(&digest_from_json(&digest)?))?;
+//! b.merge_delta(&delta_from_json(&delta)?)?;
+//!
+//! let ada = b.get_by_key("room:lobby", "ada").next().unwrap();
+//! assert_eq!(ada.meta().as_str(), r#"{"status":"here"}"#);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What is here
+//!
+//! - **Decoding** is one door: [`from_json`], [`delta_from_json`],
+//!   [`digest_from_json`] under the default limits, [`Decoder`] under others. One
+//!   pass, no recursion, memory bounded by the length of the input; a
+//!   [`DecodeError`] says what is wrong, where, and in which [`Category`].
+//! - **Encoding** is canonical: [`to_json_string`], [`delta_to_json_string`],
+//!   [`digest_to_json_string`]; [`Encoder`] for the compact form and other
+//!   limits. Equal content gives equal bytes. What every peer would refuse is
+//!   refused here, and [`EncodeError`] names the entry.
+//! - **Metadata** is [`JsonMeta`], validated text that survives relays digit by
+//!   digit, or any type that is `Serialize + DeserializeOwned`.
+//! - **[`phoenix`]** has the messages of the Phoenix JavaScript client.
+//!
+//! `docs/wire-format.md` has the grammar, the limits and the fingerprint, for
+//! writers of decoders in other languages.
+//!
+//! # What is not here
+//!
+//! No transport, no framing, no compression, no authentication: whoever can send
+//! a payload can claim any entry of any replica. Send them among nodes that trust
+//! each other.
+//!
+//! # Invariants
+//!
+//! - What is decoded can be encoded again, under the same limits.
+//! - A call that fails returns nothing in part, and no input makes one panic.
+//! - The depth of the input costs neither stack nor, beyond one bit a level, heap.
+
 extern crate alloc;
 
 mod api;
@@ -32,7 +86,7 @@ pub use encoder::Encoder;
 pub use error::{Category, DecodeError};
 pub use meta::{JsonMeta, MAX_META_BYTES, MAX_META_DEPTH, MetaError};
 
-/// The project's front page, so that its examples compile and run.
+/// The front page, whose example must run.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-mod readme {}
+#[doc = include_str!("../README.md")]
+struct Readme;

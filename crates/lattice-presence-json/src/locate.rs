@@ -15,7 +15,7 @@ pub(crate) fn tag(
     dot: &Dot<ReplicaId>,
     nth: usize,
     category: Category,
-    reason: String,
+    reason: &'static str,
 ) -> DecodeError {
     let mut search = Search {
         cursor: Cursor::new(text),

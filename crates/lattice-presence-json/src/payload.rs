@@ -291,12 +291,15 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
 #[cold]
 fn refused(text: &str, error: &PartsError) -> DecodeError {
     match error {
-        PartsError::Duplicate { dot } => {
-            let reason = format!("the dot {dot} has two values");
-            locate::tag(text, dot, 1, Category::Duplicate, reason)
-        }
+        PartsError::Duplicate { dot } => locate::tag(
+            text,
+            dot,
+            1,
+            Category::Duplicate,
+            "the dot has a value already",
+        ),
         PartsError::Uncovered { dot } => {
-            let reason = format!("neither context nor clouds cover the dot {dot}");
+            let reason = "neither context nor clouds cover the dot";
             locate::tag(text, dot, 0, Category::Coverage, reason)
         }
         other => DecodeError::new(Category::Shape, 0, other.to_string()),

@@ -206,6 +206,34 @@ mod tests {
     }
 
     #[test]
+    fn white_space_is_noticed_at_every_place() {
+        let spaced = |text| {
+            Cursor::new(text)
+                .skip_value(9)
+                .ok()
+                .map(|value| value.spaced)
+        };
+        assert_eq!(spaced(r#" {"a":[1,{"b":2}]} "#), Some(false));
+        for text in [
+            r#"{ "a":[1,{"b":2}]}"#,
+            r#"{"a" :[1,{"b":2}]}"#,
+            r#"{"a": [1,{"b":2}]}"#,
+            r#"{"a":[ 1,{"b":2}]}"#,
+            r#"{"a":[1 ,{"b":2}]}"#,
+            r#"{"a":[1, {"b":2}]}"#,
+            r#"{"a":[1,{"b":2 }]}"#,
+            r#"{"a":[1,{"b":2} ]}"#,
+            r#"{"a":[1,{"b":2}] }"#,
+            r#"{"a":1, "b":2}"#,
+            r#"{"a":1,"b" :2}"#,
+            "[ ]",
+            "{ }",
+        ] {
+            assert_eq!(spaced(text), Some(true), "{text}");
+        }
+    }
+
+    #[test]
     fn compaction_keeps_white_space_inside_strings() {
         let mut out = String::new();
         push_compact(

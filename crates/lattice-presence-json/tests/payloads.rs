@@ -224,6 +224,9 @@ fn harmless_differences_are_normalized() {
         canonical.replace("[3,4,9]", "[[3,3],[3,4],9]"),
         canonical.replace(r#""b":[2]"#, r#""b":[2],"n":[1,4,2]"#),
         canonical.replace(r#"{"n":4}"#, r#"{"n":2}"#).replace(r#""b":[2]"#, r#""b":[2],"n":[[2,4]]"#),
+        // Neighbours of a gap stay apart, in any order.
+        canonical.replace("[3,4,9]", "[9,4,3]"),
+        canonical.replace("[3,4,9]", "[9,[3,4]]"),
         // Unknown fields, at every level, however deep and however often.
         canonical.replace("]}}]}", r#"]}}],"x":{"y":[null]},"x":1}"#).replace(r#""meta":1}}]}"#, r#""meta":1},"x":{}}],"x":[[]],"x":1}"#),
         canonical.replace(r#""clock":3}"#, r#""clock":3,"node":"x"}"#),
@@ -243,6 +246,38 @@ fn harmless_differences_are_normalized() {
         let state = from_json::<JsonMeta>(text).unwrap_or_else(|e| panic!("{e}\n{text}"));
         assert_eq!(to_json_string(&state).unwrap(), canonical, "{text}");
     }
+}
+
+#[test]
+fn a_gap_of_one_clock_stays_a_gap() {
+    let canonical = r#"{"replica":"n","context":{},"clouds":{"n":[3,5,7,9]},"values":[]}"#;
+    for clouds in ["[9,3,5,7]", "[9,7,5,3]", "[9,[3,3],[5,5],7]", "[5,3,9,7]"] {
+        let text = canonical.replace("[3,5,7,9]", clouds);
+        let delta = delta_from_json::<JsonMeta>(&text).unwrap();
+        assert_eq!(delta_to_json_string(&delta).unwrap(), canonical, "{clouds}");
+    }
+}
+
+#[test]
+fn escapes_in_names_are_what_they_spell() {
+    let text = concat!(
+        r#"{"replica":"\ud83d\ude00","context":{"\uD83D\uDE00":1},"clouds":{},"values":["#,
+        r#"{"tag":{"replica":"😀","clock":1},"entry":{"topic":"\u00e9\/\"","#,
+        r#""key":"\b\f\n\r\t\\","pid":"\udbff\udfff\u0000","meta":0}}]}"#,
+    );
+    let state = from_json::<JsonMeta>(text).unwrap();
+    let entry = state.entries().next().unwrap();
+    assert_eq!(state.replica().as_str(), "😀");
+    assert_eq!(entry.topic(), "é/\"");
+    assert_eq!(entry.key(), "\u{8}\u{c}\n\r\t\\");
+    assert_eq!(entry.pid(), "\u{10ffff}\0");
+}
+
+#[test]
+fn positions_count_characters_and_lines() {
+    let text = "{\"é😀\":\n\t\"é😀\", !}";
+    let error = from_json::<JsonMeta>(text).unwrap_err();
+    assert_eq!((error.line(), error.column()), (2, 8));
 }
 
 /// What makes metadata itself: nothing but the white space between tokens goes.

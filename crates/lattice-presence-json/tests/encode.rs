@@ -1,0 +1,247 @@
+//! What encoding refuses, and whom it names; writing piece by piece.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+use core::error::Error;
+use std::collections::HashMap;
+use std::io;
+
+use lattice_presence::{Digest, PresenceState, ReplicaDigest};
+use lattice_presence_json::{
+    Category, DecodeError, EncodeError, Encoder, JsonMeta, MAX_META_BYTES, MAX_META_DEPTH,
+    MAX_STRING_BYTES, MetaError, delta_from_json, delta_to_json_string, digest_to_json_string,
+    from_json, to_json_string, to_json_writer,
+};
+use serde_json::Value;
+
+fn nested(arrays: usize) -> Value {
+    (0..arrays).fold(Value::Null, |inner, _| Value::Array(vec![inner]))
+}
+
+fn state_of<M>(metas: impl IntoIterator<Item = M>) -> PresenceState<M> {
+    let mut state = PresenceState::new("node-a");
+    for (i, meta) in metas.into_iter().enumerate() {
+        let _ = state
+            .join("pid", "topic", &format!("key-{i}"), meta)
+            .unwrap();
+    }
+    state
+}
+
+#[test]
+fn too_deep_metadata_is_refused_by_name() {
+    let fits = state_of([nested(MAX_META_DEPTH)]);
+    assert!(from_json::<JsonMeta>(&to_json_string(&fits).unwrap()).is_ok());
+
+    let poisoned = state_of([nested(1), nested(MAX_META_DEPTH + 1), nested(2)]);
+    let error = to_json_string(&poisoned).unwrap_err();
+    let EncodeError::Meta { entry, source } = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!((entry.key.as_str(), entry.dot.clock), ("key-1", 2));
+    assert_eq!(source.category(), Category::Depth);
+    assert!(
+        error
+            .to_string()
+            .contains(r#"node-a:2 (topic "topic", key "key-1", pid "pid")"#)
+    );
+    assert!(error.source().is_some());
+}
+
+#[test]
+fn metadata_text_is_checked_when_it_is_made() {
+    assert!(JsonMeta::new(&nested(MAX_META_DEPTH)).is_ok());
+    let error = JsonMeta::new(&nested(MAX_META_DEPTH + 1)).unwrap_err();
+    let MetaError::Text(source) = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(source.category(), Category::Depth);
+
+    let longest = "x".repeat(MAX_META_BYTES - 2);
+    assert!(JsonMeta::new(&longest).is_ok());
+    let error = JsonMeta::from_text(&format!("\"{longest}x\"")).unwrap_err();
+    assert_eq!(error.category(), Category::Limit);
+}
+
+#[test]
+fn metadata_that_does_not_serialize_is_refused_by_name() {
+    let state = state_of([HashMap::from([((1, 2), 3)])]);
+    let error = to_json_string(&state).unwrap_err();
+    assert!(
+        matches!(&error, EncodeError::Serialize { entry, .. } if entry.key == "key-0"),
+        "{error}"
+    );
+}
+
+#[test]
+fn metadata_of_another_type_is_an_error_of_its_own() {
+    let text = to_json_string(&state_of([1, 2])).unwrap();
+    let text = text.replace(r#""meta":2"#, r#""meta":"two""#);
+    let error = delta_from_json::<u8>(&text).unwrap_err();
+    assert_eq!(error.category(), Category::Meta);
+    assert_eq!(error.path(), "values[1].entry.meta");
+    assert!(error.source().unwrap().is::<serde_json::Error>());
+}
+
+#[test]
+fn long_metadata_and_strings_are_refused_by_name() {
+    let state = state_of([JsonMeta::new(&"x".repeat(98)).unwrap()]);
+    assert!(
+        Encoder::new()
+            .max_meta_bytes(100)
+            .to_json_string(&state)
+            .is_ok()
+    );
+    let error = Encoder::new()
+        .max_meta_bytes(99)
+        .to_json_string(&state)
+        .unwrap_err();
+    assert!(
+        matches!(error, EncodeError::MetaTooLong { bytes: 100, .. }),
+        "{error}"
+    );
+
+    let long = "x".repeat(MAX_STRING_BYTES + 1);
+    for (i, field) in ["pid", "topic", "key"].into_iter().enumerate() {
+        let mut names = ["n"; 3];
+        names[i] = &long;
+        let mut state = PresenceState::new("node-a");
+        let _ = state.join(names[0], names[1], names[2], ()).unwrap();
+        let error = to_json_string(&state).unwrap_err();
+        let EncodeError::StringTooLong {
+            dot,
+            field: found,
+            bytes,
+        } = error
+        else {
+            panic!("{error}");
+        };
+        assert_eq!((dot.clock, found, bytes), (1, field, long.len()));
+    }
+}
+
+#[test]
+fn replicas_that_no_peer_accepts_are_refused() {
+    for (name, empty) in [
+        (String::new(), true),
+        ("x".repeat(MAX_STRING_BYTES + 1), false),
+    ] {
+        let mut state = PresenceState::new(name.as_str());
+        let _ = state.join("p", "t", "k", ()).unwrap();
+        let known = ReplicaDigest {
+            seen: (1..=1).into(),
+            fingerprint: 0,
+        };
+        let digest = Digest::from_iter([(name.as_str().into(), known)]);
+        for error in [
+            to_json_string(&state).unwrap_err(),
+            delta_to_json_string(&state.snapshot()).unwrap_err(),
+            digest_to_json_string(&digest).unwrap_err(),
+        ] {
+            let refused_as_empty = matches!(error, EncodeError::EmptyReplica);
+            let refused_as_long = matches!(error, EncodeError::ReplicaTooLong { .. });
+            assert_eq!(
+                (refused_as_empty, refused_as_long),
+                (empty, !empty),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_claim_of_everything_is_not_written_out_clock_by_clock() {
+    let text =
+        r#"{"replica":"n","context":{},"clouds":{"a":[3],"b":[[5,9007199254740991]]},"values":[]}"#;
+    let delta = delta_from_json::<JsonMeta>(text).unwrap();
+    let error = delta_to_json_string(&delta).unwrap_err();
+    let EncodeError::CloudTooWide { replica, limit } = error else {
+        panic!("{error}");
+    };
+    assert_eq!((replica.as_str(), limit), ("b", 1 << 20));
+    assert_eq!(
+        Encoder::new()
+            .compact(true)
+            .delta_to_json_string(&delta)
+            .unwrap(),
+        text
+    );
+}
+
+#[test]
+fn the_limit_on_clouds_counts_all_replicas() {
+    let text =
+        r#"{"replica":"n","context":{"a":1,"n":9},"clouds":{"a":[3,4],"b":[5,6]},"values":[]}"#;
+    let delta = delta_from_json::<JsonMeta>(text).unwrap();
+    let encoder = Encoder::new();
+    assert_eq!(
+        encoder
+            .clone()
+            .max_cloud_clocks(4)
+            .delta_to_json_string(&delta)
+            .unwrap(),
+        text
+    );
+    assert!(
+        encoder
+            .max_cloud_clocks(3)
+            .delta_to_json_string(&delta)
+            .is_err()
+    );
+}
+
+/// Takes a limited number of bytes, and remembers how they came.
+struct Socket {
+    pieces: Vec<Vec<u8>>,
+    room: usize,
+}
+
+impl io::Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() > self.room {
+            return Err(io::Error::other("the peer is gone"));
+        }
+        self.room -= bytes.len();
+        self.pieces.push(bytes.to_vec());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_writer_gets_the_same_bytes_in_pieces() {
+    let state = state_of((0..5000).map(|i| JsonMeta::new(&i).unwrap()));
+    let text = to_json_string(&state).unwrap();
+    let mut socket = Socket {
+        pieces: Vec::new(),
+        room: usize::MAX,
+    };
+    to_json_writer(&state, &mut socket).unwrap();
+    assert!(socket.pieces.len() > 3, "{} pieces", socket.pieces.len());
+    assert!(socket.pieces.iter().all(|piece| piece.len() < 1 << 17));
+    assert_eq!(socket.pieces.concat(), text.into_bytes());
+}
+
+#[test]
+fn a_writer_that_fails_is_reported() {
+    let state = state_of((0..5000).map(|i| JsonMeta::new(&i).unwrap()));
+    for room in [0, 100_000] {
+        let mut socket = Socket {
+            pieces: Vec::new(),
+            room,
+        };
+        let error = to_json_writer(&state, &mut socket).unwrap_err();
+        assert!(matches!(error, EncodeError::Io(_)), "{error}");
+    }
+}
+
+#[test]
+fn decode_errors_are_one_word_and_travel() {
+    fn travels<T: Error + Send + Sync + 'static>() {}
+    travels::<DecodeError>();
+    travels::<EncodeError>();
+    travels::<MetaError>();
+    assert_eq!(size_of::<Result<(), DecodeError>>(), size_of::<usize>());
+}
