@@ -498,7 +498,13 @@ impl<R: Clone + Ord> FromIterator<(R, ClockSet)> for CausalContext<R> {
     fn from_iter<T: IntoIterator<Item = (R, ClockSet)>>(replicas: T) -> Self {
         let mut context = Self::new();
         for (replica, clocks) in replicas {
-            context.insert_set(replica, &clocks);
+            match context.replicas.get_mut(&replica) {
+                Some(seen) => seen.union_with(&clocks),
+                None if clocks.is_empty() => {}
+                None => {
+                    context.replicas.insert(replica, clocks);
+                }
+            }
         }
         context
     }

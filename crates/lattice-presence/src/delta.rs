@@ -1,9 +1,9 @@
 //! What travels: entries, and what was seen of whom.
 
 use alloc::vec::Vec;
-use core::fmt;
+use core::{fmt, iter};
 
-use lattice_causal::{Causal, CausalContext, Dot, DotFun};
+use lattice_causal::{Causal, CausalContext, Dot, DotFun, MAX_CLOCK};
 
 use crate::presence::BySlot;
 use crate::{PartsError, Presence, ReplicaId};
@@ -65,17 +65,16 @@ impl<M> PresenceDelta<M> {
             let dot = pair[0].dot().clone();
             return Err(PartsError::Duplicate { dot });
         }
-        let mut store = Entries::new();
-        for owned in entries.chunk_by(|a, b| a.owner() == b.owner()) {
-            let dots = owned.iter().map(|entry| (entry.dot().clock, entry.clone()));
-            store.extend_replica(owned[0].owner(), dots);
-        }
-        if store.len() < entries.len()
-            && let Some(entry) = entries.iter().find(|entry| !context.contains(entry.dot()))
-        {
-            // Its clock is none: the store left it out.
+        let no_dot = |entry: &&Presence<M>| !(1..=MAX_CLOCK).contains(&entry.dot().clock);
+        if let Some(entry) = entries.iter().find(no_dot) {
             let dot = entry.dot().clone();
             return Err(PartsError::Uncovered { dot });
+        }
+        let mut store = Entries::new();
+        let mut entries = entries.into_iter().peekable();
+        while let Some(owner) = entries.peek().map(|entry| entry.owner().clone()) {
+            let owned = iter::from_fn(|| entries.next_if(|entry| *entry.owner() == owner));
+            store.extend_replica(&owner, owned.map(|entry| (entry.dot().clock, entry)));
         }
         let causal = Causal::from_parts(store, context)
             .map_err(|error| PartsError::Uncovered { dot: error.dot })?;
