@@ -77,7 +77,7 @@ fn list() -> Outcome {
     Ok(())
 }
 
-/// Runs the committed corpora on the stable toolchain, as an ordinary test.
+/// Runs the committed corpora on the stable toolchain, as ordinary tests.
 pub(crate) fn replay() -> Outcome {
     shell::run(&mut cargo([
         "test",
@@ -85,6 +85,14 @@ pub(crate) fn replay() -> Outcome {
         "lattice-presence-json",
         "--test",
         "corpus_replay",
+    ]))?;
+    shell::run(&mut cargo([
+        "test",
+        "--package",
+        "lattice-presence",
+        "--test",
+        "against_model",
+        "corpus",
     ]))
 }
 

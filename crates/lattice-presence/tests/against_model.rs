@@ -21,6 +21,7 @@ use operations::{Case, Choices, Identity, Op, Slot, Tally};
 use quickcheck::{Arbitrary, Gen};
 use std::cell::Cell;
 use std::env;
+use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
@@ -98,7 +99,7 @@ fn number(name: &str) -> Option<u64> {
 fn every_observable_equals_the_model() {
     let seeds = match number("LATTICE_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("LATTICE_SEEDS").unwrap_or(1_000),
+        None => 0..number("LATTICE_SEEDS").unwrap_or(3_000),
     };
     for seed in seeds {
         let case = draw(seed);
@@ -204,5 +205,25 @@ fn any_bytes_are_a_case() {
         bytes.resize(length, 0);
         state = state.wrapping_mul(0x0019_660D).wrapping_add(0x3C6E_F35F);
         bytes[length / 2..].fill((state >> 24) as u8);
+    }
+}
+
+/// What the fuzzer found stays found.
+#[test]
+fn the_fuzz_corpus_equals_the_model() {
+    let corpus = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../xtask/fuzz/corpus/operations"
+    );
+    let mut files: Vec<_> = fs::read_dir(corpus)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
+    files.sort();
+    assert!(files.len() >= 20, "{corpus} is nearly empty");
+    for file in files {
+        let bytes = fs::read(&file).unwrap();
+        let outcome = panic::catch_unwind(|| operations::run(&bytes));
+        assert!(outcome.is_ok(), "the model differs on {}", file.display());
     }
 }

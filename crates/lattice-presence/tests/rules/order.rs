@@ -8,12 +8,12 @@ fn part(clocks: impl Iterator<Item = u64> + Clone) -> PresenceDelta<&'static str
     let a = id("a");
     let context: CausalContext<_> = clocks.clone().map(|clock| dot(&a, clock)).collect();
     let entry = |clock: u64| {
-        let key = if clock % 2 == 0 {
+        let key = if clock.is_multiple_of(2) {
             "hot".to_owned()
         } else {
             format!("key-{clock}")
         };
-        let pid = if clock % 3 == 0 {
+        let pid = if clock.is_multiple_of(3) {
             "hot".to_owned()
         } else {
             format!("pid-{clock}")

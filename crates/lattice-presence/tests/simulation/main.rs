@@ -42,7 +42,7 @@ const THIRTY_TWO: Plan = Plan {
 };
 
 /// The default: 5,000 seeds of the smallest cluster, fewer of the larger ones.
-const SEEDS: u64 = 5_000;
+const SEEDS: u64 = 20_000;
 
 /// One in `share` of the seeds to run, or the one that is asked for.
 fn seeds(share: u64) -> Range<u64> {
