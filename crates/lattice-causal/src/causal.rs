@@ -274,11 +274,15 @@ impl<S: DotStore> Causal<S> {
     /// What the owner of `digest` lacks: merging it there has the effect of
     /// merging this whole state.
     ///
-    /// Its live dots are those that the peer has not seen. Its context covers
-    /// everything seen here *except* the live dots that the peer has seen, so
-    /// that absence from the delta removes what died here, and nothing else.
-    /// Replicas that agree are left out. O(replicas + live dots of the replicas
-    /// that differ).
+    /// Of a replica on which both agree, nothing. Otherwise the dots that the peer
+    /// has not seen; that is all, where what the peer holds among the others is
+    /// alive here, too: the fingerprints tell. If not, something died here that the
+    /// peer still holds, and the digest does not say what: then the context also
+    /// covers every seen dot *except* the live ones that the peer has seen, so that
+    /// absence from the delta removes what died, and nothing else.
+    ///
+    /// O(replicas + what is new) without such deaths, and with them O(live dots of the
+    /// replica), in time and in intervals.
     ///
     /// ```
     /// use lattice_causal::{Causal, CausalContext, Dot, DotFun};
@@ -295,22 +299,33 @@ impl<S: DotStore> Causal<S> {
     #[must_use]
     pub fn delta_since(&self, digest: &Digest<S::Replica>) -> Self {
         let lacking = self.context.iter().filter_map(|(replica, seen)| {
-            let known = digest.get(replica);
-            let summary = self.store.summary(replica);
-            if let Some(known) = known {
-                if known.seen == *seen && known.fingerprint == summary.fingerprint {
-                    return None;
-                }
-                let kept = self.store.live(replica).intersection(&known.seen);
-                return Some((replica.clone(), seen.difference(&kept)));
-            }
-            Some((replica.clone(), seen.clone()))
+            let claims = match digest.get(replica) {
+                None => Some(seen.clone()),
+                Some(known) => self.claims_since(replica, seen, known),
+            };
+            claims.map(|claims| (replica.clone(), claims))
         });
-        let context = lacking.collect();
-        Self {
-            store: self.store.select(&context),
-            context,
+        self.slice(&lacking.collect())
+    }
+
+    /// What to say of a replica to a peer that knows something of it.
+    fn claims_since(
+        &self,
+        replica: &S::Replica,
+        seen: &ClockSet,
+        known: &ReplicaDigest,
+    ) -> Option<ClockSet> {
+        if known.seen == *seen && known.fingerprint == self.store.summary(replica).fingerprint {
+            return None;
         }
+        let news = seen.difference(&known.seen);
+        let all = self.store.summary(replica).fingerprint;
+        let of_news = self.store.summary_in(replica, &news).fingerprint;
+        if all.wrapping_sub(of_news) == known.fingerprint {
+            return (!news.is_empty()).then_some(news);
+        }
+        let kept = self.store.live(replica).intersection(&known.seen);
+        Some(seen.difference(&kept))
     }
 
     /// Forgets `replica`: its live dots, and what was seen of it, which comes

@@ -108,6 +108,12 @@ pub trait DotStore: Clone + Default {
     /// The live dots of `replica`, counted and fingerprinted.
     fn summary(&self, replica: &Self::Replica) -> Summary;
 
+    /// The live dots of `replica` among `clocks`, counted and fingerprinted.
+    fn summary_in(&self, replica: &Self::Replica, clocks: &ClockSet) -> Summary {
+        let chosen = CausalContext::from_iter([(replica.clone(), clocks.clone())]);
+        self.select(&chosen).summary(replica)
+    }
+
     /// The clocks of the live dots of `replica`.
     fn live(&self, replica: &Self::Replica) -> ClockSet;
 

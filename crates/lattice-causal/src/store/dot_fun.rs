@@ -284,7 +284,7 @@ impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
                     observer.added(replica, clock, || (), value);
                 }
                 self.len += theirs.summary().live;
-                self.runs.insert(replica.clone(), theirs.clone_live());
+                self.runs.insert(replica.clone(), theirs.clone());
                 return;
             }
             Some(mine) => {
@@ -345,6 +345,17 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> DotStore for DotFun<R, V, I> {
 
     fn summary(&self, replica: &R) -> Summary {
         self.runs.get(replica).map_or(Summary::EMPTY, Run::summary)
+    }
+
+    fn summary_in(&self, replica: &R, clocks: &ClockSet) -> Summary {
+        let mut summary = Summary::EMPTY;
+        let Some(run) = self.runs.get(replica) else {
+            return summary;
+        };
+        for (clock, value) in clocks.intervals().flat_map(|range| run.range(&range)) {
+            summary.add(dot_fingerprint(clock, I::identity(value)));
+        }
+        summary
     }
 
     fn live(&self, replica: &R) -> ClockSet {

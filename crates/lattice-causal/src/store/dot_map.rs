@@ -171,6 +171,14 @@ impl<K: Clone + Ord, S: DotStore> DotStore for DotMap<K, S> {
         self.summaries.get(replica).copied().unwrap_or_default()
     }
 
+    fn summary_in(&self, replica: &S::Replica, clocks: &ClockSet) -> Summary {
+        let mut sum = Summary::EMPTY;
+        for child in self.children.values() {
+            sum.merge(child.summary_in(replica, clocks));
+        }
+        sum
+    }
+
     fn live(&self, replica: &S::Replica) -> ClockSet {
         let children = self.children.values();
         ClockSet::union_of(children.map(|child| child.live(replica)))

@@ -135,6 +135,10 @@ impl<R: Clone + Ord> DotStore for DotSet<R> {
         self.dots.summary(replica)
     }
 
+    fn summary_in(&self, replica: &R, clocks: &ClockSet) -> Summary {
+        self.dots.summary_in(replica, clocks)
+    }
+
     fn live(&self, replica: &R) -> ClockSet {
         self.dots.live(replica)
     }

@@ -28,7 +28,7 @@ pub(crate) struct Slot<V> {
 /// - The last slot is live.
 /// - Tombstones are at most `live + SLACK`.
 /// - The summary is that of the live slots.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Run<V> {
     slots: SmallVec<[Slot<V>; 1]>,
     summary: Summary,
@@ -295,10 +295,12 @@ fn merge_into<V>(
     slots.extend(old);
 }
 
-impl<V: Clone> Run<V> {
-    /// A copy without tombstones.
-    pub(crate) fn clone_live(&self) -> Self {
-        let mut slots = SmallVec::with_capacity(self.summary.live);
+/// A copy has no tombstones, and some room: what comes next are appends, and the
+/// first one must not move everything.
+impl<V: Clone> Clone for Run<V> {
+    fn clone(&self) -> Self {
+        let live = self.summary.live;
+        let mut slots = SmallVec::with_capacity(live + live / 8);
         slots.extend(self.slots.iter().filter(|s| s.value.is_some()).cloned());
         Self {
             slots,

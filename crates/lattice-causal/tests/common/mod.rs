@@ -188,8 +188,25 @@ impl Model {
         let alike = |replica| self.of_replica(replica) == peer.of_replica(replica);
         let differs = |dot: &&PlainDot| !alike(dot.0);
         let kept = |dot: &PlainDot| self.live.contains_key(dot) && peer.seen.contains(dot);
-        let seen = self.seen.iter().filter(differs);
-        let seen: BTreeSet<_> = seen.filter(|dot| !kept(dot)).copied().collect();
+        // Whether all that the peer holds of a replica is alive here, too, and all
+        // that was kept here is alive there.
+        let no_death = |replica| {
+            let of = |dots: &BTreeMap<PlainDot, _>| -> BTreeSet<PlainDot> {
+                let dots = dots.keys().filter(|dot| dot.0 == replica);
+                dots.filter(|dot| peer.seen.contains(dot))
+                    .copied()
+                    .collect()
+            };
+            of(&self.live) == of(&peer.live)
+        };
+        let seen = self.seen.iter().filter(differs).filter(|dot| {
+            if no_death(dot.0) {
+                !peer.seen.contains(dot)
+            } else {
+                !kept(dot)
+            }
+        });
+        let seen: BTreeSet<_> = seen.copied().collect();
         let live = self.live.iter().filter(|(dot, _)| seen.contains(dot));
         Self {
             live: live.map(|(dot, value)| (*dot, value.clone())).collect(),

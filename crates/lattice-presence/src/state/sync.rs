@@ -2,12 +2,19 @@
 
 use alloc::vec::Vec;
 
-use lattice_causal::{Causal, CausalContext, Digest};
+use lattice_causal::{Causal, CausalContext, ClockSet, Digest, DotStore};
 
 use super::PresenceState;
 use crate::delta::Entries;
 use crate::index::Index;
 use crate::{PresenceDelta, ReplicaId};
+
+/// Clocks behind the prefix that a delta may claim of a replica in any case.
+const FEW_CLOCKS: u64 = 64;
+
+/// How many of them it may claim rather than carry one entry more: a written entry
+/// is about so many times as long as a written clock.
+const CLOCKS_PER_ENTRY: u64 = 8;
 
 impl<M> PresenceState<M> {
     /// The state in which a snapshot was merged into nothing, under the name of
@@ -64,7 +71,8 @@ impl<M> PresenceState<M> {
     /// What was mutated locally since the last take: entries that joined, and
     /// the dots of those that left. `None` where nothing was. Push it to the
     /// peers; what gets lost on the way, [`delta_since`](Self::delta_since)
-    /// repairs. O(mutations).
+    /// repairs. After very many mutations in a row it is all that is own, whole.
+    /// O(mutations).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -85,10 +93,12 @@ impl<M> PresenceState<M> {
     }
 
     /// What the peer of that digest lacks: the entries that it has not seen, and
-    /// the news of those that died. Empty where both agree. About a replica of
-    /// which the peer has seen more, the dots that died here are told again: a
-    /// digest does not say which of them the peer knows to be dead. O(replicas +
-    /// entries of the replicas that differ).
+    /// the news of those that died. Empty where it lacks nothing, but for replicas
+    /// of which the peer has seen more: what died here is told again, since a digest
+    /// does not say which of it the peer knows to be dead.
+    ///
+    /// O(replicas + what is new) in time and size; where something died that the
+    /// peer still holds, O(entries of that replica).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -121,7 +131,10 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn snapshot(&self) -> PresenceDelta<M> {
-        self.told(self.causal.clone())
+        PresenceDelta {
+            replica: self.replica.clone(),
+            causal: self.causal.clone(),
+        }
     }
 
     /// The local replica's own entries and its own context, for
@@ -145,7 +158,28 @@ impl<M> PresenceState<M> {
         self.told(self.causal.slice(&own.into_iter().collect()))
     }
 
-    fn told(&self, causal: Causal<Entries<M>>) -> PresenceDelta<M> {
+    /// A delta about `part` of this state.
+    ///
+    /// A replica of which the part claims dots here and there, behind gaps, is told
+    /// whole instead, where that is shorter: a connection that stays while a million
+    /// others come and go splits their dots from the prefix, and peers that write
+    /// clocks one by one would list a million.
+    fn told(&self, part: Causal<Entries<M>>) -> PresenceDelta<M> {
+        let is_scattered = |replica: &ReplicaId, claims: &ClockSet| {
+            let entries = self.causal.store().summary(replica).live as u64;
+            claims.len() - claims.prefix() > FEW_CLOCKS + CLOCKS_PER_ENTRY * entries
+        };
+        let claims = part.context();
+        let causal = if claims.iter().any(|(replica, of)| is_scattered(replica, of)) {
+            let told = claims.iter().map(|(replica, of)| {
+                let whole = self.context().get(replica);
+                let whole = whole.filter(|_| is_scattered(replica, of));
+                (replica.clone(), whole.unwrap_or(of).clone())
+            });
+            self.causal.slice(&told.collect())
+        } else {
+            part
+        };
         PresenceDelta {
             replica: self.replica.clone(),
             causal,

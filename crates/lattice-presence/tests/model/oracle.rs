@@ -392,19 +392,46 @@ impl Oracle {
         packet.entries.retain(|dot, _| self.joined.contains(dot));
         self.joined.clear();
         self.left.clear();
-        (!packet.context.is_empty()).then_some(packet)
+        (!packet.context.is_empty()).then(|| self.whole_where_scattered(packet))
     }
 
     /// What a peer lacks that has seen and holds what `peer` says.
     pub fn delta_since(&self, peer: &Packet) -> Packet {
         let mut packet = self.snapshot();
         packet.entries.retain(|dot, _| !peer.context.contains(dot));
-        packet
-            .context
-            .retain(|dot| !(self.entries.contains_key(dot) && peer.context.contains(dot)));
         for name in self.known() {
-            if self.snapshot().identity_of(&name) == peer.identity_of(&name) {
-                packet.context.retain(|dot| dot.0 != name);
+            let mine = self.snapshot().identity_of(&name);
+            let theirs = peer.identity_of(&name);
+            let agree = mine == theirs;
+            let mut both_seen = mine.1;
+            both_seen.retain(|dot, _| peer.context.contains(dot));
+            let nothing_died = both_seen == theirs.1;
+            packet.context.retain(|dot| {
+                let kept =
+                    peer.context.contains(dot) && (nothing_died || self.entries.contains_key(dot));
+                dot.0 != name || !agree && !kept
+            });
+        }
+        self.whole_where_scattered(packet)
+    }
+
+    /// S13: a replica is told whole where what is claimed of it lies behind gaps, in
+    /// more clocks than 64 and eight for each entry of it.
+    fn whole_where_scattered(&self, mut packet: Packet) -> Packet {
+        for name in self.known() {
+            let of = |dots: &BTreeSet<Dot>| -> BTreeSet<u64> {
+                let dots = dots.iter().filter(|dot| dot.0 == name);
+                dots.map(|dot| dot.1).collect()
+            };
+            let claimed = of(&packet.context);
+            let prefix = (1..).take_while(|clock| claimed.contains(clock)).count();
+            let entries = self.entries.keys().filter(|dot| dot.0 == name);
+            if claimed.len() - prefix > 64 + 8 * entries.count() {
+                let whole = self.snapshot();
+                let dots = whole.context.into_iter().filter(|dot| dot.0 == name);
+                packet.context.extend(dots);
+                let entries = whole.entries.into_iter().filter(|entry| entry.0.0 == name);
+                packet.entries.extend(entries);
             }
         }
         packet

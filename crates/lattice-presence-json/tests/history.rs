@@ -1,0 +1,68 @@
+//! A long history must not make repairs long: what is sent follows what is alive and
+//! what is new, never what has come and gone.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use lattice_presence::PresenceState;
+use lattice_presence_json::{JsonMeta, delta_to_json_string};
+
+/// More dots than the default form would list in a cloud.
+const PAST: usize = 1_100_000;
+
+type State = PresenceState<JsonMeta>;
+
+fn meta() -> JsonMeta {
+    "{}".parse().unwrap()
+}
+
+/// A node on which one user stayed while a million came and went, and a peer that
+/// knows all of it.
+fn pair() -> (State, State) {
+    let (mut a, mut b) = (State::new("a"), State::new("b"));
+    let _ = a.join("first", "room", "old", meta()).unwrap();
+    for _ in 0..PAST {
+        let _ = a.join("p", "room", "guest", meta()).unwrap();
+        let _ = a.leave("p", "room", "guest");
+    }
+    b.merge(&a).unwrap();
+    let _ = a.take_delta();
+    (a, b)
+}
+
+fn repair(a: &State, b: &mut State) -> usize {
+    let delta = a.delta_since(&b.digest());
+    let text = delta_to_json_string(&delta).unwrap();
+    b.merge_delta(&delta).unwrap();
+    assert_eq!(a.digest(), b.digest());
+    text.len()
+}
+
+#[test]
+fn s13_repairs_stay_short_after_a_long_history() {
+    let (mut a, mut b) = pair();
+    // A join that got lost: one entry.
+    let _ = a.join("q", "room", "new", meta()).unwrap();
+    let _ = a.take_delta();
+    assert!(repair(&a, &mut b) < 200);
+    // A leave that got lost: the digest does not say which, so all that lives.
+    let _ = a.leave("q", "room", "new");
+    assert!(repair(&a, &mut b) < 200);
+    // Many events that got lost.
+    for _ in 0..1000 {
+        let _ = a.join("p", "room", "guest", meta()).unwrap();
+        let _ = a.leave("p", "room", "guest");
+    }
+    assert!(repair(&a, &mut b) < 200);
+    // A peer that knows nothing.
+    assert!(repair(&a, &mut State::new("c")) < 200);
+}
+
+#[test]
+fn s13_what_was_not_taken_for_long_stays_short() {
+    let (mut a, _) = pair();
+    for _ in 0..PAST {
+        let _ = a.join("p", "room", "guest", meta()).unwrap();
+        let _ = a.leave("p", "room", "guest");
+    }
+    let delta = a.take_delta().unwrap();
+    assert!(delta_to_json_string(&delta).unwrap().len() < 200);
+}
