@@ -46,8 +46,8 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "bench",
-        arguments: "[ARGS…]",
-        summary: "measure and print the performance table (--quick, --out FILE, --filter)",
+        arguments: "[--quick] [--filter X]",
+        summary: "measure and print the table; --n N,…, --compare FILE, --out FILE, --svg DIR",
         run: bench::run,
     },
     Task {

@@ -17,9 +17,9 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         .filter(|rule| !tested[rule - 1])
         .map(|rule| {
             Finding::new(
-                "crates/lattice-presence/tests/rules.rs",
+                "crates/lattice-presence/tests/rules/",
                 format!("no test names the rule S{rule}"),
-                format!("write one whose name starts with `s{rule}_`, marked #[test]"),
+                format!("write one there whose name starts with `s{rule}_`, marked #[test]"),
             )
         })
         .collect()
