@@ -17,6 +17,7 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -459,8 +460,21 @@ impl Options {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Failure> {
-    let options = Options::parse(std::env::args().skip(1))?;
+async fn main() -> ExitCode {
+    let served = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => serve(options).await,
+        Err(error) => Err(error),
+    };
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(options: Options) -> Result<(), Failure> {
     // A name of its own for each life of the process (S1).
     let replica = ReplicaId::new_incarnation(&options.name);
     let (hub, events) = mpsc::channel(BACKLOG);
