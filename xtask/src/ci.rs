@@ -81,6 +81,14 @@ const STEPS: &[Step] = &[
         run: || merge().into(),
     },
     Step {
+        name: "todo-list",
+        run: || todo_list().into(),
+    },
+    Step {
+        name: "package",
+        run: || package().into(),
+    },
+    Step {
         name: "bench-test",
         run: || bench_test().into(),
     },
@@ -265,6 +273,29 @@ fn merge() -> Outcome {
 
 fn example(name: &str) -> Command {
     cargo(["run", "--release", "--example", name, "--"])
+}
+
+/// The core alone, as an author of CRDTs has it.
+fn todo_list() -> Outcome {
+    shell::run(&mut cargo([
+        "run",
+        "--package",
+        "lattice-causal",
+        "--example",
+        "todo_list",
+        "--features",
+        "laws",
+    ]))
+}
+
+/// What would be published, each crate built from its own package. What is not
+/// committed yet is packaged, too: this is about what is in a package.
+fn package() -> Outcome {
+    let mut command = cargo(["package", "--allow-dirty"]);
+    for published in PUBLISHED {
+        command.args(["--package", published]);
+    }
+    shell::run(&mut command)
 }
 
 /// Criterion runs every bench once, without measuring.

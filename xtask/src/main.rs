@@ -1,6 +1,6 @@
 //! The tasks of this workspace: `cargo xtask COMMAND`.
 //!
-//! CI calls nothing else, so what passes here passes there. One file per
+//! CI runs its checks through them, so what passes here passes there. One file per
 //! command; [`shell`] runs the programs that they are made of.
 #![allow(
     clippy::print_stdout,
@@ -41,13 +41,13 @@ const TASKS: &[Task] = &[
     Task {
         name: "ci",
         arguments: "[STEP…]",
-        summary: "run everything that CI runs, or the named steps (--list, --no-skips)",
+        summary: "run all checks, tests, examples and packages, or some steps (--list, --no-skips)",
         run: ci::run,
     },
     Task {
         name: "bench",
-        arguments: "[ARGS…]",
-        summary: "measure and print the performance table (--quick, --out FILE, --filter)",
+        arguments: "[--quick] [--filter X]",
+        summary: "measure and print the table; --n N,…, --compare FILE, --out FILE, --svg DIR",
         run: bench::run,
     },
     Task {

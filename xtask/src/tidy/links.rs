@@ -1,4 +1,4 @@
-//! Links between the pages lead somewhere.
+//! Links between the pages lead somewhere, and the files that pages name exist.
 
 use super::{Finding, Tree};
 
@@ -14,8 +14,32 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
                 findings.push(Finding::new(path, what, mend).at(line));
             }
         }
+        for (line, name) in sources(text) {
+            if !is_a_source(tree, name) {
+                let what = format!("there is no file `{name}`");
+                let mend = "write the name that the file has now, with its folder or without";
+                findings.push(Finding::new(path, what, mend).at(line));
+            }
+        }
     }
     findings
+}
+
+/// The lines and names of Rust files in back quotes.
+fn sources(markdown: &str) -> impl Iterator<Item = (usize, &str)> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "_-/.".contains(c);
+    markdown.lines().enumerate().flat_map(move |(index, line)| {
+        let quoted = line.split('`').skip(1).step_by(2);
+        quoted
+            .filter(move |name| name.ends_with(".rs") && name.chars().all(is_part))
+            .map(move |name| (index + 1, name))
+    })
+}
+
+fn is_a_source(tree: &Tree, name: &str) -> bool {
+    let below = format!("/{name}");
+    tree.below("", ".rs")
+        .any(|(path, _)| path == name || path.ends_with(&below))
 }
 
 /// The lines and targets of links into this workspace, without their anchors.
@@ -93,6 +117,25 @@ mod tests {
             assert_eq!(findings.len(), 1, "{link}");
             assert_eq!(findings[0].line, Some(3), "{link}");
         }
+    }
+
+    #[test]
+    fn a_page_that_names_no_file_fails() {
+        let found = |page| check(&Tree::from([("a/src/merge.rs", ""), ("page.md", page)]));
+        assert_eq!(
+            found("`merge.rs`, `src/merge.rs`, `a/src/merge.rs`, `x.RS`"),
+            []
+        );
+        let findings = found("\n`merge.rs`, `erge.rs`, `b/merge.rs`\n");
+        let named: Vec<&str> = findings.iter().map(|finding| &*finding.what).collect();
+        assert_eq!(
+            named,
+            [
+                "there is no file `erge.rs`",
+                "there is no file `b/merge.rs`"
+            ]
+        );
+        assert_eq!(findings[0].line, Some(2));
     }
 
     #[test]

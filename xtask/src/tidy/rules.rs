@@ -1,4 +1,7 @@
-//! Each rule of the contract is named by a test: `s2_a_second_join_replaces`.
+//! Each rule of the contract is named by a test, `s2_a_second_join_replaces`, and
+//! the tests that the pages name exist.
+
+use std::collections::BTreeSet;
 
 use super::source::code_of;
 use super::{Finding, Tree};
@@ -7,30 +10,61 @@ use super::{Finding, Tree};
 const RULES: usize = 14;
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    let mut tested = [false; RULES];
+    let mut tests = BTreeSet::new();
     for (path, text) in tree.below("crates/", ".rs") {
         if path.contains("/src/") || path.contains("/tests/") {
-            mark(&code_of(text), &mut tested);
+            collect(&code_of(text), &mut tests);
         }
     }
+    let mut findings = untested(&tests);
+    findings.extend(misnamed(tree, &tests));
+    findings
+}
+
+fn untested(tests: &BTreeSet<String>) -> Vec<Finding> {
+    let tested: BTreeSet<_> = tests.iter().filter_map(|name| rule_of(name)).collect();
     (1..=RULES)
-        .filter(|rule| !tested[rule - 1])
+        .filter(|rule| !tested.contains(rule))
         .map(|rule| {
             Finding::new(
-                "crates/lattice-presence/tests/rules.rs",
+                "crates/lattice-presence/tests/rules/",
                 format!("no test names the rule S{rule}"),
-                format!("write one whose name starts with `s{rule}_`, marked #[test]"),
+                format!("write one there whose name starts with `s{rule}_`, marked #[test]"),
             )
         })
         .collect()
 }
 
-fn mark(code: &str, tested: &mut [bool; RULES]) {
+/// Names like `s2_…` in back quotes, in a page, of which there is no test.
+fn misnamed(tree: &Tree, tests: &BTreeSet<String>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (path, text) in tree.below("", ".md") {
+        for (index, line) in text.lines().enumerate() {
+            let quoted = line.split('`').skip(1).step_by(2);
+            let is_one = |name: &&str| {
+                let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                rule_of(name).is_some() && name.chars().all(is_word) && !name.ends_with('_')
+            };
+            for name in quoted.filter(is_one).filter(|name| !tests.contains(*name)) {
+                let what = format!("there is no test `{name}`");
+                let mend = "write the name that the test has now";
+                findings.push(Finding::new(path, what, mend).at(index + 1));
+            }
+        }
+    }
+    findings
+}
+
+/// The names of the tests whose names start with a rule.
+fn collect(code: &str, tests: &mut BTreeSet<String>) {
     let mut is_test = false;
     for line in code.lines().map(str::trim) {
-        if let Some(rule) = rule_of(line) {
-            if is_test && (1..=RULES).contains(&rule) {
-                tested[rule - 1] = true;
+        let function = line
+            .strip_prefix("fn ")
+            .and_then(|rest| rest.split('(').next());
+        if let Some(name) = function.filter(|name| rule_of(name).is_some()) {
+            if is_test {
+                tests.insert(name.to_owned());
             }
             is_test = false;
         } else if line == "#[test]" {
@@ -42,9 +76,9 @@ fn mark(code: &str, tested: &mut [bool; RULES]) {
     }
 }
 
-/// The 2 of `fn s2_…`.
-fn rule_of(line: &str) -> Option<usize> {
-    let (number, _) = line.strip_prefix("fn s")?.split_once('_')?;
+/// The 2 of `s2_…`.
+fn rule_of(name: &str) -> Option<usize> {
+    let (number, _) = name.strip_prefix('s')?.split_once('_')?;
     number.parse().ok()
 }
 
@@ -82,6 +116,23 @@ mod tests {
             missing("crates/a/tests/rules.rs", &text),
             ["no test names the rule S7"]
         );
+    }
+
+    #[test]
+    fn a_page_that_names_no_test_fails() {
+        let all = tests_for(1..=RULES);
+        let found = |page| {
+            let files = [
+                ("crates/a/tests/rules.rs", all.as_str()),
+                ("docs/a.md", page),
+            ];
+            check(&Tree::from(files))
+        };
+        assert_eq!(found("`s3_holds`, `s3_`, `s3_…`, `s9` and `state_of`"), []);
+        let findings = found("\n`s3_holds` and `s3_is_held`\n");
+        assert_eq!(findings.len(), 1);
+        assert_eq!(findings[0].line, Some(2));
+        assert!(findings[0].what.contains("s3_is_held"), "{}", findings[0]);
     }
 
     #[test]
