@@ -80,3 +80,8 @@ pub use lattice_causal::{CausalContext, ClockSet, Digest, Dot, MAX_CLOCK, Replic
 pub use presence::Presence;
 pub use replica_id::ReplicaId;
 pub use state::PresenceState;
+
+/// The front page, whose example must run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -10,8 +10,9 @@ impl<M> PresenceState<M> {
     ///
     /// The entry gets the next own dot. An entry that the local replica holds in
     /// the same slot (pid, topic, key) is replaced in the same step: the diff
-    /// then lists one leave and one join. Empty texts are texts like any other.
-    /// O(1).
+    /// then lists one leave and one join. Empty texts are texts like any other, and
+    /// long ones too, here: a codec may have limits that the caller must keep. O(the
+    /// fewer of the own entries under the key and under the pid), mostly O(1).
     ///
     /// # Errors
     ///
@@ -98,7 +99,7 @@ impl<M> PresenceState<M> {
     }
 
     /// Takes the local entry of a slot out. Entries of other replicas in the
-    /// same slot stay. O(1).
+    /// same slot stay. Costs what [`join`](Self::join) does, and a search.
     ///
     /// ```
     /// use lattice_presence::PresenceState;
