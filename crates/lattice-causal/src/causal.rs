@@ -179,8 +179,28 @@ impl<S: DotStore> Causal<S> {
         self.merge_with(other, &mut ());
     }
 
-    /// [`merge`](Self::merge) that reports every change; see [`Observer`] for an
-    /// example.
+    /// [`merge`](Self::merge) that reports every change.
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, Dot, DotSet, Observer};
+    ///
+    /// #[derive(Default)]
+    /// struct Count(usize, usize);
+    /// impl Observer<DotSet<&'static str>> for Count {
+    ///     fn added(&mut self, _: &&'static str, _: u64, _: impl FnOnce(), _: &()) {
+    ///         self.0 += 1;
+    ///     }
+    ///     fn removed(&mut self, _: &&'static str, _: u64, _: impl FnOnce(), _: ()) {
+    ///         self.1 += 1;
+    ///     }
+    /// }
+    ///
+    /// let mut a = Causal::new();
+    /// let b = Causal::from_store(DotSet::from_iter([Dot::new("b", 1), Dot::new("b", 2)]));
+    /// let mut count = Count::default();
+    /// a.merge_with(&b, &mut count);
+    /// assert_eq!((count.0, count.1), (2, 0));
+    /// ```
     pub fn merge_with<O: Observer<S>>(&mut self, other: &Self, observer: &mut O) {
         self.store
             .join(&self.context, &other.store, &other.context, observer);

@@ -88,7 +88,36 @@ impl<V> Identify<V> for () {
 /// 7.2).
 ///
 /// Implement it only to add a *shape* of store; CRDTs are built from the three
-/// that are here. What every implementation must keep: [`join`](Self::join)
+/// that are here. They are generic over it:
+///
+/// ```
+/// use lattice_causal::{CausalContext, ClockSet, Dot, DotFun, DotMap, DotSet, DotStore};
+///
+/// /// What any store says about its live dots of `replica`.
+/// fn census<S: DotStore>(store: &S, replica: &S::Replica) -> (usize, ClockSet) {
+///     let summary = store.summary(replica);
+///     let live = store.live(replica);
+///     assert_eq!(store.summary_in(replica, &live), summary);
+///     assert_eq!(store.dots().get(replica).cloned().unwrap_or_default(), live);
+///     (summary.live, live)
+/// }
+///
+/// let dots = [Dot::new("a", 1), Dot::new("a", 4)];
+/// let set = DotSet::from_iter(dots);
+/// let fun = DotFun::<_, _>::from_iter(dots.map(|dot| (dot, 'x')));
+/// let map = DotMap::from_iter([("key", set.clone())]);
+/// let expected = (2, ClockSet::from_iter([1, 4]));
+/// assert_eq!(census(&set, &"a"), expected);
+/// assert_eq!(census(&fun, &"a"), expected);
+/// assert_eq!(census(&map, &"a"), expected);
+///
+/// let mut part = fun.select(&CausalContext::from_iter([dots[1]]));
+/// assert_eq!(part.live(&"a"), ClockSet::from(4..=4));
+/// part.remove_replica(&"a");
+/// assert!(part.is_empty());
+/// ```
+///
+/// What every implementation must keep: [`join`](Self::join)
 /// lets a dot live on where both hold it, or one holds it and the other has not
 /// seen it, and the other methods agree with each other about which dots live.
 pub trait DotStore: Clone + Default {

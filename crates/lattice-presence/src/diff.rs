@@ -282,18 +282,46 @@ impl<'a, M> TopicDiff<'a, M> {
     }
 
     /// The topic.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// let diff = state.join("p", "room", "alice", ())?;
+    /// assert_eq!(diff.topics()[0].topic(), "room");
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
     #[must_use]
     pub fn topic(&self) -> &'a str {
         self.topic
     }
 
     /// The entries that appeared, in dot order.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// let diff = state.join("p", "room", "alice", ())?;
+    /// assert_eq!(diff.topics()[0].joins()[0].pid(), "p");
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
     #[must_use]
     pub fn joins(&self) -> &[&'a Presence<M>] {
         &self.joins
     }
 
     /// The entries that disappeared, in dot order.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// let _ = state.join("p", "room", "alice", ())?;
+    /// let diff = state.leave_by_pid("p");
+    /// assert_eq!(diff.topics()[0].leaves()[0].pid(), "p");
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
     #[must_use]
     pub fn leaves(&self) -> &[&'a Presence<M>] {
         &self.leaves
@@ -301,12 +329,31 @@ impl<'a, M> TopicDiff<'a, M> {
 
     /// The keys of which no entry was visible before, and one is now: whom to
     /// greet. Ascending.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// let diff = state.join("p", "room", "alice", ())?;
+    /// assert_eq!(diff.topics()[0].arrived(), ["alice"]);
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
     #[must_use]
     pub fn arrived(&self) -> &[&'a str] {
         &self.arrived
     }
 
     /// The keys whose last visible entry went. Ascending.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// let _ = state.join("p", "room", "alice", ())?;
+    /// let diff = state.leave_by_pid("p");
+    /// assert_eq!(diff.topics()[0].departed(), ["alice"]);
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
     #[must_use]
     pub fn departed(&self) -> &[&'a str] {
         &self.departed

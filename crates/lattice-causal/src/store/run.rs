@@ -317,7 +317,16 @@ impl<V: PartialEq> PartialEq for Run<V> {
 
 impl<V: Eq> Eq for Run<V> {}
 
-/// The live dots of one replica, ascending: clock and value.
+/// The live dots of one replica, ascending: clock and value. See
+/// [`DotFun::of`](crate::DotFun::of).
+///
+/// ```
+/// use lattice_causal::{Dot, DotFun, RunIter};
+///
+/// let store: DotFun<_, _> = [(Dot::new("a", 3), 'x')].into_iter().collect();
+/// let mut dots: RunIter<'_, char> = store.of(&"a");
+/// assert_eq!((dots.next(), dots.next()), (Some((3, &'x')), None));
+/// ```
 #[derive(Debug)]
 pub struct RunIter<'a, V> {
     slots: core::slice::Iter<'a, Slot<V>>,
