@@ -445,6 +445,10 @@ impl<K: Clone + Ord, S: DotStore> Causal<DotMap<K, S>> {
     /// What the delta removes must live under `key`; it costs O(log keys) beside
     /// the nested join, where merging the lifted delta would visit every key.
     ///
+    /// # Panics
+    ///
+    /// As [`commit`](Self::commit), where the operation mints a dot that was seen.
+    ///
     /// ```
     /// use lattice_causal::{Causal, DotMap, DotSet};
     ///
@@ -461,15 +465,8 @@ impl<K: Clone + Ord, S: DotStore> Causal<DotMap<K, S>> {
         key: &K,
         operation: impl FnOnce(Option<&S>, &CausalContext<S::Replica>) -> Causal<S>,
     ) -> Self {
-        let Causal { store, context } = operation(self.store.get(key), &self.context);
-        let whole = S::Path::default();
-        self.store
-            .join_child((key, &whole), &self.context, &store, &context, &mut ());
-        self.context.merge(&context);
-        Self {
-            store: DotMap::from_iter([(key.clone(), store)]),
-            context,
-        }
+        let delta = operation(self.store.get(key), &self.context);
+        self.commit(Edit::under(key.clone(), Edit::from(delta)))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Digests: what a state has seen and holds, in a few bytes per replica.
 
+use core::fmt;
+
 use crate::ClockSet;
 use crate::replica_map::ReplicaMap;
 
@@ -11,7 +13,7 @@ use crate::replica_map::ReplicaMap;
 /// let nothing = ReplicaDigest::default();
 /// assert_eq!(nothing, ReplicaDigest { seen: ClockSet::new(), fingerprint: 0 });
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct ReplicaDigest {
     /// Every clock of the replica that the state has seen, alive or not.
     pub seen: ClockSet,
@@ -37,7 +39,7 @@ pub struct ReplicaDigest {
 /// assert_ne!(before, a.digest());
 /// assert_eq!(before.get(&"a").unwrap().seen, a.digest().get(&"a").unwrap().seen);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Digest<R> {
     replicas: ReplicaMap<R, ReplicaDigest>,
 }
@@ -126,5 +128,21 @@ impl<R: Ord> FromIterator<(R, ReplicaDigest)> for Digest<R> {
             digest.insert(replica, known);
         }
         digest
+    }
+}
+
+/// As on the wire: fingerprints in hexadecimal.
+impl fmt::Debug for ReplicaDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplicaDigest")
+            .field("seen", &self.seen)
+            .field("fingerprint", &format_args!("{:016x}", self.fingerprint))
+            .finish()
+    }
+}
+
+impl<R: fmt::Debug> fmt::Debug for Digest<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
     }
 }

@@ -341,3 +341,15 @@ fn readers_see_what_is_there() {
     }
     check(others as fn(OrMap<u8, EwFlag<u8>>, MvRegister<u8, u8>, EwFlag<u8>));
 }
+
+/// Two edits of one view mint one dot: the second one would put another value under
+/// it, and replicas would differ for ever.
+#[test]
+#[should_panic(expected = "the edit was made from an older state")]
+fn an_edit_made_from_an_older_state_is_not_committed() {
+    let mut set = AwSet::<&str, char>::new();
+    let first = set.view().add(&"a", 'x').unwrap();
+    let second = set.view().add(&"a", 'y').unwrap();
+    set.commit(first);
+    set.commit(second);
+}

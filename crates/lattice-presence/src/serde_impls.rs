@@ -5,6 +5,9 @@
 //! `lattice-presence-json`.
 
 use alloc::borrow::Cow;
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use lattice_causal::{CausalContext, Dot};
@@ -21,7 +24,7 @@ impl Serialize for ReplicaId {
 
 impl<'de> Deserialize<'de> for ReplicaId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Cow::<str>::deserialize(deserializer).map(Self::new)
+        String::deserialize(deserializer).map(Self::new)
     }
 }
 
@@ -76,17 +79,41 @@ impl<M: Serialize> Serialize for PresenceDelta<M> {
 
 #[derive(serde::Deserialize)]
 #[serde(rename = "PresenceDelta", bound = "M: Deserialize<'de>")]
-struct Parts<M> {
+struct Parts<'a, M> {
     replica: ReplicaId,
     context: CausalContext<ReplicaId>,
-    entries: Vec<Presence<M>>,
+    #[serde(borrow)]
+    entries: Vec<Fields<'a, M>>,
+}
+
+/// Texts that many entries have in common, kept once.
+#[derive(Default)]
+struct Shared(BTreeSet<Arc<str>>);
+
+impl Shared {
+    fn text(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(text) {
+            return known.clone();
+        }
+        let new: Arc<str> = text.into();
+        self.0.insert(new.clone());
+        new
+    }
 }
 
 /// Refuses what [`PresenceDelta::from_parts`] refuses.
 impl<'de, M: Deserialize<'de>> Deserialize<'de> for PresenceDelta<M> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let read = Parts::deserialize(deserializer)?;
-        Self::from_parts(read.replica, read.context, read.entries).map_err(Error::custom)
+        let mut shared = Shared::default();
+        let mut entry = |read: Fields<'_, M>| {
+            let owner = ReplicaId::new(shared.text(read.dot.replica.as_str()));
+            let topic = shared.text(&read.topic);
+            let dot = Dot::new(owner, read.dot.clock);
+            Presence::new(dot, topic, &read.key, &read.pid, read.meta)
+        };
+        let entries = read.entries.into_iter().map(&mut entry).collect();
+        Self::from_parts(read.replica, read.context, entries).map_err(Error::custom)
     }
 }
 
