@@ -19,11 +19,11 @@ pub fn insert_all(map: &mut PlainMap, seats: Vec<Seat>) {
     }
 }
 
-/// F1: removes and drops every slot.
-pub fn remove_all(map: &mut PlainMap, slots: &[Slot]) {
-    for slot in slots {
-        map.remove(slot);
-    }
+/// F1: removes every slot; what was there comes back, to be dropped elsewhere.
+pub fn remove_all(map: &mut PlainMap, slots: &[Slot]) -> Vec<Seat> {
+    let mut removed = Vec::with_capacity(slots.len());
+    removed.extend(slots.iter().filter_map(|slot| map.remove_entry(slot)));
+    removed
 }
 
 /// F2: an entry and its dot, flat.

@@ -1,5 +1,8 @@
 //! What the local replica writes.
 
+use lattice_presence::Diff;
+use lattice_presence_json::JsonMeta;
+
 use crate::case::{Case, Ceiling, Operation, timed};
 use crate::floors::{self, PlainMap};
 use crate::peer::{self, Member};
@@ -48,13 +51,15 @@ fn join(n: usize) -> Case {
     })
 }
 
-/// N leaves in shuffled order until none is left. What a leave removes is
-/// freed within the time, on both sides: the caller has no more use for it.
+/// N leaves in shuffled order until none is left. What a leave returns is kept,
+/// and dropped outside of the time, on both sides.
 fn leave(n: usize) -> Case {
     emptied(n, |state, slots| {
+        let mut diffs = Vec::with_capacity(slots.len());
         for (topic, key, pid) in slots {
-            drop(state.leave(pid, topic, key));
+            diffs.push(state.leave(pid, topic, key));
         }
+        diffs
     })
     .peer(move || {
         let members: Vec<Member> = shuffled_members(n);
@@ -69,28 +74,30 @@ fn leave(n: usize) -> Case {
 /// As leave; every pid of the work holds one entry.
 fn leave_by_pid(n: usize) -> Case {
     emptied(n, |state, slots| {
+        let mut diffs = Vec::with_capacity(slots.len());
         for (_, _, pid) in slots {
-            drop(state.leave_by_pid(pid));
+            diffs.push(state.leave_by_pid(pid));
         }
+        diffs
     })
 }
 
-fn emptied(n: usize, empty: fn(&mut State, &[Slot])) -> Case {
+fn emptied(n: usize, empty: fn(&mut State, &[Slot]) -> Vec<Diff<JsonMeta>>) -> Case {
     let ours = workload::shuffled_slots(0..n, n);
     let floor = ours.clone();
     Case::new(n, move || {
         let mut state = workload::local(n);
         timed(|| {
-            empty(&mut state, &ours);
-            state
+            let diffs = empty(&mut state, &ours);
+            (state, diffs)
         })
     })
     .floor(move || {
         let mut map: PlainMap = PlainMap::new();
         floors::insert_all(&mut map, workload::seats(0..n, n));
         timed(|| {
-            floors::remove_all(&mut map, &floor);
-            map
+            let removed = floors::remove_all(&mut map, &floor);
+            (map, removed)
         })
     })
 }

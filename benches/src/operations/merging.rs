@@ -201,7 +201,7 @@ fn merge_delta_floor(n: usize) -> impl FnMut() -> std::time::Duration + 'static 
         let slots: Vec<_> = leaves.into_iter().map(|i| workload::slot(i, n)).collect();
         timed(|| {
             floors::insert_all(&mut map, seats);
-            floors::remove_all(&mut map, &slots);
+            let _ = floors::remove_all(&mut map, &slots);
         })
     }
 }
