@@ -134,6 +134,11 @@ impl Decoder {
     /// Decodes a state: its entries are indexed, everybody counts as up.
     /// Expected O(length), plus O(n log n) where its values are not sorted.
     ///
+    /// A state does not admit the former lives of its own replica (rule S7):
+    /// where the payload carries entries of an older incarnation of its writer's
+    /// base, they are seen and do not stand.
+    /// [`delta_from_json`](Self::delta_from_json) gives what the payload says.
+    ///
     /// # Errors
     ///
     /// Where the payload is malformed or over a limit; nothing is built.

@@ -6,6 +6,9 @@ use std::fs;
 use std::path::PathBuf;
 
 #[allow(unreachable_pub, reason = "public in the fuzz package")]
+#[path = "../../../xtask/fuzz/src/admitted.rs"]
+mod admitted;
+#[allow(unreachable_pub, reason = "public in the fuzz package")]
 #[path = "../../../xtask/fuzz/src/decode.rs"]
 mod decode;
 #[allow(unreachable_pub, reason = "public in the fuzz package")]

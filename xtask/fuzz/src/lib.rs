@@ -1,6 +1,7 @@
 //! What the fuzz targets check, apart from the fuzzer: the replay of the corpora
 //! on the stable toolchain includes these modules by path.
 
+pub mod admitted;
 pub mod decode;
 pub mod merge_both_ways;
 pub mod roundtrip;
