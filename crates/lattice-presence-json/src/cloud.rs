@@ -1,5 +1,7 @@
 //! The clocks behind a prefix, as a payload lists them.
 
+use core::ops::RangeInclusive;
+
 use lattice_presence::ClockSet;
 
 use crate::cursor::{Cursor, Result};
@@ -7,12 +9,12 @@ use crate::decoder::Decoder;
 use crate::error::{Category, DecodeError};
 
 /// Reads clouds and counts their items against the limit of the payload.
-pub(crate) struct Clouds<'l> {
+pub(crate) struct CloudReader<'l> {
     limits: &'l Decoder,
     items: usize,
 }
 
-impl<'l> Clouds<'l> {
+impl<'l> CloudReader<'l> {
     pub(crate) const fn new(limits: &'l Decoder) -> Self {
         Self { limits, items: 0 }
     }
@@ -33,15 +35,20 @@ impl<'l> Clouds<'l> {
                 push(&mut others, first, last);
             }
         }
-        if !others.is_empty() {
-            others.sort_unstable();
-            let mut sorted = ClockSet::new();
-            for (first, last) in others {
-                sorted.insert_range(first..=last);
-            }
-            ascending.union_with(&sorted);
+        if others.is_empty() {
+            return Ok(ascending);
         }
-        Ok(ascending)
+        // Never three copies at a time: one list is the peak of a hostile cloud.
+        others.reserve_exact(ascending.interval_count());
+        others.extend(ascending.intervals().map(RangeInclusive::into_inner));
+        drop(ascending);
+        others.shrink_to_fit();
+        others.sort_unstable();
+        let mut sorted = ClockSet::new();
+        for (first, last) in others {
+            sorted.insert_range(first..=last);
+        }
+        Ok(sorted)
     }
 
     fn item(&mut self, cursor: &mut Cursor<'_>) -> Result<(u64, u64)> {
@@ -73,16 +80,13 @@ fn pair(cursor: &mut Cursor<'_>) -> Result<(u64, u64)> {
     let mut count = 0;
     let mut items = cursor.items()?;
     while let Some(index) = items.next(cursor)? {
-        let Some(end) = ends.get_mut(index) else {
-            break;
-        };
-        *end = cursor.clock(1).map_err(|e| e.within_index(index))?;
-        count = index + 1;
-        if count == 2 {
-            break;
+        match ends.get_mut(index) {
+            Some(end) => *end = cursor.clock(1).map_err(|e| e.within_index(index))?,
+            None => cursor.skip_unknown()?,
         }
+        count = index + 1;
     }
-    if count < 2 || items.next(cursor)?.is_some() {
+    if count != 2 {
         let reason = "an interval is [first, last]";
         return Err(DecodeError::new(Category::Shape, start, reason));
     }

@@ -95,6 +95,16 @@ impl<'a> Cursor<'a> {
         DecodeError::syntax(self.at, "the input ends early")
     }
 
+    #[cold]
+    pub(crate) fn expected_end_of_field(&self) -> DecodeError {
+        DecodeError::syntax(self.at, "expected a comma or a closing brace")
+    }
+
+    #[cold]
+    pub(crate) fn expected_end_of_item(&self) -> DecodeError {
+        DecodeError::syntax(self.at, "expected a comma or a closing bracket")
+    }
+
     /// `expected` does not come next: end, no JSON at all, or another type.
     #[cold]
     pub(crate) fn expected(&self, expected: &str) -> DecodeError {
@@ -371,10 +381,7 @@ impl Fields {
             }
             b',' if self.started => cursor.advance(),
             _ if self.started => {
-                return Err(DecodeError::syntax(
-                    cursor.offset(),
-                    "expected a comma or a closing brace",
-                ));
+                return Err(cursor.expected_end_of_field());
             }
             _ => {}
         }
@@ -403,10 +410,7 @@ impl Items {
                 cursor.skip_space();
             }
             _ if self.next > 0 => {
-                return Err(DecodeError::syntax(
-                    cursor.offset(),
-                    "expected a comma or a closing bracket",
-                ));
+                return Err(cursor.expected_end_of_item());
             }
             _ => {}
         }

@@ -2,16 +2,16 @@
 
 use lattice_presence::{Digest, ReplicaDigest, ReplicaId};
 
-use crate::cloud::Clouds;
+use crate::cloud::CloudReader;
 use crate::cursor::{Cursor, Result};
 use crate::decoder::Decoder;
 use crate::error::{Category, DecodeError, Segment};
+use crate::field::{required, set};
 use crate::intern::Replicas;
-use crate::payload::{repeated, required, set};
 
 pub(crate) fn decode(text: &str, limits: &Decoder) -> Result<Digest<ReplicaId>> {
     let mut cursor = Cursor::new(text);
-    let mut clouds = Clouds::new(limits);
+    let mut clouds = CloudReader::new(limits);
     let mut replicas = Replicas::<Option<ReplicaDigest>>::default();
     let mut fields = cursor.fields()?;
     while let Some((name, at)) = fields.next(&mut cursor)? {
@@ -19,11 +19,9 @@ pub(crate) fn decode(text: &str, limits: &Decoder) -> Result<Digest<ReplicaId>> 
             .check_string(&name, at)
             .and_then(|()| replicas.intern(&name, at, limits))
             .and_then(|place| {
-                let known = replica(&mut cursor, &mut clouds)?;
-                match replicas.said_mut(place).replace(known) {
-                    None => Ok(()),
-                    Some(_) => Err(repeated(at)),
-                }
+                set(replicas.of_mut(place), at, || {
+                    replica(&mut cursor, &mut clouds)
+                })
             })
             .map_err(|e| e.within(Segment::name(&name)))?;
     }
@@ -34,7 +32,7 @@ pub(crate) fn decode(text: &str, limits: &Decoder) -> Result<Digest<ReplicaId>> 
         .collect())
 }
 
-fn replica(cursor: &mut Cursor<'_>, clouds: &mut Clouds<'_>) -> Result<ReplicaDigest> {
+fn replica(cursor: &mut Cursor<'_>, clouds: &mut CloudReader<'_>) -> Result<ReplicaDigest> {
     let (mut prefix, mut cloud, mut sum) = (None, None, None);
     let mut fields = cursor.fields()?;
     let start = cursor.offset() - 1;

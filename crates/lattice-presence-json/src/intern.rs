@@ -22,10 +22,13 @@ impl Topics {
 }
 
 /// The replicas of one payload, each with what the payload says of it.
+///
+/// A replica is known by its *place*, in the order in which they were named.
 #[derive(Default)]
 pub(crate) struct Replicas<T> {
     known: Vec<(ReplicaId, T)>,
-    places: HashTable<usize>,
+    // Half as wide as an index: short names make this table count.
+    places: HashTable<u32>,
     hasher: DefaultHashBuilder,
     last: usize,
 }
@@ -52,22 +55,21 @@ impl<T: Default> Replicas<T> {
             ..
         } = self;
         let hash = hasher.hash_one(name);
-        if let Some(&place) = places.find(hash, |&place| known[place].0.as_str() == name) {
-            return Ok(place);
+        let name_of = |place: u32| known[place as usize].0.as_str();
+        if let Some(&place) = places.find(hash, |&place| name_of(place) == name) {
+            return Ok(place as usize);
         }
         if name.is_empty() {
             let reason = "an empty replica name";
             return Err(DecodeError::new(Category::Shape, offset, reason));
         }
-        if known.len() >= limits.max_replicas {
-            let reason = format!("more than {} replicas", limits.max_replicas);
-            return Err(DecodeError::new(Category::Limit, offset, reason));
-        }
         let place = known.len();
+        let (Some(key), true) = (u32::try_from(place).ok(), place < limits.max_replicas) else {
+            let reason = format!("more than {} replicas", limits.max_replicas.min(place));
+            return Err(DecodeError::new(Category::Limit, offset, reason));
+        };
+        places.insert_unique(hash, key, |&place| hasher.hash_one(name_of(place)));
         known.push((ReplicaId::new(name), T::default()));
-        places.insert_unique(hash, place, |&place| {
-            hasher.hash_one(known[place].0.as_str())
-        });
         Ok(place)
     }
 
@@ -75,13 +77,15 @@ impl<T: Default> Replicas<T> {
         &self.known[place].0
     }
 
-    pub(crate) fn said_mut(&mut self, place: usize) -> &mut T {
+    pub(crate) fn of_mut(&mut self, place: usize) -> &mut T {
         &mut self.known[place].1
     }
 
-    /// The replicas in replica order.
-    pub(crate) fn into_sorted(mut self) -> Vec<(ReplicaId, T)> {
-        self.known.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        self.known
+    /// The replicas in replica order, in no more memory than they take.
+    pub(crate) fn into_sorted(self) -> Vec<(ReplicaId, T)> {
+        let Self { mut known, .. } = self;
+        known.shrink_to_fit();
+        known.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        known
     }
 }

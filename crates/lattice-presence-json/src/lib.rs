@@ -32,8 +32,10 @@
 //!   [`DecodeError`] says what is wrong, where, and in which [`Category`].
 //! - **Encoding** is canonical: [`to_json_string`], [`delta_to_json_string`],
 //!   [`digest_to_json_string`]; [`Encoder`] for the compact form and other
-//!   limits. Equal content gives equal bytes. What every peer would refuse is
-//!   refused here, and [`EncodeError`] names the entry.
+//!   limits. Equal content gives equal bytes, as far as the metadata's
+//!   `Serialize` does (that of [`JsonMeta`] does; a hash map's does not). What
+//!   every peer would refuse is refused here, and [`EncodeError`] names the entry
+//!   or the limit.
 //! - **Metadata** is [`JsonMeta`], validated text that survives relays digit by
 //!   digit, or any type that is `Serialize + DeserializeOwned`.
 //! - **[`phoenix`]** has the messages of the Phoenix JavaScript client.
@@ -49,13 +51,17 @@
 //!
 //! # Invariants
 //!
-//! - What is decoded can be encoded again, under the same limits.
+//! - What is decoded can be encoded again, under the same limits: always in the
+//!   compact form, and in the default form where no peer claimed wide intervals.
+//! - The heap that decoding takes at its peak is at most 20 times the length of
+//!   the input and 4 KiB, metadata of the caller's own types apart.
 //! - A call that fails returns nothing in part, and no input makes one panic.
 //! - The depth of the input costs neither stack nor, beyond one bit a level, heap.
 
 extern crate alloc;
 
 mod api;
+mod claim;
 mod cloud;
 mod cursor;
 mod decoder;
@@ -64,6 +70,7 @@ mod emit;
 mod encode_error;
 mod encoder;
 mod error;
+mod field;
 mod intern;
 mod locate;
 mod meta;

@@ -88,7 +88,8 @@ impl JsonMeta {
     /// # Errors
     ///
     /// Where `text` is not JSON, holds a lone surrogate, nests deeper than
-    /// [`MAX_META_DEPTH`], or takes more than [`MAX_META_BYTES`].
+    /// [`MAX_META_DEPTH`], or takes more than [`MAX_META_BYTES`], the white space
+    /// between its tokens included.
     ///
     /// ```
     /// use lattice_presence_json::{Category, JsonMeta};
@@ -104,10 +105,12 @@ impl JsonMeta {
 
     fn validated(text: &str) -> Result<Self, DecodeError> {
         let mut cursor = Cursor::new(text);
+        cursor.skip_space();
+        let start = cursor.offset();
         let skipped = cursor.skip_value(MAX_META_DEPTH)?;
         cursor.finish()?;
         if skipped.text.len() > MAX_META_BYTES {
-            return Err(too_long(0, MAX_META_BYTES));
+            return Err(too_long(start, MAX_META_BYTES));
         }
         Ok(Self::from_skipped(&skipped))
     }

@@ -3,13 +3,15 @@
 use alloc::borrow::Cow;
 use alloc::sync::Arc;
 
-use lattice_presence::{CausalContext, ClockSet, Dot, PartsError, Presence, PresenceDelta};
+use lattice_presence::{Dot, PartsError, Presence, PresenceDelta};
 use serde::de::DeserializeOwned;
 
-use crate::cloud::Clouds;
+use crate::claim::{Claim, ClaimedClouds};
+use crate::cloud::CloudReader;
 use crate::cursor::{Cursor, Result};
 use crate::decoder::Decoder;
 use crate::error::{Category, DecodeError, Segment};
+use crate::field::{once, required, set};
 use crate::intern::{Replicas, Topics};
 use crate::locate;
 use crate::meta::{self, too_long};
@@ -19,36 +21,20 @@ where
     M: DeserializeOwned + 'static,
 {
     let mut payload = Payload::new(text, limits);
-    payload.read()?;
+    let writer = payload.read()?;
     payload.cursor.finish()?;
-    payload.build()
+    payload.build(writer)
 }
 
 pub(crate) struct Payload<'a, 'l, M> {
     text: &'a str,
     pub(crate) cursor: Cursor<'a>,
     pub(crate) limits: &'l Decoder,
-    pub(crate) replicas: Replicas<Said>,
+    pub(crate) replicas: Replicas<Claim>,
     pub(crate) topics: Topics,
-    clouds: Clouds<'l>,
-    writer: Option<usize>,
-    seen: Seen,
+    cloud_reader: CloudReader<'l>,
+    clouds: ClaimedClouds,
     entries: Vec<Presence<M>>,
-}
-
-/// What a payload says of one replica.
-#[derive(Default)]
-pub(crate) struct Said {
-    prefix: Option<u64>,
-    cloud: Option<ClockSet>,
-}
-
-/// Which fields of the payload came.
-#[derive(Default)]
-struct Seen {
-    context: bool,
-    clouds: bool,
-    values: bool,
 }
 
 /// The value of `tag`.
@@ -73,45 +59,35 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
             limits,
             replicas: Replicas::default(),
             topics: Topics::default(),
-            clouds: Clouds::new(limits),
-            writer: None,
-            seen: Seen::default(),
+            cloud_reader: CloudReader::new(limits),
+            clouds: ClaimedClouds::default(),
             entries: Vec::new(),
         }
     }
 
-    fn read(&mut self) -> Result<()> {
+    /// Reads all of it; the place of the writer comes back.
+    fn read(&mut self) -> Result<usize> {
+        let (mut writer, mut context, mut clouds, mut values) = (None, None, None, None);
         let mut fields = self.cursor.fields()?;
         let start = self.cursor.offset() - 1;
         while let Some((name, at)) = fields.next(&mut self.cursor)? {
             match &*name {
-                "replica" => self
-                    .read_writer(at)
+                "replica" => set(&mut writer, at, || self.replica())
                     .map_err(|e| e.within_field("replica"))?,
-                "context" => once(&mut self.seen.context, at)
-                    .and_then(|()| self.read_context())
+                "context" => set(&mut context, at, || self.read_context())
                     .map_err(|e| e.within_field("context"))?,
-                "clouds" => once(&mut self.seen.clouds, at)
-                    .and_then(|()| self.read_clouds())
+                "clouds" => set(&mut clouds, at, || self.read_clouds())
                     .map_err(|e| e.within_field("clouds"))?,
-                "values" => once(&mut self.seen.values, at)
-                    .and_then(|()| self.read_values())
+                "values" => set(&mut values, at, || self.read_values())
                     .map_err(|e| e.within_field("values"))?,
                 _ => self.cursor.skip_unknown()?,
             }
         }
-        required(self.writer, "replica", start)?;
-        required(self.seen.context.then_some(()), "context", start)?;
-        required(self.seen.clouds.then_some(()), "clouds", start)?;
-        required(self.seen.values.then_some(()), "values", start)
-    }
-
-    fn read_writer(&mut self, at: usize) -> Result<()> {
-        if self.writer.is_some() {
-            return Err(repeated(at));
-        }
-        self.writer = Some(self.replica()?);
-        Ok(())
+        let writer = required(writer, "replica", start)?;
+        required(context, "context", start)?;
+        required(clouds, "clouds", start)?;
+        required(values, "values", start)?;
+        Ok(writer)
     }
 
     /// A string that names a replica.
@@ -134,11 +110,10 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
 
     fn read_prefix(&mut self, name: &str, at: usize) -> Result<()> {
         let replica = self.named(name, at)?;
-        let prefix = self.cursor.clock(0)?;
-        match self.replicas.said_mut(replica).prefix.replace(prefix) {
-            None => Ok(()),
-            Some(_) => Err(repeated(at)),
-        }
+        let claim = self.replicas.of_mut(replica);
+        once(claim.has_prefix(), at)?;
+        claim.claim_prefix(self.cursor.clock(0)?);
+        Ok(())
     }
 
     fn read_clouds(&mut self) -> Result<()> {
@@ -152,11 +127,12 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
 
     fn read_cloud(&mut self, name: &str, at: usize) -> Result<()> {
         let replica = self.named(name, at)?;
-        let cloud = self.clouds.read(&mut self.cursor)?;
-        match self.replicas.said_mut(replica).cloud.replace(cloud) {
-            None => Ok(()),
-            Some(_) => Err(repeated(at)),
-        }
+        let claim = self.replicas.of_mut(replica);
+        once(claim.has_cloud(), at)?;
+        claim.claim_cloud();
+        let cloud = self.cloud_reader.read(&mut self.cursor)?;
+        self.clouds.push(replica, cloud);
+        Ok(())
     }
 
     /// A field's name that names a replica.
@@ -267,21 +243,11 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
         meta::decode(&skipped).map_err(|source| DecodeError::meta(start, source))
     }
 
-    fn build(self) -> Result<PresenceDelta<M>> {
-        let Some(writer) = self.writer else {
-            return Err(missing("replica", 0));
-        };
+    fn build(self, writer: usize) -> Result<PresenceDelta<M>> {
+        // Of no more use, and as large as the topics are many.
+        drop(self.topics);
         let writer = self.replicas.id(writer).clone();
-        let context = self
-            .replicas
-            .into_sorted()
-            .into_iter()
-            .map(|(replica, said)| {
-                let mut seen = said.cloud.unwrap_or_default();
-                seen.insert_range(1..=said.prefix.unwrap_or(0));
-                (replica, seen)
-            })
-            .collect::<CausalContext<_>>();
+        let context = self.clouds.into_context(self.replicas);
         PresenceDelta::from_parts(writer, context, self.entries)
             .map_err(|error| refused(self.text, &error))
     }
@@ -304,42 +270,4 @@ fn refused(text: &str, error: &PartsError) -> DecodeError {
         }
         other => DecodeError::new(Category::Shape, 0, other.to_string()),
     }
-}
-
-/// Fills the place of a field that may come once.
-#[inline]
-pub(crate) fn set<T>(
-    place: &mut Option<T>,
-    at: usize,
-    read: impl FnOnce() -> Result<T>,
-) -> Result<()> {
-    if place.is_some() {
-        return Err(repeated(at));
-    }
-    *place = Some(read()?);
-    Ok(())
-}
-
-/// Notes a field that may come once.
-fn once(seen: &mut bool, at: usize) -> Result<()> {
-    if *seen {
-        return Err(repeated(at));
-    }
-    *seen = true;
-    Ok(())
-}
-
-#[cold]
-pub(crate) fn repeated(at: usize) -> DecodeError {
-    DecodeError::new(Category::Duplicate, at, "comes twice in one object")
-}
-
-#[inline]
-pub(crate) fn required<T>(value: Option<T>, field: &'static str, start: usize) -> Result<T> {
-    value.ok_or_else(|| missing(field, start))
-}
-
-#[cold]
-fn missing(field: &'static str, start: usize) -> DecodeError {
-    DecodeError::new(Category::Shape, start, "the field is missing").within_field(field)
 }

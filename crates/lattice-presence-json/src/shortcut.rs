@@ -20,7 +20,7 @@ impl<M: DeserializeOwned + 'static> Payload<'_, '_, M> {
     #[inline]
     pub(crate) fn shortcut(&mut self) -> Option<Presence<M>> {
         let start = self.cursor.offset();
-        let presence = self.laid_out();
+        let presence = self.in_usual_layout();
         if presence.is_none() {
             self.cursor.rewind(start);
         }
@@ -28,7 +28,7 @@ impl<M: DeserializeOwned + 'static> Payload<'_, '_, M> {
     }
 
     #[inline]
-    fn laid_out(&mut self) -> Option<Presence<M>> {
+    fn in_usual_layout(&mut self) -> Option<Presence<M>> {
         let Self { cursor, limits, .. } = self;
         let max = limits.max_string_bytes;
         let replica = cursor.field(b"{\"tag\":{\"replica\":\"", max)?;

@@ -113,10 +113,8 @@ impl<'a> Cursor<'a> {
                 }
                 Some(b'}') if open.in_object() => {}
                 Some(b']') if !open.in_object() => {}
-                Some(_) => {
-                    let reason = "expected a comma or a closing bracket";
-                    return Err(DecodeError::syntax(self.offset(), reason));
-                }
+                Some(_) if open.in_object() => return Err(self.expected_end_of_field()),
+                Some(_) => return Err(self.expected_end_of_item()),
                 None => return Err(self.ends_early()),
             }
             self.advance();
