@@ -17,21 +17,26 @@ type Result<T> = core::result::Result<T, EncodeError>;
 
 impl Encoder {
     pub(crate) fn digest(&self, digest: &Digest<ReplicaId>) -> Result<String> {
-        let mut out = String::from("{");
+        check_count("replicas", digest.iter().len(), self.max_replicas)?;
+        let mut sink = Sink::whole(self.max_bytes);
+        let mut items = 0;
+        sink.out.push('{');
         for (replica, known) in digest.iter() {
             self.check_replica(replica)?;
-            separate(&mut out, '{');
-            push_string(&mut out, replica.as_str());
-            out.push_str(":{\"context\":");
-            push_integer(&mut out, known.seen.prefix());
-            out.push_str(",\"cloud\":[");
-            push_intervals(&mut out, &known.seen);
-            out.push_str("],\"fingerprint\":\"");
-            push_hex(&mut out, known.fingerprint);
-            out.push_str("\"}");
+            items += known.seen.cloud().len();
+            check_count("cloud items", items, self.max_clouds)?;
+            separate(&mut sink.out, '{');
+            push_string(&mut sink.out, replica.as_str());
+            sink.out.push_str(":{\"context\":");
+            push_integer(&mut sink.out, known.seen.prefix());
+            sink.out.push_str(",\"cloud\":[");
+            push_intervals(&mut sink, &known.seen)?;
+            sink.out.push_str("],\"fingerprint\":\"");
+            push_hex(&mut sink.out, known.fingerprint);
+            sink.out.push_str("\"}");
         }
-        out.push('}');
-        Ok(out)
+        sink.out.push('}');
+        sink.finish()
     }
 
     pub(crate) fn payload<'p, M: Serialize + 'static>(
@@ -40,13 +45,12 @@ impl Encoder {
         parts: &Parts<'_>,
         entries: impl Iterator<Item = &'p Presence<M>>,
     ) -> Result<String> {
-        self.check_replica(parts.replica)?;
-        let out = &mut sink.out;
-        out.push_str("{\"replica\":");
-        push_string(out, parts.replica.as_str());
-        out.push_str(",\"context\":{");
-        self.push_prefixes(out, parts.context)?;
-        out.push_str("},\"clouds\":{");
+        self.check_replicas(parts)?;
+        sink.out.push_str("{\"replica\":");
+        push_string(&mut sink.out, parts.replica.as_str());
+        sink.out.push_str(",\"context\":{");
+        push_prefixes(&mut sink, parts.context)?;
+        sink.out.push_str("},\"clouds\":{");
         self.push_clouds(&mut sink, parts.context)?;
         sink.out.push_str("},\"values\":[");
         self.push_values(&mut sink, entries)?;
@@ -54,48 +58,53 @@ impl Encoder {
         sink.finish()
     }
 
-    fn push_prefixes(&self, out: &mut String, context: &CausalContext<ReplicaId>) -> Result<()> {
-        for (replica, seen) in context.iter() {
-            self.check_replica(replica)?;
-            let prefix = seen.prefix();
-            if prefix > 0 {
-                separate(out, '{');
-                push_string(out, replica.as_str());
-                out.push(':');
-                push_integer(out, prefix);
-            }
-        }
-        Ok(())
+    /// Every replica that the payload names: the context covers its values.
+    fn check_replicas(&self, parts: &Parts<'_>) -> Result<()> {
+        let Parts { replica, context } = parts;
+        let writer = usize::from(context.get(replica).is_none());
+        let count = context.iter().len() + writer;
+        check_count("replicas", count, self.max_replicas)?;
+        self.check_replica(replica)?;
+        context.replicas().try_for_each(|r| self.check_replica(r))
     }
 
     fn push_clouds(&self, sink: &mut Sink<'_>, context: &CausalContext<ReplicaId>) -> Result<()> {
-        let mut left = self.max_cloud_clocks;
+        let mut items = 0;
         for (replica, seen) in context.iter() {
             if seen.cloud().len() == 0 {
                 continue;
             }
+            items += self.items_of(replica, seen, self.max_clouds - items)?;
             separate(&mut sink.out, '{');
             push_string(&mut sink.out, replica.as_str());
             sink.out.push_str(":[");
             if self.compact {
-                push_intervals(&mut sink.out, seen);
+                push_intervals(sink, seen)?;
             } else {
-                let clocks = seen.len() - seen.prefix();
-                left = left
-                    .checked_sub(clocks)
-                    .ok_or_else(|| EncodeError::CloudTooWide {
-                        replica: Box::new(replica.clone()),
-                        limit: self.max_cloud_clocks,
-                    })?;
-                for clock in seen.cloud().flatten() {
-                    separate(&mut sink.out, '[');
-                    push_integer(&mut sink.out, clock);
-                }
+                push_clocks(sink, seen)?;
             }
             sink.out.push(']');
-            sink.flush()?;
         }
         Ok(())
+    }
+
+    /// How many items the cloud of `replica` takes, if not more than are `left`.
+    fn items_of(&self, replica: &ReplicaId, seen: &ClockSet, left: usize) -> Result<usize> {
+        if self.compact {
+            let runs = seen.cloud().len();
+            check_count(
+                "cloud items",
+                self.max_clouds - left + runs,
+                self.max_clouds,
+            )?;
+            return Ok(runs);
+        }
+        let clocks = usize::try_from(seen.len() - seen.prefix());
+        let fitting = clocks.ok().filter(|&clocks| clocks <= left);
+        fitting.ok_or_else(|| EncodeError::CloudTooWide {
+            replica: Box::new(replica.clone()),
+            limit: self.max_clouds,
+        })
     }
 
     fn push_values<'p, M: Serialize + 'static>(
@@ -104,7 +113,8 @@ impl Encoder {
         entries: impl Iterator<Item = &'p Presence<M>>,
     ) -> Result<()> {
         let mut run = Run::default();
-        for presence in entries {
+        for (index, presence) in entries.enumerate() {
+            check_count("values", index + 1, self.max_entries)?;
             self.push_value(&mut sink.out, &mut run, presence)?;
             sink.flush()?;
         }
@@ -173,6 +183,14 @@ impl Encoder {
     }
 }
 
+#[inline]
+fn check_count(what: &'static str, count: usize, limit: usize) -> Result<()> {
+    if count <= limit {
+        return Ok(());
+    }
+    Err(EncodeError::TooMany { what, limit })
+}
+
 /// What stands before the values.
 pub(crate) struct Parts<'s> {
     replica: &'s ReplicaId,
@@ -227,21 +245,48 @@ fn separate(out: &mut String, opening: char) {
     }
 }
 
+/// Which replicas have a prefix, and how long it is.
+fn push_prefixes(sink: &mut Sink<'_>, context: &CausalContext<ReplicaId>) -> Result<()> {
+    for (replica, seen) in context.iter() {
+        let prefix = seen.prefix();
+        if prefix > 0 {
+            separate(&mut sink.out, '{');
+            push_string(&mut sink.out, replica.as_str());
+            sink.out.push(':');
+            push_integer(&mut sink.out, prefix);
+            sink.flush()?;
+        }
+    }
+    Ok(())
+}
+
+/// The cloud of `seen` in the default form.
+fn push_clocks(sink: &mut Sink<'_>, seen: &ClockSet) -> Result<()> {
+    for clock in seen.cloud().flatten() {
+        separate(&mut sink.out, '[');
+        push_integer(&mut sink.out, clock);
+        sink.flush()?;
+    }
+    Ok(())
+}
+
 /// The cloud of `seen` in the compact form.
-fn push_intervals(out: &mut String, seen: &ClockSet) {
+fn push_intervals(sink: &mut Sink<'_>, seen: &ClockSet) -> Result<()> {
     for interval in seen.cloud() {
-        separate(out, '[');
+        separate(&mut sink.out, '[');
         let (first, last) = interval.into_inner();
         if first == last {
-            push_integer(out, first);
-            continue;
+            push_integer(&mut sink.out, first);
+        } else {
+            sink.out.push('[');
+            push_integer(&mut sink.out, first);
+            sink.out.push(',');
+            push_integer(&mut sink.out, last);
+            sink.out.push(']');
         }
-        out.push('[');
-        push_integer(out, first);
-        out.push(',');
-        push_integer(out, last);
-        out.push(']');
+        sink.flush()?;
     }
+    Ok(())
 }
 
 /// The metadata of an entry, of any type but [`JsonMeta`](crate::JsonMeta).

@@ -55,15 +55,21 @@ impl fmt::Display for EntryName {
             key,
             pid,
         } = self;
+        let dot = escaped(dot);
         write!(f, "{dot} (topic {topic:?}, key {key:?}, pid {pid:?})")
     }
+}
+
+/// A dot for people: a replica may have any name, and a log is a terminal.
+fn escaped(dot: &Dot<ReplicaId>) -> String {
+    dot.to_string().escape_debug().collect()
 }
 
 /// Why a state, delta or digest cannot be written.
 ///
 /// It is refused here rather than at every peer, where one entry would keep all
 /// the others from arriving. A writer may have got part of the payload; a string
-/// is not returned at all.
+/// is not returned at all. Shown, it holds no control characters of names.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -102,7 +108,7 @@ pub enum EncodeError {
         bytes: usize,
     },
     /// The topic, key or pid of an entry is longer than the encoder's limit.
-    #[error("the {field} of {dot} takes {bytes} bytes")]
+    #[error("the {field} of {} takes {bytes} bytes", escaped(dot))]
     StringTooLong {
         /// The dot of the entry.
         dot: Box<Dot<ReplicaId>>,
@@ -120,8 +126,17 @@ pub enum EncodeError {
         /// How many bytes it takes.
         bytes: usize,
     },
+    /// The payload as a whole is over a limit of the encoder.
+    #[error("more than {limit} {what}")]
+    TooMany {
+        /// What there is too much of: `replicas`, `values`, `cloud items` or
+        /// `bytes`.
+        what: &'static str,
+        /// The encoder's limit.
+        limit: usize,
+    },
     /// The clouds hold more clocks than the default form, which lists each of
-    /// them, may list. The compact form has no such limit.
+    /// them, may list. In the compact form a run of clocks is one item.
     #[error(
         "clouds of more than {limit} clocks, up to replica {replica:?}: only the compact form can list them"
     )]
@@ -129,7 +144,7 @@ pub enum EncodeError {
         /// The replica at which the limit was passed.
         replica: Box<ReplicaId>,
         /// The encoder's limit.
-        limit: u64,
+        limit: usize,
     },
     /// The writer failed.
     #[error("the payload could not be written")]

@@ -5,10 +5,9 @@ use std::io;
 use lattice_presence::{Digest, PresenceDelta, PresenceState, ReplicaId};
 use serde::Serialize;
 
-use crate::decoder::MAX_STRING_BYTES;
+use crate::decoder::Decoder;
 use crate::emit::Parts;
 use crate::encode_error::EncodeError;
-use crate::meta::MAX_META_BYTES;
 use crate::sink::Sink;
 
 type Result<T> = core::result::Result<T, EncodeError>;
@@ -16,8 +15,13 @@ type Result<T> = core::result::Result<T, EncodeError>;
 /// Encodes payloads, canonically: replicas, clocks and values are sorted, there
 /// is no white space, and equal content gives equal bytes.
 ///
-/// What a peer would refuse for one entry alone is refused here, under limits
-/// that are the peer's defaults. Raise them only together with the peers'.
+/// Metadata is as canonical as its `Serialize`: [`JsonMeta`](crate::JsonMeta) is
+/// written as it came in, a `HashMap` in an order that differs between two
+/// processes.
+///
+/// What a peer would refuse is refused here, under the limits that are the
+/// defaults of [`Decoder`](crate::Decoder). Raise them only together with the
+/// peers'.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -31,7 +35,10 @@ type Result<T> = core::result::Result<T, EncodeError>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoder {
     pub(crate) compact: bool,
-    pub(crate) max_cloud_clocks: u64,
+    pub(crate) max_bytes: usize,
+    pub(crate) max_entries: usize,
+    pub(crate) max_replicas: usize,
+    pub(crate) max_clouds: usize,
     pub(crate) max_meta_bytes: usize,
     pub(crate) max_string_bytes: usize,
 }
@@ -42,6 +49,25 @@ impl Default for Encoder {
     }
 }
 
+macro_rules! limits {
+    ($($(#[$doc:meta])* $limit:ident)*) => {
+        $(
+            $(#[$doc])*
+            ///
+            /// ```
+            /// use lattice_presence_json::Encoder;
+            ///
+            #[doc = concat!("assert_ne!(Encoder::new().", stringify!($limit), "(1), Encoder::new());")]
+            /// ```
+            #[must_use]
+            pub const fn $limit(mut self, limit: usize) -> Self {
+                self.$limit = limit;
+                self
+            }
+        )*
+    };
+}
+
 impl Encoder {
     /// An encoder of the default form, with the default limits.
     ///
@@ -50,11 +76,15 @@ impl Encoder {
     /// ```
     #[must_use]
     pub const fn new() -> Self {
+        let peer = Decoder::new();
         Self {
             compact: false,
-            max_cloud_clocks: 1 << 20,
-            max_meta_bytes: MAX_META_BYTES,
-            max_string_bytes: MAX_STRING_BYTES,
+            max_bytes: peer.max_bytes,
+            max_entries: peer.max_entries,
+            max_replicas: peer.max_replicas,
+            max_clouds: peer.max_clouds,
+            max_meta_bytes: peer.max_meta_bytes,
+            max_string_bytes: peer.max_string_bytes,
         }
     }
 
@@ -80,52 +110,40 @@ impl Encoder {
         self
     }
 
-    /// How many clocks the clouds of one payload may list in the default form,
-    /// 2^20 unless stated: a peer may claim 2^53 of them in a few bytes.
+    /// How many items the clouds of one payload may list, 2^22 unless stated. In
+    /// the default form each clock is an item, and a peer may claim 2^53 of them
+    /// in a few bytes; in the compact form each run of clocks is one.
     ///
     /// ```
     /// use lattice_presence_json::{EncodeError, Encoder, JsonMeta, delta_from_json};
     ///
     /// let text = r#"{"replica":"n","context":{},"clouds":{"n":[[3,9]]},"values":[]}"#;
     /// let delta = delta_from_json::<JsonMeta>(text)?;
-    /// let encoder = Encoder::new().max_cloud_clocks(6);
+    /// let encoder = Encoder::new().max_clouds(6);
     /// let error = encoder.delta_to_json_string(&delta).unwrap_err();
     /// assert!(matches!(error, EncodeError::CloudTooWide { .. }));
     /// assert!(encoder.compact(true).delta_to_json_string(&delta).is_ok());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub const fn max_cloud_clocks(mut self, limit: u64) -> Self {
-        self.max_cloud_clocks = limit;
+    pub const fn max_clouds(mut self, limit: usize) -> Self {
+        self.max_clouds = limit;
         self
     }
 
-    /// How many bytes the metadata of one entry may take,
-    /// [`MAX_META_BYTES`] unless stated.
-    ///
-    /// ```
-    /// use lattice_presence_json::Encoder;
-    ///
-    /// assert_ne!(Encoder::new().max_meta_bytes(1), Encoder::new());
-    /// ```
-    #[must_use]
-    pub const fn max_meta_bytes(mut self, limit: usize) -> Self {
-        self.max_meta_bytes = limit;
-        self
-    }
-
-    /// How many bytes a topic, key, pid or replica name may take,
-    /// [`MAX_STRING_BYTES`] unless stated.
-    ///
-    /// ```
-    /// use lattice_presence_json::Encoder;
-    ///
-    /// assert_ne!(Encoder::new().max_string_bytes(1), Encoder::new());
-    /// ```
-    #[must_use]
-    pub const fn max_string_bytes(mut self, limit: usize) -> Self {
-        self.max_string_bytes = limit;
-        self
+    limits! {
+        /// How many bytes a payload may have, 2^28 unless stated.
+        max_bytes
+        /// How many entries a payload may list, 2^22 unless stated.
+        max_entries
+        /// How many different replicas a payload may name, 2^16 unless stated.
+        max_replicas
+        /// How many bytes the metadata of one entry may take,
+        /// [`MAX_META_BYTES`](crate::MAX_META_BYTES) unless stated.
+        max_meta_bytes
+        /// How many bytes a topic, key, pid or replica name may take,
+        /// [`MAX_STRING_BYTES`](crate::MAX_STRING_BYTES) unless stated.
+        max_string_bytes
     }
 
     /// Encodes a state: all its entries, those of hidden replicas included.
@@ -150,11 +168,15 @@ impl Encoder {
     where
         M: Serialize + 'static,
     {
-        self.payload(Sink::whole(), &Parts::of_state(state), state.entries())
+        self.payload(
+            Sink::whole(self.max_bytes),
+            &Parts::of_state(state),
+            state.entries(),
+        )
     }
 
-    /// The same into a writer, in pieces of some 64 KiB: buffering it is not
-    /// necessary.
+    /// The same into a writer, in pieces of some 64 KiB, more only where one
+    /// entry takes more: buffering it is not necessary.
     ///
     /// # Errors
     ///
@@ -175,7 +197,7 @@ impl Encoder {
         M: Serialize + 'static,
         W: io::Write,
     {
-        let sink = Sink::pieces(&mut writer);
+        let sink = Sink::pieces(&mut writer, self.max_bytes);
         self.payload(sink, &Parts::of_state(state), state.entries())
             .map(drop)
     }
@@ -202,10 +224,15 @@ impl Encoder {
     where
         M: Serialize + 'static,
     {
-        self.payload(Sink::whole(), &Parts::of_delta(delta), delta.entries())
+        self.payload(
+            Sink::whole(self.max_bytes),
+            &Parts::of_delta(delta),
+            delta.entries(),
+        )
     }
 
-    /// The same into a writer, in pieces of some 64 KiB.
+    /// The same into a writer, in pieces of some 64 KiB, more only where one
+    /// entry takes more.
     ///
     /// # Errors
     ///
@@ -227,7 +254,7 @@ impl Encoder {
         M: Serialize + 'static,
         W: io::Write,
     {
-        let sink = Sink::pieces(&mut writer);
+        let sink = Sink::pieces(&mut writer, self.max_bytes);
         self.payload(sink, &Parts::of_delta(delta), delta.entries())
             .map(drop)
     }
@@ -236,7 +263,8 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// Where a replica has no name, or one above the limit.
+    /// Where a replica has no name, or one above the limit, or the digest is over
+    /// a limit as a whole.
     ///
     /// ```
     /// use lattice_presence::{Digest, ReplicaDigest};

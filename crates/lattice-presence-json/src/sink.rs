@@ -9,23 +9,30 @@ pub(crate) struct Sink<'w> {
     /// What is written next goes to its end.
     pub(crate) out: String,
     writer: Option<&'w mut dyn io::Write>,
+    /// How many bytes may still be written, those in `out` included.
+    left: usize,
+    max_bytes: usize,
 }
 
 impl<'w> Sink<'w> {
     /// How much a writer gets at once, about.
     const PIECE: usize = 1 << 16;
 
-    pub(crate) const fn whole() -> Self {
+    pub(crate) const fn whole(max_bytes: usize) -> Self {
         Self {
             out: String::new(),
             writer: None,
+            left: max_bytes,
+            max_bytes,
         }
     }
 
-    pub(crate) fn pieces(writer: &'w mut dyn io::Write) -> Self {
+    pub(crate) fn pieces(writer: &'w mut dyn io::Write, max_bytes: usize) -> Self {
         Self {
             out: String::with_capacity(2 * Self::PIECE),
             writer: Some(writer),
+            left: max_bytes,
+            max_bytes,
         }
     }
 
@@ -33,20 +40,34 @@ impl<'w> Sink<'w> {
     /// next sees what it follows.
     #[inline]
     pub(crate) fn flush(&mut self) -> Result<(), EncodeError> {
+        if self.out.len() <= Self::PIECE {
+            return Ok(());
+        }
+        self.check_bytes()?;
         match &mut self.writer {
-            Some(writer) if self.out.len() > Self::PIECE => {
+            Some(writer) => {
                 let last = self.out.pop();
+                self.left -= self.out.len();
                 let written = writer.write_all(self.out.as_bytes());
                 self.out.clear();
                 self.out.extend(last);
                 written.map_err(EncodeError::Io)
             }
-            _ => Ok(()),
+            None => Ok(()),
         }
+    }
+
+    fn check_bytes(&self) -> Result<(), EncodeError> {
+        if self.out.len() <= self.left {
+            return Ok(());
+        }
+        let (what, limit) = ("bytes", self.max_bytes);
+        Err(EncodeError::TooMany { what, limit })
     }
 
     /// Writes what is left; a whole string comes back.
     pub(crate) fn finish(mut self) -> Result<String, EncodeError> {
+        self.check_bytes()?;
         if let Some(writer) = &mut self.writer {
             let written = writer
                 .write_all(self.out.as_bytes())

@@ -7,7 +7,7 @@ use std::io;
 
 use lattice_presence::{Digest, PresenceState, ReplicaDigest};
 use lattice_presence_json::{
-    Category, DecodeError, EncodeError, Encoder, JsonMeta, MAX_META_BYTES, MAX_META_DEPTH,
+    Category, DecodeError, Decoder, EncodeError, Encoder, JsonMeta, MAX_META_BYTES, MAX_META_DEPTH,
     MAX_STRING_BYTES, MetaError, delta_from_json, delta_to_json_string, digest_to_json_string,
     from_json, to_json_string, to_json_writer,
 };
@@ -157,7 +157,7 @@ fn a_claim_of_everything_is_not_written_out_clock_by_clock() {
     let EncodeError::CloudTooWide { replica, limit } = error else {
         panic!("{error}");
     };
-    assert_eq!((replica.as_str(), limit), ("b", 1 << 20));
+    assert_eq!((replica.as_str(), limit), ("b", 1 << 22));
     assert_eq!(
         Encoder::new()
             .compact(true)
@@ -176,17 +176,12 @@ fn the_limit_on_clouds_counts_all_replicas() {
     assert_eq!(
         encoder
             .clone()
-            .max_cloud_clocks(4)
+            .max_clouds(4)
             .delta_to_json_string(&delta)
             .unwrap(),
         text
     );
-    assert!(
-        encoder
-            .max_cloud_clocks(3)
-            .delta_to_json_string(&delta)
-            .is_err()
-    );
+    assert!(encoder.max_clouds(3).delta_to_json_string(&delta).is_err());
 }
 
 /// Takes a limited number of bytes, and remembers how they came.
@@ -244,4 +239,115 @@ fn decode_errors_are_one_word_and_travel() {
     travels::<EncodeError>();
     travels::<MetaError>();
     assert_eq!(size_of::<Result<(), DecodeError>>(), size_of::<usize>());
+}
+
+/// A peer under the same limits refuses just what is refused here, one step
+/// further.
+#[test]
+fn what_a_peer_would_refuse_as_a_whole_is_refused_here() {
+    let text = concat!(
+        r#"{"replica":"n","context":{"a":1,"b":1},"clouds":{"a":[3,5],"b":[[7,9]]},"values":["#,
+        r#"{"tag":{"replica":"a","clock":1},"entry":{"topic":"","key":"","pid":"","meta":0}},"#,
+        r#"{"tag":{"replica":"b","clock":1},"entry":{"topic":"","key":"","pid":"","meta":0}}]}"#,
+    );
+    let delta = delta_from_json::<JsonMeta>(text).unwrap();
+    type Set = (fn(Encoder, usize) -> Encoder, fn(Decoder, usize) -> Decoder);
+    let limits: [(&str, usize, Set); 4] = [
+        (
+            "bytes",
+            text.len(),
+            (Encoder::max_bytes, Decoder::max_bytes),
+        ),
+        ("values", 2, (Encoder::max_entries, Decoder::max_entries)),
+        (
+            "replicas",
+            3,
+            (Encoder::max_replicas, Decoder::max_replicas),
+        ),
+        ("cloud items", 3, (Encoder::max_clouds, Decoder::max_clouds)),
+    ];
+    for (name, edge, (encoder, decoder)) in limits {
+        for (limit, fits) in [(edge, true), (edge - 1, false)] {
+            let encoder = encoder(Encoder::new().compact(true), limit);
+            let accepted = decoder(Decoder::new(), limit).delta_from_json::<JsonMeta>(text);
+            assert_eq!(accepted.is_ok(), fits, "{name}: {limit}");
+            match encoder.delta_to_json_string(&delta) {
+                Ok(written) => assert!(fits && written == text, "{name}: {limit}"),
+                Err(EncodeError::TooMany {
+                    what,
+                    limit: stated,
+                }) => {
+                    assert!(!fits && (what, stated) == (name, limit), "{name}: {limit}");
+                }
+                Err(error) => panic!("{name}: {error}"),
+            }
+        }
+    }
+    let digest = PresenceState::from_snapshot(delta).digest();
+    for (name, encoder) in [
+        ("replicas", Encoder::new().max_replicas(1)),
+        ("cloud items", Encoder::new().max_clouds(2)),
+        ("bytes", Encoder::new().max_bytes(60)),
+    ] {
+        let error = encoder.digest_to_json_string(&digest).unwrap_err();
+        assert!(error.to_string().ends_with(name), "{error}");
+    }
+}
+
+/// Clocks alone, up to the limit: as many as a payload may list can be listed.
+#[test]
+fn as_many_clocks_as_are_read_are_written() {
+    let limit = 1 << 22;
+    let clocks: Vec<String> = (1..=limit).map(|i| (i + 1).to_string()).collect();
+    let text = format!(
+        r#"{{"replica":"n","context":{{}},"clouds":{{"n":[{}]}},"values":[]}}"#,
+        clocks.join(",")
+    );
+    let delta = delta_from_json::<JsonMeta>(&text).unwrap();
+    assert!(delta_to_json_string(&delta).unwrap() == text);
+}
+
+#[test]
+fn a_writer_gets_small_pieces_of_wide_clouds_and_of_many_names() {
+    let clocks: Vec<String> = (0..100_000).map(|i| (2 * i + 2).to_string()).collect();
+    let cloud = format!(r#""n":[{}]"#, clocks.join(","));
+    let names: Vec<String> = (10_000..40_000).map(|i| format!(r#""{i}":1"#)).collect();
+    let names = names.join(",");
+    for (context, clouds) in [("", cloud.as_str()), (&names, "")] {
+        let text = format!(
+            r#"{{"replica":"n","context":{{{context}}},"clouds":{{{clouds}}},"values":[]}}"#
+        );
+        let delta = delta_from_json::<JsonMeta>(&text).unwrap();
+        for compact in [false, true] {
+            let mut socket = Socket {
+                pieces: Vec::new(),
+                room: usize::MAX,
+            };
+            let encoder = Encoder::new().compact(compact);
+            encoder.delta_to_json_writer(&delta, &mut socket).unwrap();
+            assert!(socket.pieces.concat() == text.as_bytes());
+            let longest = socket.pieces.iter().map(Vec::len).max().unwrap();
+            assert!(longest <= (1 << 16) + 64, "{longest}");
+            assert!(socket.pieces.len() > 4);
+        }
+    }
+}
+
+#[test]
+fn errors_show_no_control_characters_of_names() {
+    let text = concat!(
+        r#"{"replica":"n","context":{"\u001b[2J\u009b":1},"clouds":{},"values":["#,
+        r#"{"tag":{"replica":"\u001b[2J\u009b","clock":1},"#,
+        r#""entry":{"topic":"\u001b","key":"\u007f 234567","pid":"\n","meta":12}}]}"#,
+    );
+    let delta = delta_from_json::<JsonMeta>(text).unwrap();
+    for (encoder, told) in [
+        (Encoder::new().max_meta_bytes(1), "the metadata of"),
+        (Encoder::new().max_string_bytes(6), "the key of"),
+    ] {
+        let error = encoder.delta_to_json_string(&delta).unwrap_err();
+        let shown = error.to_string();
+        assert!(shown.starts_with(told), "{shown:?}");
+        assert!(!shown.contains(char::is_control), "{shown:?}");
+    }
 }

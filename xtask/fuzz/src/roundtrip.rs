@@ -39,7 +39,7 @@ pub fn check(data: &[u8]) {
     );
 
     let by_default = Encoder::new()
-        .max_cloud_clocks(10_000)
+        .max_clouds(10_000)
         .delta_to_json_string(&delta);
     match &by_default {
         Ok(text) => {
