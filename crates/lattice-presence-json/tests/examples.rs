@@ -204,10 +204,68 @@ fn a_contradiction_ends_the_run_and_changes_nothing_of_the_view() {
 /// A payload from anywhere must not draw on somebody's terminal.
 #[test]
 fn control_characters_are_shown_escaped() {
-    let payload = r#"{"replica":"n","context":{"n":1},"clouds":{},"values":[{"tag":
-        {"replica":"n","clock":1},"entry":{"topic":"t\n","key":"\u001b[2J","pid":"p","meta":{}}}]}"#;
+    // As they are in JSON only DEL and C1 may stand.
+    let payload = "{\"replica\":\"n\",\"context\":{\"\\u001b[2J\u{9b}\":1},\"clouds\":{},\"values\":[
+        {\"tag\":{\"replica\":\"\\u001b[2J\u{9b}\",\"clock\":1},\"entry\":{\"topic\":\"t\\n\",
+        \"key\":\"\\u001b[2J\",\"pid\":\"\u{7f}p\",\"meta\":{\"a\":\"\u{9b}31m\u{7f}é\\u001b\"}}}]}";
     let output = merge(&["-"], payload);
-    assert!(stdout(&output).contains(r"+ t\n  \u{1b}[2J  p  n:1  {}"));
+    let line = r#"t\n  \u{1b}[2J  \u{7f}p  \u{1b}[2J\u{9b}:1  {"a":"\u{9b}31m\u{7f}é\u001b"}"#;
+    assert!(
+        stdout(&output).contains(&format!("  + {line}\n")),
+        "{}",
+        stdout(&output)
+    );
+    assert!(!stdout(&output).contains(|c: char| c.is_control() && c != '\n'));
+}
+
+#[test]
+fn control_characters_in_errors_are_shown_escaped() {
+    let hostile = |key: &str| {
+        format!(
+            r#"{{"replica":"n","context":{{"\u001b[2J":1}},"clouds":{{}},"values":[{{"tag":{{"replica":"\u001b[2J","clock":1}},"entry":{{"topic":"t","key":"{key}","pid":"p","meta":{{}}}}}}]}}"#
+        )
+    };
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let first = folder.join("merge-hostile.json");
+    std::fs::write(&first, hostile("one")).expect("a folder for tests");
+    let first = first.to_str().expect("UTF-8");
+    let output = merge(&[first, "-"], &hostile("other"));
+    assert_eq!(
+        stderr(&output),
+        "merge: -: the dot \\u{1b}[2J:1 carries different entries on the two sides, \
+         nothing changed\n"
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn help_and_a_call_without_files_show_the_usage() {
+    let help = merge(&["--help"], "");
+    assert!(stdout(&help).starts_with("usage: merge FILE..."));
+    assert_eq!(help.status.code(), Some(0));
+    let none = merge(&[], "");
+    assert_eq!(stderr(&none), stdout(&help));
+    assert_eq!(none.status.code(), Some(2));
+}
+
+/// Like `merge … | head -0`.
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    let mut child = Command::new(merge_binary())
+        .arg("-")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the example starts");
+    drop(child.stdout.take());
+    let payload = std::fs::read(samples().join(SAMPLES[0])).expect("a sample");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(&payload).expect("it waits for its input");
+    drop(stdin);
+    let output = child.wait_with_output().expect("the example ends");
+    assert_eq!(stderr(&output), "");
+    assert_eq!(output.status.code(), Some(0));
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn clouds() -> Vec<Case> {
             write!(out, "{}", 2 * i + 2).unwrap();
         }),
         repeated("every other clock, descending", None, ends, |out, i| {
-            write!(out, "{}", 9_000_000_000 - 2 * i).unwrap()
+            write!(out, "{}", 9_000_000_000 - 2 * i).unwrap();
         }),
         repeated(
             "one clock over and over",
@@ -140,7 +140,7 @@ fn clouds() -> Vec<Case> {
             write!(out, "[{},{}]", 9 * i + 2, 9 * i + 8).unwrap();
         }),
         repeated("everything that there is", None, ends, |out, _| {
-            out.push_str("[1,9007199254740991]")
+            out.push_str("[1,9007199254740991]");
         }),
     ]
 }

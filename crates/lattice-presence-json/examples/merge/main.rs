@@ -5,50 +5,72 @@
 //! the order given; every step prints its diff, the end prints the view.
 //!
 //! The first file that is malformed, or contradicts what was merged before, ends
-//! the run with exit code 1. What was merged before it stands: the view printed
-//! is the one without that file.
+//! the run. What was merged before it stands: the view printed is the one without
+//! that file.
+//!
+//! Exit codes: 0 where all were merged (or nobody reads the output to its end), 1
+//! where one was refused or could not be read, 2 where the call has no FILE.
 //!
 //! Try `samples/*.json` beside this file, in order, and the folders there.
 #![allow(
-    clippy::print_stdout,
     clippy::std_instead_of_core,
     clippy::std_instead_of_alloc,
-    reason = "a program has standard output and the standard library"
+    reason = "a program has the standard library"
 )]
 
 use std::error::Error;
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read, Write};
 use std::process::ExitCode;
 
 use lattice_presence::{Diff, Presence, PresenceState};
 use lattice_presence_json::{JsonMeta, delta_from_json_slice};
 
-const USAGE: &str = "usage: merge FILE...   (`-` is standard input)";
+const USAGE: &str = "usage: merge FILE...   (`-` is standard input)
+
+Merges payload files in the order given; prints the diff of each, then the view.
+Exit codes: 0 all merged, 1 a file was refused or could not be read, 2 no FILE.";
 
 /// The viewer writes nothing itself; no payload may speak in its name.
 const VIEWER: &str = "viewer of the merge example";
 
 fn main() -> ExitCode {
-    let files: Vec<String> = std::env::args().skip(1).collect();
-    if files.is_empty() {
-        eprintln!("{USAGE}");
-        return ExitCode::from(2);
-    }
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut out = io::stdout().lock();
+    let outcome = match arguments.first().map(String::as_str) {
+        None => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+        Some("--help" | "-h") => writeln!(out, "{USAGE}").map(|()| ExitCode::SUCCESS),
+        Some(_) => run(&arguments, &mut out),
+    };
+    outcome.unwrap_or_else(|error| match error.kind() {
+        // Whoever read the output had enough.
+        ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        _ => failed(&error.to_string()),
+    })
+}
+
+/// Merges the files; an error is one of the output.
+fn run(files: &[String], out: &mut impl Write) -> io::Result<ExitCode> {
     let mut view = PresenceState::new(VIEWER);
-    let outcome = files.iter().try_for_each(|file| {
-        let diff = merge(&mut view, file).map_err(|error| format!("{file}: {error}"))?;
-        print_step(file, &diff);
-        Ok::<(), String>(())
-    });
-    print_view(&view);
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("merge: {error}");
-            ExitCode::FAILURE
+    for file in files {
+        match merge(&mut view, file) {
+            Ok(diff) => print_step(out, file, &diff)?,
+            Err(error) => {
+                print_view(out, &view)?;
+                return Ok(failed(&format!("{file}: {error}")));
+            }
         }
     }
+    print_view(out, &view)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn failed(reason: &str) -> ExitCode {
+    eprintln!("merge: {}", shown(reason));
+    ExitCode::FAILURE
 }
 
 /// Merges one file; on an error the view is what it was.
@@ -68,35 +90,50 @@ fn read(file: &str) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn print_step(file: &str, diff: &Diff<JsonMeta>) {
-    println!("{file}");
+fn print_step(out: &mut impl Write, file: &str, diff: &Diff<JsonMeta>) -> io::Result<()> {
+    writeln!(out, "{}", shown(file))?;
     if diff.is_empty() {
-        println!("  (nothing changes)");
+        writeln!(out, "  (nothing changes)")?;
     }
     for topic in diff.topics() {
         for entry in topic.leaves() {
-            println!("  - {}", line(entry));
+            writeln!(out, "  - {}", line(entry))?;
         }
         for entry in topic.joins() {
-            println!("  + {}", line(entry));
+            writeln!(out, "  + {}", line(entry))?;
         }
     }
+    Ok(())
 }
 
-fn print_view(view: &PresenceState<JsonMeta>) {
-    println!("\nonline: {}", view.len());
+fn print_view(out: &mut impl Write, view: &PresenceState<JsonMeta>) -> io::Result<()> {
+    writeln!(out, "\nonline: {}", view.len())?;
     for topic in view.topics() {
         for entry in view.get_by_topic(topic) {
-            println!("    {}", line(entry));
+            writeln!(out, "    {}", line(entry))?;
         }
     }
+    Ok(())
 }
 
-/// One entry. A payload may come from anywhere: names are escaped, and JSON text
-/// holds no control characters.
+/// One entry.
 fn line(entry: &Presence<JsonMeta>) -> String {
     let dot = entry.dot().to_string();
     let [topic, key, pid, dot] =
         [entry.topic(), entry.key(), entry.pid(), &dot].map(|name| name.escape_debug());
-    format!("{topic}  {key}  {pid}  {dot}  {}", entry.meta())
+    let meta = shown(entry.meta().as_str());
+    format!("{topic}  {key}  {pid}  {dot}  {meta}")
+}
+
+/// Text that may come from anywhere, for a terminal: what does not print is
+/// escaped. (JSON text may hold DEL and C1 as they are.) Quotes stay.
+fn shown(text: &str) -> String {
+    let is_plain = |c| matches!(c, '"' | '\'' | '\\');
+    let mut shown = String::new();
+    for piece in text.split_inclusive(is_plain) {
+        let body = piece.strip_suffix(is_plain).unwrap_or(piece);
+        shown.extend(body.escape_debug());
+        shown.push_str(&piece[body.len()..]);
+    }
+    shown
 }
