@@ -77,23 +77,38 @@ fn list() -> Outcome {
     Ok(())
 }
 
-/// Runs the committed corpora on the stable toolchain, as ordinary tests.
-pub(crate) fn replay() -> Outcome {
-    shell::run(&mut cargo([
-        "test",
-        "--package",
-        "lattice-presence-json",
-        "--test",
-        "corpus_replay",
-    ]))?;
-    shell::run(&mut cargo([
-        "test",
-        "--package",
+/// The tests that replay the corpora: package, file, and the one test of it.
+const REPLAYS: [(&str, &str, Option<&str>); 2] = [
+    ("lattice-presence-json", "corpus_replay", None),
+    (
         "lattice-presence",
-        "--test",
         "against_model",
-        "corpus",
-    ]))
+        Some("the_fuzz_corpus_equals_the_model"),
+    ),
+];
+
+/// Runs the committed corpora on the stable toolchain, as ordinary tests:
+/// `cargo xtask test` runs these, too.
+fn replay() -> Outcome {
+    for (package, file, test) in REPLAYS {
+        let mut command = cargo(["test", "--package", package, "--test", file]);
+        if let Some(test) = test {
+            command.args([test, "--", "--exact"]);
+        }
+        if passed(&shell::run_and_read(&mut command)?) == 0 {
+            return Err(format!("no test of {package} replays a corpus any more"));
+        }
+    }
+    Ok(())
+}
+
+/// How many tests passed, as the test harness tells it.
+fn passed(output: &str) -> usize {
+    output
+        .lines()
+        .filter_map(|line| line.strip_prefix("test result: ok. "))
+        .filter_map(|rest| rest.split_once(" passed")?.0.parse::<usize>().ok())
+        .sum()
 }
 
 /// Fuzzes every target for a while, leaving the committed corpora as they are.
@@ -189,6 +204,17 @@ mod tests {
             parse("--minimize decode"),
             Ok(Request::Minimize("decode".into()))
         );
+    }
+
+    #[test]
+    fn tests_that_ran_are_counted() {
+        let result = |n| {
+            format!(
+                "\nrunning {n} tests\n\ntest result: ok. {n} passed; 0 failed; 9 filtered out\n"
+            )
+        };
+        assert_eq!(passed(&result(0)), 0);
+        assert_eq!(passed(&(result(3) + &result(1))), 4);
     }
 
     #[test]

@@ -67,6 +67,23 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
     }
 }
 
+/// Runs a command like [`run`], and gives what it printed.
+pub(crate) fn run_and_read(command: &mut Command) -> Result<String, String> {
+    let line = line_of(command);
+    eprintln!("$ {line}");
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("`{line}` did not start: {error}"))?;
+    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.push_str(&String::from_utf8_lossy(&output.stderr));
+    eprint!("{text}");
+    if output.status.success() {
+        return Ok(text);
+    }
+    Err(format!("`{line}` failed ({})", output.status))
+}
+
 /// What a command prints, or nothing where it fails or is not installed.
 pub(crate) fn output_of(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program)

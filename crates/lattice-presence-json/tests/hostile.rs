@@ -1,10 +1,15 @@
 //! Every payload of `tests/hostile` is refused, for its one reason, at its place.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
+extern crate alloc;
+
+use alloc::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use lattice_presence_json::{DecodeError, Decoder, JsonMeta};
+use lattice_presence_json::{
+    DecodeError, Decoder, EncodeError, Encoder, JsonMeta, digest_to_json_string,
+};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -14,6 +19,8 @@ struct Hostile {
     kind: Kind,
     category: String,
     path: String,
+    line: usize,
+    column: usize,
     why: String,
     #[serde(default)]
     limits: Limits,
@@ -82,7 +89,11 @@ fn each_is_refused_for_its_reason_at_its_place() {
         let payload = fs::read(folder().join(&hostile.file)).unwrap();
         let found = match decode(&hostile, &hostile.limits.decoder(), &payload) {
             None => "accepted".to_owned(),
-            Some(e) if e.category().as_str() == hostile.category && e.path() == hostile.path => {
+            Some(e)
+                if e.category().as_str() == hostile.category
+                    && e.path() == hostile.path
+                    && (e.line(), e.column()) == (hostile.line, hostile.column) =>
+            {
                 continue;
             }
             Some(error) => error.to_string(),
@@ -91,11 +102,13 @@ fn each_is_refused_for_its_reason_at_its_place() {
             file,
             category,
             path,
+            line,
+            column,
             why,
             ..
         } = &hostile;
         wrong.push(format!(
-            "{file} ({why}): want {category} at {path:?}, got {found}"
+            "{file} ({why}): want {category} at {path:?} ({line}, {column}), got {found}"
         ));
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
@@ -182,4 +195,117 @@ fn an_error_does_not_depend_on_the_layout_of_the_values_before_it() {
     assert_eq!(usual.len(), swapped.len());
     assert_eq!(error(usual), error(swapped));
     assert!(error(usual).contains("values[1].entry.meta"));
+}
+
+/// Payloads cut, joined and changed at random, seeded. What is accepted can be
+/// written and read again; what is refused has a place in the payload.
+#[test]
+fn mutated_and_spliced_payloads_are_refused_or_survive() {
+    const ROUNDS: usize = 100_000;
+    let payloads: Vec<Vec<u8>> = manifest()
+        .iter()
+        .map(|hostile| fs::read(folder().join(&hostile.file)).unwrap())
+        .chain(ACCEPTED.iter().map(|text| text.as_bytes().to_vec()))
+        .filter(|payload| payload.len() > 2)
+        .collect();
+    let mut random = Random(0x5EED);
+    let mut found = BTreeMap::<&str, usize>::new();
+    for round in 0..ROUNDS {
+        let bytes = mutant(&payloads, &mut random);
+        let outcome = judged(&bytes).unwrap_or_else(|wrong| {
+            panic!("round {round}: {wrong}: {}", bytes.escape_ascii());
+        });
+        *found.entry(outcome).or_default() += 1;
+    }
+    // Otherwise the mutants would all die of their grammar.
+    for (outcome, least) in [
+        ("accepted", 500),
+        ("syntax", 1000),
+        ("shape", 500),
+        ("duplicate", 50),
+        ("clock", 50),
+        ("coverage", 50),
+    ] {
+        assert!(found.get(outcome) >= Some(&least), "{outcome}: {found:?}");
+    }
+}
+
+const ACCEPTED: [&str; 3] = [
+    r#"{"replica":"n","context":{"n":3,"m":1},"clouds":{"m":[4,[6,9]]},"values":[{"tag":{"replica":"n","clock":3},"entry":{"topic":"t","key":"k","pid":"p","meta":{"a":[1,null]}}},{"tag":{"replica":"m","clock":7},"entry":{"topic":"t","key":"k","pid":"q","meta":""}}]}"#,
+    r#"{"values":[{"entry":{"pid":"p","key":"\u006b","meta":[{}],"topic":"t"},"tag":{"clock":2,"replica":"n"}}],"clouds":{"n":[2]},"context":{},"replica":"m"}"#,
+    r#"{"n":{"context":3,"cloud":[[5,6],9],"fingerprint":"0123456789abcdef"},"m":{"context":0,"cloud":[1],"fingerprint":"0000000000000000"}}"#,
+];
+
+/// Xorshift: enough to pick places.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).unwrap() % bound
+    }
+
+    fn of<'a, T>(&mut self, list: &'a [T]) -> &'a T {
+        &list[self.below(list.len())]
+    }
+}
+
+/// Two payloads joined where both have a token of one kind, or one as it is, and
+/// up to two bytes of it changed.
+fn mutant(payloads: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
+    const TOKENS: &[u8] = b"{}[],:\"012379-\\ae";
+    let (head, tail) = (random.of(payloads), random.of(payloads));
+    let token = *random.of(TOKENS);
+    let places =
+        |bytes: &[u8]| -> Vec<usize> { (0..bytes.len()).filter(|&i| bytes[i] == token).collect() };
+    let (cuts, joints) = (places(head), places(tail));
+    let mut bytes = head.clone();
+    if random.below(2) == 0 && !cuts.is_empty() && !joints.is_empty() {
+        bytes.truncate(*random.of(&cuts));
+        bytes.extend_from_slice(&tail[*random.of(&joints)..]);
+    }
+    for _ in 0..random.below(3) {
+        let place = random.below(bytes.len());
+        bytes[place] = *random.of(TOKENS);
+    }
+    bytes
+}
+
+/// What becomes of a payload, read as a state and as a digest.
+fn judged(bytes: &[u8]) -> Result<&'static str, String> {
+    let decoder = Decoder::new();
+    let text = |error: EncodeError| error.to_string();
+    match decoder.digest_from_json_slice(bytes) {
+        Ok(digest) => {
+            let written = digest_to_json_string(&digest).map_err(text)?;
+            if decoder.digest_from_json(&written).ok() != Some(digest) {
+                return Err("the digest changes".into());
+            }
+        }
+        Err(error) => check_place(bytes, &error)?,
+    }
+    match decoder.delta_from_json_slice::<JsonMeta>(bytes) {
+        Ok(delta) => {
+            let compact = Encoder::new().compact(true);
+            let written = compact.delta_to_json_string(&delta).map_err(text)?;
+            if decoder.delta_from_json(&written).ok() != Some(delta) {
+                return Err("the delta changes".into());
+            }
+            Ok("accepted")
+        }
+        Err(error) => {
+            check_place(bytes, &error)?;
+            Ok(error.category().as_str())
+        }
+    }
+}
+
+fn check_place(bytes: &[u8], error: &DecodeError) -> Result<(), String> {
+    let line = bytes.split(|&b| b == b'\n').nth(error.line() - 1);
+    match line {
+        Some(line) if (1..=line.len() + 1).contains(&error.column()) => Ok(()),
+        _ => Err(format!("no such place: {error}")),
+    }
 }

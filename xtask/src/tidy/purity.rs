@@ -27,6 +27,10 @@ const BANNED: &[(&[&str], &str)] = &[
         "take the identity or the number as an argument",
     ),
     (
+        &["RandomState", "std::collections"],
+        "take the maps of `alloc` or `hashbrown`: those of std are seeded at random",
+    ),
+    (
         &["println!", "print!", "eprintln!", "eprint!", "dbg!"],
         "return what there is to say: an error or a diff",
     ),

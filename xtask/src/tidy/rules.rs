@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::source::code_of;
+use super::source::{code_of, names};
 use super::{Finding, Tree};
 
 /// S1 to S14.
@@ -55,23 +55,25 @@ fn misnamed(tree: &Tree, tests: &BTreeSet<String>) -> Vec<Finding> {
     findings
 }
 
-/// The names of the tests whose names start with a rule.
+/// The names of the tests that run and whose names start with a rule.
 fn collect(code: &str, tests: &mut BTreeSet<String>) {
-    let mut is_test = false;
+    let (mut is_test, mut is_ignored) = (false, false);
     for line in code.lines().map(str::trim) {
         let function = line
             .strip_prefix("fn ")
             .and_then(|rest| rest.split('(').next());
         if let Some(name) = function.filter(|name| rule_of(name).is_some()) {
-            if is_test {
+            if is_test && !is_ignored {
                 tests.insert(name.to_owned());
             }
-            is_test = false;
+            (is_test, is_ignored) = (false, false);
         } else if line == "#[test]" {
             is_test = true;
-        } else if !line.is_empty() && !line.starts_with("#[") {
-            // Other attributes may stand between the mark and its function.
-            is_test = false;
+        } else if line.starts_with("#[") {
+            // Other attributes may stand before and behind the mark.
+            is_ignored |= names(line, "ignore");
+        } else if !line.is_empty() {
+            (is_test, is_ignored) = (false, false);
         }
     }
 }
@@ -97,7 +99,7 @@ mod tests {
     fn tests_for(rules: impl Iterator<Item = usize>) -> String {
         let mut text = String::new();
         for rule in rules {
-            writeln!(text, "#[test]\n#[ignore]\nfn s{rule}_holds() {{}}").unwrap();
+            writeln!(text, "#[test]\n#[should_panic]\nfn s{rule}_holds() {{}}").unwrap();
         }
         text
     }
@@ -141,6 +143,9 @@ mod tests {
             "fn s1_helper() {}",
             "// #[test]\n// fn s1_once() {}",
             "#[test]\nfn other() {}\nfn s1_helper() {}",
+            "#[test]\n#[ignore]\nfn s1_holds() {}",
+            "#[ignore = \"slow\"]\n#[test]\nfn s1_holds() {}",
+            "#[test]\n#[cfg_attr(miri, ignore)]\nfn s1_holds() {}",
         ] {
             assert_eq!(
                 missing("crates/a/tests/rules.rs", text).len(),
