@@ -101,7 +101,10 @@ pub struct TopicMessage {
 ///
 /// # Errors
 ///
-/// Where metadata does not serialize, or would be refused by every peer.
+/// Where metadata does not serialize, or would be refused by every peer. One such
+/// entry fails the diff as a whole: the error names it, and the clients of every
+/// topic in the diff need a fresh [`presence_state`]. [`JsonMeta`](crate::JsonMeta)
+/// never fails.
 ///
 /// ```
 /// use lattice_presence::PresenceState;

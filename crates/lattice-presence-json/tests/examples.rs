@@ -1,7 +1,7 @@
 //! The examples do what their pages say.
 //!
-//! `merge` runs here, on the samples beside it; so does the failure detector of
-//! `cluster`, which as a whole is run by `cargo xtask ci`.
+//! `merge` runs here, on the samples beside it; so do one node of `cluster` and its
+//! failure detector. The cluster as a whole is run by `cargo xtask ci`.
 
 #![allow(
     clippy::std_instead_of_core,
@@ -9,13 +9,14 @@
     reason = "a test that runs programs has the standard library"
 )]
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use detector::{Detector, Patience, Verdict};
+use lattice_presence::ReplicaId;
 
 #[path = "../examples/cluster/detector.rs"]
 mod detector;
@@ -24,31 +25,28 @@ fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/merge/samples")
 }
 
-/// The built example. `cargo test` builds it with this test; alone, this test
+/// A built example. `cargo test` builds it with this test; alone, this test
 /// builds it.
-fn merge_binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let test = std::env::current_exe().expect("the path of this test");
-        let profile = test.ancestors().nth(2).expect("…/<profile>/deps/<test>");
-        let name = format!("merge{}", std::env::consts::EXE_SUFFIX);
-        let binary = profile.join("examples").join(name);
-        if !binary.exists() {
-            let mut build = Command::new(env!("CARGO"));
-            build.args(["build", "--package", "lattice-presence-json"]);
-            build.args(["--example", "merge"]);
-            if profile.ends_with("release") {
-                build.arg("--release");
-            }
-            assert!(build.status().expect("cargo runs").success());
+fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the path of this test");
+    let profile = test.ancestors().nth(2).expect("…/<profile>/deps/<test>");
+    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    let binary = profile.join("examples").join(file);
+    if !binary.exists() {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--package", "lattice-presence-json"]);
+        build.args(["--example", name]);
+        if profile.ends_with("release") {
+            build.arg("--release");
         }
-        binary
-    })
+        assert!(build.status().expect("cargo runs").success());
+    }
+    binary
 }
 
 /// Runs the example in the folder of the samples.
 fn merge(files: &[&str], input: &str) -> Output {
-    let mut child = Command::new(merge_binary())
+    let mut child = Command::new(example("merge"))
         .args(files)
         .current_dir(samples())
         .stdin(Stdio::piped())
@@ -251,7 +249,7 @@ fn help_and_a_call_without_files_show_the_usage() {
 /// Like `merge … | head -0`.
 #[test]
 fn a_reader_that_leaves_early_is_no_failure() {
-    let mut child = Command::new(merge_binary())
+    let mut child = Command::new(example("merge"))
         .arg("-")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -266,6 +264,42 @@ fn a_reader_that_leaves_early_is_no_failure() {
     let output = child.wait_with_output().expect("the example ends");
     assert_eq!(stderr(&output), "");
     assert_eq!(output.status.code(), Some(0));
+}
+
+/// A node that is told by a third one that its successor is there stops, and says
+/// why; one that is told nonsense goes on.
+#[test]
+fn a_node_ends_where_a_digest_names_its_successor() {
+    let mut node = Command::new(example("cluster"))
+        .args(["--as-node", "n"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the example starts");
+    let mut reports = BufReader::new(node.stdout.take().expect("a pipe"));
+    let mut first = String::new();
+    reports.read_line(&mut first).expect("a report");
+    let address = first.trim_end().strip_prefix("listening ").expect("where");
+    let tell = |line: &str| {
+        let mut stream = TcpStream::connect(address).expect("the node listens");
+        stream.write_all(line.as_bytes()).expect("it reads");
+    };
+    // A version 7 UUID of the latest millisecond that there is.
+    let mut uuid = [0xFF; 16];
+    (uuid[6], uuid[8]) = (0x7F, 0xBF);
+    let newer = ReplicaId::incarnation("n", uuid);
+
+    tell("peer\nnonsense\n");
+    tell("peer\ndigest {\"replica\":7}\n");
+    let known = r#"{"context":1,"cloud":[],"fingerprint":"0000000000000000"}"#;
+    tell(&format!("peer\ndigest {{\"{newer}\":{known}}}\n"));
+    let output = node.wait_with_output().expect("the node ends");
+    assert_eq!(
+        stderr(&output),
+        format!("cluster: another process took over as {newer}\n")
+    );
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]

@@ -8,7 +8,7 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -26,6 +26,13 @@ const QUEUE: usize = 64;
 
 const TIMEOUT: Duration = Duration::from_secs(1);
 const REDIAL: Duration = Duration::from_millis(50);
+
+/// Peers send digests all the time: who says nothing for so long is gone, whether
+/// or not the network said so.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// Accepting fails where descriptors run out: others are closed meanwhile.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// What one node tells another.
 #[derive(Debug)]
@@ -128,20 +135,33 @@ fn dial(own: &ReplicaId, address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Accepts peers, and hands on what they send, until the receiver is gone.
-pub(crate) fn listen<E>(listener: TcpListener, inbox: Sender<E>)
+/// Accepts peers, and hands on what they send, until the receiver is gone. A
+/// full inbox holds up the senders, as far as their own queues.
+pub(crate) fn listen<E>(listener: TcpListener, inbox: SyncSender<E>)
 where
     E: From<Received> + Send + 'static,
 {
     thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let inbox = inbox.clone();
-            thread::spawn(move || read(stream, &inbox));
+        for stream in listener.incoming() {
+            match stream {
+                Ok(stream) => {
+                    let inbox = inbox.clone();
+                    thread::spawn(move || read(stream, &inbox));
+                }
+                Err(error) => {
+                    eprintln!("no connection accepted: {error}");
+                    thread::sleep(ACCEPT_AGAIN);
+                }
+            }
         }
     });
 }
 
-fn read<E: From<Received>>(stream: TcpStream, inbox: &Sender<E>) {
+fn read<E: From<Received>>(stream: TcpStream, inbox: &SyncSender<E>) {
+    if let Err(error) = stream.set_read_timeout(Some(IDLE)) {
+        eprintln!("a connection without a timeout is closed: {error}");
+        return;
+    }
     let mut lines = BufReader::new(stream);
     let Ok(Some(name)) = read_line(&mut lines) else {
         return;
@@ -161,7 +181,8 @@ fn read<E: From<Received>>(stream: TcpStream, inbox: &Sender<E>) {
     }
 }
 
-/// The next line; `None` where the connection ended, or the line is too long.
+/// The next line; `None` where the connection ended, or the line is too long; an
+/// error, too, where nothing came for too long.
 fn read_line(lines: &mut impl BufRead) -> io::Result<Option<String>> {
     let mut line = String::new();
     lines.by_ref().take(MAX_LINE).read_line(&mut line)?;

@@ -10,7 +10,7 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -32,6 +32,9 @@ const PATIENCE: Patience = Patience {
     forget: Duration::from_secs(600),
 };
 
+/// Events that wait for a node; who brings more waits as well.
+const INBOX: usize = 256;
+
 /// Everything that may happen to a node.
 enum Event {
     Command(Command),
@@ -49,7 +52,7 @@ impl From<Received> for Event {
 pub(crate) fn run(name: &str) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
-    let (inbox, events) = mpsc::channel();
+    let (inbox, events) = sync_channel(INBOX);
     link::listen(listener, inbox.clone());
     thread::spawn(move || read_commands(&inbox));
 
@@ -64,6 +67,9 @@ pub(crate) fn run(name: &str) -> Result<(), Box<dyn Error>> {
             Ok(Event::StageClosed) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
             Err(RecvTimeoutError::Timeout) => {}
         }
+        if let Some(newer) = node.successor() {
+            return Err(format!("another process took over as {newer}").into());
+        }
         // Not only after a timeout: a busy channel must not silence the node.
         let now = Instant::now();
         if now >= next_tick {
@@ -72,9 +78,6 @@ pub(crate) fn run(name: &str) -> Result<(), Box<dyn Error>> {
         }
         node.push_delta()?;
         node.publish()?;
-        if let Some(newer) = node.state.superseded_by() {
-            return Err(format!("another process took over as {newer}").into());
-        }
     }
 }
 
@@ -91,7 +94,7 @@ fn incarnation(name: &str) -> Result<ReplicaId, Box<dyn Error>> {
     Ok(ReplicaId::incarnation(name, bits.to_be_bytes()))
 }
 
-fn read_commands(inbox: &Sender<Event>) {
+fn read_commands(inbox: &SyncSender<Event>) {
     for line in io::stdin().lines().map_while(Result::ok) {
         let command = Command::parse(&line).map(Event::Command);
         if command.is_some_and(|command| inbox.send(command).is_err()) {
@@ -139,8 +142,10 @@ impl Node {
                 status,
             } => {
                 let pid = self.pid(&user);
-                let diff = self.state.join(&pid, &topic, &user, meta(&status)?)?;
-                show(&diff)?;
+                match self.state.join(&pid, &topic, &user, meta(&status)?) {
+                    Ok(diff) => show(&diff)?,
+                    Err(error) => note(format!("{topic} {user}: {error}"))?,
+                }
             }
             Command::Leave { topic, user } => {
                 let pid = self.pid(&user);
@@ -198,6 +203,13 @@ impl Node {
                 Err(error) => note(format!("{}: {error}", from.base()))?,
             },
             Ok(Message::Digest(digest)) => {
+                // A peer may have met the successor of this node first.
+                let own = self.state.replica().clone();
+                for (replica, _) in digest.iter() {
+                    if replica.is_newer_than(&own) {
+                        self.meet(replica)?;
+                    }
+                }
                 let missing = self.state.delta_since(&digest);
                 if !missing.is_empty() {
                     self.send(Some(from.base()), &Message::Delta(missing))?;
@@ -206,6 +218,16 @@ impl Node {
             Err(error) => note(format!("{}: {error}", from.base()))?,
         }
         Ok(())
+    }
+
+    /// The newer incarnation of this node's own base, where one is known: its
+    /// entries, its messages or the digest of a peer named it.
+    fn successor(&self) -> Option<&ReplicaId> {
+        let own = self.state.replica();
+        let met = self.newest.get(own.base());
+        self.state
+            .superseded_by()
+            .or_else(|| met.filter(|newest| newest.is_newer_than(own)))
     }
 
     /// Gets to know a replica. `false` for a former life of one: what still
@@ -310,7 +332,11 @@ impl Node {
 
     /// Sends to one peer, or to all of them: encoded once.
     fn send(&self, to: Option<&str>, message: &Message) -> Result<(), Box<dyn Error>> {
-        let line: Arc<str> = message.encode()?.into();
+        let line: Arc<str> = match message.encode() {
+            Ok(line) => line.into(),
+            // One entry that no peer would take must not end the node.
+            Err(error) => return Ok(note(format!("not sent: {error}"))?),
+        };
         for (name, peer) in &self.peers {
             if let Some(link) = &peer.link
                 && to.is_none_or(|to| to == name)
@@ -323,9 +349,13 @@ impl Node {
 
     /// Shows the stage the whole view, where it changed, to be compared.
     fn publish(&mut self) -> Result<(), Box<dyn Error>> {
+        let digest = match digest_to_json_string(&self.state.digest()) {
+            Ok(digest) => digest,
+            Err(error) => return Ok(note(format!("no view: {error}"))?),
+        };
         let view = View {
             rows: self.state.online_list().map(row).collect(),
-            digest: digest_to_json_string(&self.state.digest())?,
+            digest,
         };
         if view != self.published {
             report(&Report::View(view.clone()))?;
