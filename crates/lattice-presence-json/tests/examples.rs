@@ -277,6 +277,13 @@ fn a_node_ends_where_a_digest_names_its_successor() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the example starts");
+    // A node runs while its input is open. Closed in the end, so that one that does
+    // not stop by itself fails this test instead of holding it up.
+    let input = node.stdin.take();
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(20));
+        drop(input);
+    });
     let mut reports = BufReader::new(node.stdout.take().expect("a pipe"));
     let mut first = String::new();
     reports.read_line(&mut first).expect("a report");
