@@ -15,6 +15,9 @@ const HERE: usize = 0;
 /// How often somebody comes or goes elsewhere.
 const STIR_EVERY: Duration = Duration::from_secs(4);
 
+/// How long the prompt waits for what a command brings about.
+const ANSWERED_WITHIN: Duration = Duration::from_millis(200);
+
 /// What happens elsewhere, over and over.
 const ELSEWHERE: [(usize, &str); 8] = [
     (1, "join lobby bob online"),
@@ -45,7 +48,7 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
         match lines.try_recv() {
             Ok(line) if matches!(line.trim(), "quit" | "exit") => return Ok(()),
             Ok(line) => {
-                answer(&mut cluster, line.trim());
+                answer(&mut cluster, line.trim())?;
                 prompt();
             }
             Err(TryRecvError::Disconnected) => return Ok(()),
@@ -61,7 +64,7 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     }
 }
 
-fn answer(cluster: &mut Cluster, line: &str) {
+fn answer(cluster: &mut Cluster, line: &str) -> Result<(), Box<dyn Error>> {
     match (line, Command::parse(line)) {
         ("", _) => {}
         ("help", _) => println!("{HELP}"),
@@ -78,8 +81,16 @@ fn answer(cluster: &mut Cluster, line: &str) {
         (_, Some(Command::Peer { .. } | Command::Cut { .. } | Command::Heal { .. }) | None) => {
             println!("  no command `{line}`: `help` lists them");
         }
-        (_, Some(command)) => cluster.order(HERE, &command),
+        (_, Some(command)) => {
+            cluster.order(HERE, &command);
+            // The node answers at once: what it says stands before the next prompt.
+            let enough = Instant::now() + ANSWERED_WITHIN;
+            while Instant::now() < enough {
+                cluster.pump(Duration::from_millis(20))?;
+            }
+        }
     }
+    Ok(())
 }
 
 fn read_lines() -> Receiver<String> {
