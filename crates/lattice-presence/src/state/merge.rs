@@ -12,7 +12,11 @@ use crate::{Diff, MergeError, Presence, PresenceDelta, ReplicaId};
 
 impl<M> PresenceState<M> {
     /// Merges the whole state of a peer. Replicas on which both agree cost
-    /// O(1), the others are merged in one linear walk.
+    /// O(intervals), mostly one; the others are merged in one linear walk.
+    ///
+    /// Own entries that the peer has pruned get fresh dots (rule S5): whoever keeps
+    /// references to entries asks for the [diff](Self::merge_with_diff), which lists
+    /// them. Where no dot is left to mint, they keep the old one.
     ///
     /// # Errors
     ///
