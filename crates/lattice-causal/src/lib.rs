@@ -90,6 +90,7 @@ mod error;
 mod fingerprint;
 #[cfg(feature = "laws")]
 pub mod laws;
+mod question;
 mod replica_map;
 #[cfg(feature = "serde")]
 mod serde_impls;
@@ -111,5 +112,6 @@ pub use dot::{Dot, MAX_CLOCK};
 pub use edit::Edit;
 pub use error::{ClockExhausted, UncoveredDot};
 pub use fingerprint::{dot_fingerprint, identity_of};
+pub use question::{Answer, Asked, Held, Part, Question};
 pub use store::{DotFun, DotMap, DotSet, DotStore, Identify, Observer, RunIter, Summary};
 pub use version_vector::VersionVector;

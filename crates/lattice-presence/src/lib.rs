@@ -65,6 +65,7 @@ mod diff;
 mod down;
 mod error;
 mod index;
+mod message;
 mod pending;
 mod presence;
 mod replica_id;
@@ -76,7 +77,10 @@ mod text;
 pub use delta::PresenceDelta;
 pub use diff::{Diff, TopicDiff};
 pub use error::{JoinError, LifecycleError, MergeError, PartsError, UpdateError};
-pub use lattice_causal::{CausalContext, ClockSet, Digest, Dot, MAX_CLOCK, ReplicaDigest};
+pub use lattice_causal::{
+    Asked, CausalContext, ClockSet, Digest, Dot, Held, MAX_CLOCK, Part, Question, ReplicaDigest,
+};
+pub use message::{Body, MESSAGE_VERSION, Message, Refusal, Shard};
 pub use presence::Presence;
 pub use replica_id::ReplicaId;
 pub use state::PresenceState;
