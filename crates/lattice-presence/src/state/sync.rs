@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use lattice_causal::{Causal, CausalContext, ClockSet, Digest, DotStore};
+use lattice_causal::{Causal, ClockSet, Digest, DotStore};
 
 use super::PresenceState;
 use crate::delta::Entries;
@@ -41,6 +41,9 @@ impl<M> PresenceState<M> {
         state.rebuild_index();
         let known: Vec<ReplicaId> = state.context().replicas().cloned().collect();
         state.hear_of(known.iter());
+        if !state.is_signed() {
+            state.sign_claims();
+        }
         debug_assert!(state.check_invariants());
         state
     }
@@ -85,11 +88,29 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn take_delta(&mut self) -> Option<PresenceDelta<M>> {
-        if self.pending.is_empty() {
+        if !self.has_pending() {
             return None;
         }
-        let mutated = (self.replica.clone(), self.pending.take());
-        Some(self.told(self.causal.slice(&CausalContext::from_iter([mutated]))))
+        let mut mutated = core::mem::take(&mut self.ended);
+        mutated.insert_set(self.replica.clone(), &self.pending.take());
+        Some(self.told(self.causal.slice(&mutated)))
+    }
+
+    /// Whether [`take_delta`](Self::take_delta) would yield something. O(1).
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "t", "k", ())?;
+    /// assert!(state.has_pending());
+    /// let delta = state.take_delta();
+    /// assert!(delta.is_some() && !state.has_pending());
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn has_pending(&self) -> bool {
+        !self.pending.is_empty() || !self.ended.is_empty()
     }
 
     /// What the peer of that digest lacks: the entries that it has not seen, and
@@ -164,7 +185,7 @@ impl<M> PresenceState<M> {
     /// whole instead, where that is shorter: a connection that stays while a million
     /// others come and go splits their dots from the prefix, and peers that write
     /// clocks one by one would list a million.
-    fn told(&self, part: Causal<Entries<M>>) -> PresenceDelta<M> {
+    pub(super) fn told(&self, part: Causal<Entries<M>>) -> PresenceDelta<M> {
         let is_scattered = |replica: &ReplicaId, claims: &ClockSet| {
             let entries = self.causal.store().summary(replica).live as u64;
             claims.len() - claims.prefix() > FEW_CLOCKS + CLOCKS_PER_ENTRY * entries
