@@ -98,7 +98,8 @@ impl<M> Diff<M> {
 
     /// Puts the changes into dot order, the order of a dot's own changes kept.
     pub(crate) fn sort(&mut self) {
-        self.changes.sort_by(|a, b| a.entry.dot().cmp(b.entry.dot()));
+        self.changes
+            .sort_by(|a, b| a.entry.dot().cmp(b.entry.dot()));
     }
 
     /// Appends what happened later.

@@ -93,7 +93,10 @@ mod tests {
         assert_eq!(filter.newest_of_base(&life("a", 2)), Some(&life("a", 3)));
         assert!(filter.knows_newer_than(&life("a", 2)));
         assert!(!filter.knows_newer_than(&life("a", 3)));
-        assert!(!filter.knows_newer_than(&"a".into()), "a plain name has no order");
+        assert!(
+            !filter.knows_newer_than(&"a".into()),
+            "a plain name has no order"
+        );
         assert_eq!(filter.get(&life("b", 9)).map(ClockSet::len), Some(3));
 
         filter.lift(&life("a", 3));

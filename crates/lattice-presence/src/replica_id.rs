@@ -459,7 +459,10 @@ mod tests {
             last - (1 << 61),
         ] {
             let after = version_7_after(behind, drawn).unwrap();
-            assert!(after > behind && is_version_7(after), "{after:x} {behind:x}");
+            assert!(
+                after > behind && is_version_7(after),
+                "{after:x} {behind:x}"
+            );
         }
         assert_eq!(version_7_after(last - 1, u128::MAX), Some(last));
         assert_eq!(version_7_after(last, drawn), None);

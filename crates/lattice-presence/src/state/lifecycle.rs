@@ -142,6 +142,7 @@ impl<M> PresenceState<M> {
                 .remove(&entry, self.index.hashes(entry.slot()), &self.down);
         }
         let seen = self.causal.forget_replica(replica).unwrap_or_default();
+        self.ended.remove(replica);
         if self.index.is_sparse() {
             self.rebuild_index();
         }
@@ -212,7 +213,11 @@ impl<M> PresenceState<M> {
         let known = known.filter(|known| known.is_ordered() && known.same_base(replica));
         let known = known.chain(self.filter.newest_of_base(replica));
         known.reduce(|newest, known| {
-            if known.is_newer_than(newest) { known } else { newest }
+            if known.is_newer_than(newest) {
+                known
+            } else {
+                newest
+            }
         })
     }
 

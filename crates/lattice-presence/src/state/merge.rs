@@ -225,9 +225,7 @@ impl<M> PresenceState<M> {
         let living = living.then(|| other.store().live(replica));
         match (living, self.filter.get(replica)) {
             (living, None) => living,
-            (living, Some(refused)) => {
-                Some(living.as_ref().unwrap_or(theirs).difference(refused))
-            }
+            (living, Some(refused)) => Some(living.as_ref().unwrap_or(theirs).difference(refused)),
         }
     }
 

@@ -121,7 +121,9 @@ impl<M> PresenceState<M> {
     pub fn owned_delta_since(&self, digest: &Digest<ReplicaId>) -> PresenceDelta<M> {
         let own = self.context().get(&self.replica).cloned();
         let own = own.map(|seen| (self.replica.clone(), seen));
-        let own = self.causal.slice(&own.into_iter().collect::<CausalContext<_>>());
+        let own = self
+            .causal
+            .slice(&own.into_iter().collect::<CausalContext<_>>());
         self.told(own.delta_since(digest))
     }
 }
