@@ -87,7 +87,9 @@ pub use lattice_causal::{
 pub use message::{Body, MESSAGE_VERSION, Message, Refusal, Shard};
 pub use presence::Presence;
 pub use replica_id::{NoNewerIncarnation, ReplicaId};
-pub use state::{MAX_REISSUED, MAX_TEXT_BYTES, PresenceState, ReplicaStatus, Standing};
+pub use state::{
+    MAX_REISSUED, MAX_TEXT_BYTES, PresenceAnswer, PresenceState, ReplicaStatus, Standing,
+};
 
 /// The front page, whose example must run.
 #[cfg(doctest)]

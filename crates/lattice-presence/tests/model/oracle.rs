@@ -509,6 +509,8 @@ impl Oracle {
                 dots.iter().filter(|dot| dot.0 == name).cloned().collect()
             };
             let told = of(&packet.context);
+            let unwanted: Vec<_> = told.intersection(&peer.refused).collect();
+            assert!(unwanted.is_empty(), "told though unwanted: {unwanted:?}");
             if self.snapshot().identity_of(&name) == theirs.identity_of(&name) {
                 assert!(told.is_empty(), "{name}: told where both agree: {told:?}");
             }
@@ -540,12 +542,5 @@ impl Packet {
             .iter()
             .map(|(dot, entry)| (dot.clone(), slot(entry)));
         (self.context.clone(), live.collect())
-    }
-
-    fn identity_of(&self, name: &str) -> Identity {
-        let (mut seen, mut live) = self.identity();
-        seen.retain(|dot| dot.0 == name);
-        live.retain(|dot, _| dot.0 == name);
-        (seen, live)
     }
 }
