@@ -498,9 +498,9 @@ impl Oracle {
         assert_eq!(packet.entries, told, "the entries of a packet");
     }
 
-    /// S13: whether `packet` tells the peer all that it lacks, and nothing where it lacks
-    /// nothing. What the peer has pruned need not be told. Deaths need not be told of a
-    /// replica of which the peer has seen more.
+    /// S13: whether `packet` tells the peer all that it has not seen, and nothing where
+    /// both agree or that the peer has pruned. And whether an owner tells of what has died
+    /// of its own, to a peer that has not seen more of it than the owner.
     pub fn check_since(&self, packet: &Packet, peer: &Self) {
         self.check_slice(packet);
         let theirs = peer.snapshot();
@@ -522,9 +522,10 @@ impl Oracle {
                 );
                 let is_ghost = peer.entries.contains_key(&dot) && !self.entries.contains_key(&dot);
                 let is_ahead = !of(&peer.context).is_subset(&of(&self.context));
+                let owns = name == self.me && name != peer.me;
                 assert!(
-                    !is_ghost || is_ahead || told.contains(&dot),
-                    "{dot:?} has died, and is not told"
+                    !is_ghost || is_ahead || !owns || told.contains(&dot),
+                    "{dot:?} has died, and its owner does not tell"
                 );
             }
         }
@@ -542,5 +543,12 @@ impl Packet {
             .iter()
             .map(|(dot, entry)| (dot.clone(), slot(entry)));
         (self.context.clone(), live.collect())
+    }
+
+    fn identity_of(&self, name: &str) -> Identity {
+        let (mut seen, mut live) = self.identity();
+        seen.retain(|dot| dot.0 == name);
+        live.retain(|dot, _| dot.0 == name);
+        (seen, live)
     }
 }
