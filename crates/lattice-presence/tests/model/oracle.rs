@@ -344,7 +344,8 @@ impl Oracle {
         if known.contains(name) {
             return Err(Refusal::NotFresh);
         }
-        known.retain(|other| !self.down.contains(other) || self.speaks_of(other));
+        // A mark alone is no knowledge of a life.
+        known.retain(|other| self.speaks_of(other));
         if known.iter().any(|other| is_newer(other, name)) {
             return Err(Refusal::NewerKnown);
         }
@@ -380,7 +381,7 @@ impl Oracle {
 
     fn speaks_of(&self, name: &str) -> bool {
         let mut dots = self.context.iter().chain(&self.refused);
-        dots.any(|dot| dot.0 == name) || name == self.me
+        dots.any(|dot| dot.0 == name) || name == self.me || self.successor.as_deref() == Some(name)
     }
 
     /// Whether the filter of S9 keeps any of the packet's dots out.
