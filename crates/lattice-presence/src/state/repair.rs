@@ -53,10 +53,10 @@ impl<M> PresenceState<M> {
     #[must_use]
     pub fn digest(&self) -> Digest<ReplicaId> {
         let digest = self.causal.digest();
-        if self.refused.is_empty() {
+        if self.filter.is_empty() {
             return digest;
         }
-        let known = self.context().replicas().chain(self.refused.replicas());
+        let known = self.context().replicas().chain(self.filter.dots().replicas());
         let known: CausalContext<_> = known
             .map(|replica| (replica.clone(), (1..=1).into()))
             .collect();
@@ -99,7 +99,7 @@ impl<M> PresenceState<M> {
     #[must_use]
     pub fn line(&self, replica: &ReplicaId) -> Option<ReplicaDigest> {
         let line = self.causal.line(replica);
-        let Some(unwanted) = self.refused.get(replica) else {
+        let Some(unwanted) = self.filter.get(replica) else {
             return line;
         };
         let mut line = line.unwrap_or_default();
@@ -122,7 +122,7 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn lacks(&self, replica: &ReplicaId, line: &ReplicaDigest) -> bool {
-        let Some(unwanted) = self.refused.get(replica) else {
+        let Some(unwanted) = self.filter.get(replica) else {
             return self.causal.lacks(replica, line);
         };
         // What is refused is in no sum here, so sums cannot be compared.
@@ -277,13 +277,13 @@ impl<M> PresenceState<M> {
 
     /// The question with what was pruned here as unwanted.
     fn wishing(&self, question: Question<ReplicaId>) -> Question<ReplicaId> {
-        if self.refused.is_empty() {
+        if self.filter.is_empty() {
             return question;
         }
         let mut wishing = Question::new();
         for (replica, asked) in question.iter() {
             let mut asked = asked.clone();
-            asked.unwanted = self.refused.get(replica).cloned().unwrap_or_default();
+            asked.unwanted = self.filter.get(replica).cloned().unwrap_or_default();
             wishing.insert(replica.clone(), asked);
         }
         wishing
