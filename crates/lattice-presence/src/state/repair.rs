@@ -1,5 +1,6 @@
 //! What a peer lacks, and how to ask for what is lacking here (rule S13).
 
+use alloc::borrow::Cow;
 use core::fmt;
 
 use lattice_causal::{CausalContext, Digest, Question, ReplicaDigest};
@@ -56,7 +57,10 @@ impl<M> PresenceState<M> {
         if self.filter.is_empty() {
             return digest;
         }
-        let known = self.context().replicas().chain(self.filter.dots().replicas());
+        let known = self
+            .context()
+            .replicas()
+            .chain(self.filter.dots().replicas());
         let known: CausalContext<_> = known
             .map(|replica| (replica.clone(), (1..=1).into()))
             .collect();
@@ -161,7 +165,7 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn delta_since(&self, digest: &Digest<ReplicaId>) -> PresenceDelta<M> {
-        self.told(self.causal.delta_since(digest))
+        self.told(self.causal.delta_since(&self.unweighed(digest)))
     }
 
     /// [`delta_since`](Self::delta_since) of at most `max` entries and claims (but at
@@ -186,7 +190,8 @@ impl<M> PresenceState<M> {
         digest: &Digest<ReplicaId>,
         max: usize,
     ) -> (PresenceDelta<M>, bool) {
-        let (delta, more) = self.causal.delta_since_bounded(digest, max);
+        let digest = self.unweighed(digest);
+        let (delta, more) = self.causal.delta_since_bounded(&digest, max);
         (self.told(delta), more)
     }
 
@@ -208,7 +213,22 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn delta_for_lines(&self, lines: &Digest<ReplicaId>) -> PresenceDelta<M> {
-        self.told(self.causal.delta_for_lines(lines))
+        self.told(self.causal.delta_for_lines(&self.unweighed(lines)))
+    }
+
+    /// The digest without the count on the line of the local replica. A peer that holds
+    /// less than a relay may know more than it; nobody knows more than the owner.
+    fn unweighed<'a>(&self, digest: &'a Digest<ReplicaId>) -> Cow<'a, Digest<ReplicaId>> {
+        let own = digest.get(&self.replica).filter(|own| own.live.is_some());
+        let Some(own) = own.filter(|own| self.causal.line(&self.replica).as_ref() != Some(own))
+        else {
+            return Cow::Borrowed(digest);
+        };
+        let mut own = own.clone();
+        own.live = None;
+        let mut unweighed = digest.clone();
+        unweighed.insert(self.replica.clone(), own);
+        Cow::Owned(unweighed)
     }
 
     /// What is known of `dots`: the entries among them, and which of them were seen and
