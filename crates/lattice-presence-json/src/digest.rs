@@ -4,12 +4,12 @@ use lattice_presence::{Digest, ReplicaDigest, ReplicaId};
 
 use crate::cloud::CloudReader;
 use crate::cursor::{Cursor, Result};
-use crate::decoder::Decoder;
 use crate::error::{Category, DecodeError, Segment};
 use crate::field::{required, set};
 use crate::intern::Replicas;
+use crate::limits::Limits;
 
-pub(crate) fn decode(text: &str, limits: &Decoder) -> Result<Digest<ReplicaId>> {
+pub(crate) fn decode(text: &str, limits: &Limits) -> Result<Digest<ReplicaId>> {
     let mut cursor = Cursor::new(text);
     let mut clouds = CloudReader::new(limits);
     let mut replicas = Replicas::<Option<ReplicaDigest>>::default();
@@ -52,10 +52,10 @@ fn replica(cursor: &mut Cursor<'_>, clouds: &mut CloudReader<'_>) -> Result<Repl
     let prefix = required(prefix, "context", start)?;
     let mut seen = required(cloud, "cloud", start)?;
     seen.insert_range(1..=prefix);
-    Ok(ReplicaDigest {
-        seen,
-        fingerprint: required(sum, "fingerprint", start)?,
-    })
+    let mut known = ReplicaDigest::default();
+    known.seen = seen;
+    known.fingerprint = required(sum, "fingerprint", start)?;
+    Ok(known)
 }
 
 fn fingerprint(cursor: &mut Cursor<'_>) -> Result<u64> {
