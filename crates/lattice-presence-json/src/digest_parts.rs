@@ -1,5 +1,7 @@
 //! A digest in one payload or in several.
 
+use alloc::collections::VecDeque;
+
 use lattice_presence::{ClockSet, Digest, ReplicaDigest, ReplicaId};
 
 use crate::emit::{check_count, push_line};
@@ -13,64 +15,34 @@ type Result<T> = core::result::Result<T, EncodeError>;
 type Line<'p> = (&'p ReplicaId, &'p ReplicaDigest);
 
 impl Encoder {
-    /// The digest in one payload. Lines for which it has no room are left out: who
-    /// knows nothing of a replica is told of it, so that costs bytes and no more.
+    /// The digest in one payload. What it has no room for is left out: who seems to know
+    /// nothing of a replica is told of it, so that costs bytes and no more. Replicas of
+    /// which nothing lives are left out first.
     pub(crate) fn digest(&self, digest: &Digest<ReplicaId>) -> Result<Encoded> {
-        let mut lines = DigestCutter::new(self, digest);
-        if self.strict {
-            return lines.strictly();
-        }
-        let mut encoded = lines.next_part();
-        for (replica, _) in lines.rest() {
-            encoded.left_out.replicas += 1;
-            encoded.left_out.because(match self.check_replica(replica) {
-                Err(reason) => reason,
-                Ok(()) => lines.full.take().unwrap_or(EncodeError::TooMany {
-                    what: "replicas",
-                    limit: self.limits.max_replicas,
-                }),
-            });
-        }
-        Ok(encoded)
-    }
-}
-
-/// Cuts a digest into parts, each of whole lines.
-pub(crate) struct DigestCutter<'p> {
-    encoder: Encoder,
-    lines: Vec<Line<'p>>,
-    next: usize,
-    started: bool,
-    /// Why the last part ended before the lines did.
-    full: Option<EncodeError>,
-}
-
-impl<'p> DigestCutter<'p> {
-    pub(crate) fn new(encoder: &Encoder, digest: &'p Digest<ReplicaId>) -> Self {
-        Self {
-            encoder: encoder.clone(),
-            lines: digest.iter().collect(),
-            next: 0,
-            started: false,
-            full: None,
-        }
-    }
-
-    fn rest(&self) -> impl Iterator<Item = Line<'p>> + use<'p> {
-        self.lines[self.next..].to_vec().into_iter()
+        let limits = &self.limits;
+        check_count("replicas", digest.iter().len(), limits.max_replicas)
+            .and_then(|()| self.whole_digest(digest))
+            .or_else(|error| {
+                if self.strict {
+                    return Err(error);
+                }
+                let mut lines = DigestCutter::new(self, digest);
+                lines.of_one_payload = true;
+                let is_dead = |(_, known): &Line<'_>| known.fingerprint == 0;
+                lines.rest.make_contiguous().sort_by_key(is_dead);
+                Ok(lines.next_part())
+            })
     }
 
     /// All lines, or the reason why they are no payload.
-    fn strictly(&self) -> Result<Encoded> {
-        let limits = &self.encoder.limits;
-        check_count("replicas", self.lines.len(), limits.max_replicas)?;
-        let mut sink = Sink::whole(limits.max_bytes);
+    fn whole_digest(&self, digest: &Digest<ReplicaId>) -> Result<Encoded> {
+        let mut sink = Sink::whole(self.limits.max_bytes);
         let mut items = 0;
         sink.out.push('{');
-        for (replica, known) in &self.lines {
-            self.encoder.check_replica(replica)?;
+        for (replica, known) in digest.iter() {
+            self.check_replica(replica)?;
             items += known.seen.cloud().len();
-            check_count("cloud items", items, limits.max_clouds)?;
+            check_count("cloud items", items, self.limits.max_clouds)?;
             push_line(&mut sink, replica, known)?;
         }
         sink.out.push('}');
@@ -79,96 +51,166 @@ impl<'p> DigestCutter<'p> {
             left_out: LeftOut::default(),
         })
     }
+}
+
+/// Cuts a digest into parts, each of whole lines.
+pub(crate) struct DigestCutter<'p> {
+    encoder: Encoder,
+    rest: VecDeque<Line<'p>>,
+    started: bool,
+    /// What does not fit is left out, rather than put off.
+    of_one_payload: bool,
+}
+
+/// What a payload still has room for.
+struct Room {
+    bytes: usize,
+    items: usize,
+    replicas: usize,
+}
+
+impl<'p> DigestCutter<'p> {
+    pub(crate) fn new(encoder: &Encoder, digest: &'p Digest<ReplicaId>) -> Self {
+        Self {
+            encoder: encoder.clone(),
+            rest: digest.iter().collect(),
+            started: false,
+            of_one_payload: false,
+        }
+    }
 
     fn next_part(&mut self) -> Encoded {
         let limits = self.encoder.limits;
-        let mut sink = Sink::whole(usize::MAX);
         let mut left_out = LeftOut::default();
-        let (mut count, mut items) = (0, 0);
-        sink.out.push('{');
-        while let Some(&(replica, known)) = self.lines.get(self.next) {
+        let mut room = Room {
+            bytes: limits.max_bytes.saturating_sub("{}".len()),
+            items: limits.max_clouds,
+            replicas: limits.max_replicas,
+        };
+        let mut lines = Vec::new();
+        while let Some(line) = self.rest.pop_front() {
+            let (replica, known) = line;
             if let Err(reason) = self.encoder.check_replica(replica) {
                 left_out.replicas += 1;
                 left_out.because(reason);
-                self.next += 1;
                 continue;
             }
-            let alone = count == 0;
-            let start = sink.out.len();
-            let room = limits.max_bytes.saturating_sub(1);
-            let short = alone.then(|| self.shortened(replica, known)).flatten();
-            let line = short.as_ref().unwrap_or(known);
-            items += line.seen.cloud().len();
-            let pushed = push_line(&mut sink, replica, line).is_ok();
-            self.full = [
-                ("bytes", sink.out.len(), room, limits.max_bytes),
-                ("cloud items", items, limits.max_clouds, limits.max_clouds),
-                (
-                    "replicas",
-                    count + 1,
-                    limits.max_replicas,
-                    limits.max_replicas,
-                ),
-            ]
-            .into_iter()
-            .find(|(_, value, room, _)| value > room)
-            .map(|(what, _, _, limit)| EncodeError::TooMany { what, limit });
-            if !pushed || self.full.is_some() {
-                sink.out.truncate(start);
-                if !alone {
+            if let Err(what) = room.take(replica, known) {
+                if !lines.is_empty() && !self.of_one_payload {
+                    self.rest.push_front(line);
                     break;
                 }
-                left_out.replicas += 1;
-                left_out.reasons.extend(self.full.take());
-                self.next += 1;
-                items = 0;
+                let limit = match what {
+                    "replicas" => limits.max_replicas,
+                    "cloud items" => limits.max_clouds,
+                    _ => limits.max_bytes,
+                };
+                left_out.because(EncodeError::TooMany { what, limit });
+                if let Some(short) = room.take_some(replica, known) {
+                    left_out.claims += known.seen.len() - short.seen.len();
+                    lines.push((replica, short));
+                } else {
+                    left_out.replicas += 1;
+                }
                 continue;
             }
-            if let Some(short) = short {
-                left_out.claims += known.seen.len() - short.seen.len();
-            }
-            count += 1;
-            self.next += 1;
+            lines.push((replica, known.clone()));
+        }
+        self.started = true;
+        lines.sort_unstable_by_key(|(replica, _)| *replica);
+        let mut sink = Sink::whole(usize::MAX);
+        sink.out.push('{');
+        for (replica, known) in &lines {
+            // A string has room for everything.
+            let pushed = push_line(&mut sink, replica, known);
+            debug_assert!(pushed.is_ok());
         }
         sink.out.push('}');
-        self.started = true;
+        debug_assert!(sink.out.len() <= limits.max_bytes || lines.is_empty());
         Encoded {
             text: sink.out,
             left_out,
         }
     }
+}
 
-    /// A line of fewer intervals, where all of them have no room in a part of their
-    /// own. What is not in it counts as not seen, and is told again.
-    fn shortened(&self, replica: &ReplicaId, known: &ReplicaDigest) -> Option<ReplicaDigest> {
-        const FRAME: usize = r#"{:{"context":,"cloud":[],"fingerprint":"0123456789abcdef"}}"#.len();
-        let limits = &self.encoder.limits;
-        let mut bytes = FRAME + quoted_len(replica.as_str()) + digits(known.seen.prefix());
+impl Room {
+    /// Takes the room of a line, or names what there is none of.
+    fn take(
+        &mut self,
+        replica: &ReplicaId,
+        known: &ReplicaDigest,
+    ) -> core::result::Result<(), &'static str> {
         let items = known.seen.cloud().len();
-        // Cheaply: an interval takes at most two clocks of 16 digits and four signs.
-        if items <= limits.max_clouds && bytes.saturating_add(36 * items) <= limits.max_bytes {
+        let intervals = known
+            .seen
+            .cloud()
+            .map(|i| interval_len(*i.start(), *i.end()));
+        let bytes = frame_len(replica, known) + intervals.sum::<usize>();
+        if self.replicas == 0 {
+            return Err("replicas");
+        }
+        if items > self.items {
+            return Err("cloud items");
+        }
+        if bytes > self.bytes {
+            return Err("bytes");
+        }
+        self.replicas -= 1;
+        self.items -= items;
+        self.bytes -= bytes;
+        Ok(())
+    }
+
+    /// Takes what room there is for a line of fewer intervals. What is not in it counts
+    /// as not seen, and is told again.
+    fn take_some(&mut self, replica: &ReplicaId, known: &ReplicaDigest) -> Option<ReplicaDigest> {
+        let mut bytes = frame_len(replica, known);
+        if self.replicas == 0 || bytes > self.bytes {
             return None;
         }
         let mut kept = ClockSet::new();
         kept.insert_range(1..=known.seen.prefix());
-        for interval in known.seen.cloud().take(limits.max_clouds) {
-            bytes += digits(*interval.start()) + digits(*interval.end()) + "[,],".len();
-            if bytes > limits.max_bytes {
+        let mut items = 0;
+        for interval in known.seen.cloud().take(self.items) {
+            bytes += interval_len(*interval.start(), *interval.end());
+            if bytes > self.bytes {
                 break;
             }
+            items += 1;
             kept.insert_range(interval);
         }
+        if kept.is_empty() {
+            return None;
+        }
+        self.replicas -= 1;
+        self.items -= items;
+        self.bytes = self.bytes.saturating_sub(bytes);
         let mut short = known.clone();
         short.seen = kept;
-        (short != *known).then_some(short)
+        Some(short)
     }
+}
+
+/// No less than what a line takes, its intervals apart.
+fn frame_len(replica: &ReplicaId, known: &ReplicaDigest) -> usize {
+    const FRAME: usize = r#":{"context":,"cloud":[],"fingerprint":"0123456789abcdef"},"#.len();
+    FRAME + quoted_len(replica.as_str()) + digits(known.seen.prefix())
+}
+
+/// No less than what an interval takes.
+fn interval_len(first: u64, last: u64) -> usize {
+    if first == last {
+        return digits(first) + 1;
+    }
+    digits(first) + digits(last) + "[,],".len()
 }
 
 impl Iterator for DigestCutter<'_> {
     type Item = Result<Encoded>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let more = !self.started || self.next < self.lines.len();
+        let more = !self.started || !self.rest.is_empty();
         more.then(|| Ok(self.next_part()))
     }
 }

@@ -87,7 +87,7 @@ impl<'p, M: Serialize + 'static> Cutter<'p, M> {
     pub(crate) fn new(encoder: &Encoder, source: &'p impl Source<M>) -> Result<Self> {
         encoder.check_replica(source.writer())?;
         let plan = encoder.plan(source)?;
-        let replicas: Vec<_> = plan.context.replicas().cloned().collect();
+        let replicas = living_first(&plan.context, source);
         let entries: Box<dyn Iterator<Item = _>> = Box::new(source.entries());
         Ok(Self {
             encoder: encoder.clone(),
@@ -189,7 +189,12 @@ impl<'p, M: Serialize + 'static> Cutter<'p, M> {
                     let fitting = draft.list(at, gap_end);
                     if fitting <= gap_end {
                         draft.claim(&replica, claimed_from, fitting - 1);
-                        return Told::Full(rest(fitting));
+                        if !draft.is_empty() {
+                            return Told::Full(rest(fitting));
+                        }
+                        // A part of its own has no room for one clock: give up on them.
+                        draft.left_out.claims += gap_end + 1 - fitting;
+                        claimed_from = gap_end + 1;
                     }
                 }
             }
@@ -277,6 +282,25 @@ impl<M: Serialize + 'static> Iterator for Cutter<'_, M> {
     fn next(&mut self) -> Option<Self::Item> {
         self.next_part().map(|part| part.map(|part| part.encoded))
     }
+}
+
+/// The replicas of a context: those with entries, then the others, each ascending. Who
+/// gets the beginning of something too long gets what lives.
+fn living_first<M: 'static>(
+    context: &CausalContext<ReplicaId>,
+    source: &impl Source<M>,
+) -> Vec<ReplicaId> {
+    let mut living: Vec<&ReplicaId> = Vec::new();
+    for presence in source.entries() {
+        let owner = &presence.dot().replica;
+        if living.last() != Some(&owner) {
+            living.push(owner);
+        }
+    }
+    let lives = |replica: &&ReplicaId| living.binary_search(replica).is_ok();
+    let (mut first, then): (Vec<_>, Vec<_>) = context.replicas().partition(lives);
+    first.extend(then);
+    first.into_iter().cloned().collect()
 }
 
 /// One part, and what it holds.
