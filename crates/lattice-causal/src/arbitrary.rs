@@ -143,7 +143,7 @@ impl<R: Arbitrary + Ord> Arbitrary for Digest<R> {
         let known = |replica| {
             let seen = ClockSet::arbitrary(g);
             let fingerprint = u64::arbitrary(g);
-            (replica, ReplicaDigest { seen, fingerprint })
+            (replica, ReplicaDigest::new(seen, fingerprint))
         };
         replicas().into_iter().map(known).collect()
     }

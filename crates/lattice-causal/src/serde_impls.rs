@@ -189,10 +189,39 @@ impl<'de, R: Deserialize<'de> + Clone + Ord> Deserialize<'de> for CausalContext<
     }
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "ReplicaDigest")]
+struct LineForm<C> {
+    seen: C,
+    fingerprint: u64,
+    live: Option<u64>,
+    unwanted: C,
+}
+
+impl Serialize for ReplicaDigest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        LineForm {
+            seen: &self.seen,
+            fingerprint: self.fingerprint,
+            live: self.live,
+            unwanted: &self.unwanted,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ReplicaDigest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let form = LineForm::<ClockSet>::deserialize(deserializer)?;
+        let mut line = Self::new(form.seen, form.fingerprint);
+        (line.live, line.unwanted) = (form.live, form.unwanted);
+        Ok(line)
+    }
+}
+
 impl<R: Serialize> Serialize for Digest<R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let known = self.iter();
-        serializer.collect_seq(known.map(|(replica, d)| (replica, &d.seen, d.fingerprint)))
+        serializer.collect_seq(self.iter())
     }
 }
 
@@ -200,13 +229,13 @@ impl<'de, R: Deserialize<'de> + Ord> Deserialize<'de> for Digest<R> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         read(
             deserializer,
-            "ascending triples of replica, seen clocks and fingerprint",
-            |digest: &mut Self, (replica, seen, fingerprint): (R, ClockSet, u64)| {
+            "ascending pairs of replica and line",
+            |digest: &mut Self, (replica, line): (R, ReplicaDigest)| {
                 check_order(digest.iter().next_back().map(|(r, _)| r), &replica)?;
-                if seen.is_empty() {
+                if line.seen.is_empty() && line.unwanted.is_empty() {
                     return Err(Invalid::Empty);
                 }
-                digest.insert(replica, ReplicaDigest { seen, fingerprint });
+                digest.insert(replica, line);
                 Ok(())
             },
         )

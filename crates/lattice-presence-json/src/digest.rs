@@ -34,6 +34,7 @@ pub(crate) fn decode(text: &str, limits: &Limits) -> Result<Digest<ReplicaId>> {
 
 fn replica(cursor: &mut Cursor<'_>, clouds: &mut CloudReader<'_>) -> Result<ReplicaDigest> {
     let (mut prefix, mut cloud, mut sum) = (None, None, None);
+    let (mut live, mut unwanted) = (None, None);
     let mut fields = cursor.fields()?;
     let start = cursor.offset() - 1;
     while let Some((name, at)) = fields.next(cursor)? {
@@ -46,15 +47,21 @@ fn replica(cursor: &mut Cursor<'_>, clouds: &mut CloudReader<'_>) -> Result<Repl
             }
             "fingerprint" => set(&mut sum, at, || fingerprint(cursor))
                 .map_err(|e| e.within_field("fingerprint"))?,
+            "live" => {
+                set(&mut live, at, || cursor.clock(0)).map_err(|e| e.within_field("live"))?;
+            }
+            "unwanted" => set(&mut unwanted, at, || clouds.read(cursor))
+                .map_err(|e| e.within_field("unwanted"))?,
             _ => cursor.skip_unknown()?,
         }
     }
     let prefix = required(prefix, "context", start)?;
     let mut seen = required(cloud, "cloud", start)?;
     seen.insert_range(1..=prefix);
-    let mut known = ReplicaDigest::default();
-    known.seen = seen;
-    known.fingerprint = required(sum, "fingerprint", start)?;
+    let sum = required(sum, "fingerprint", start)?;
+    let mut known = ReplicaDigest::new(seen, sum);
+    known.live = live;
+    known.unwanted = unwanted.unwrap_or_default();
     Ok(known)
 }
 

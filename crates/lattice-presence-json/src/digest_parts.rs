@@ -41,7 +41,7 @@ impl Encoder {
         sink.out.push('{');
         for (replica, known) in digest.iter() {
             self.check_replica(replica)?;
-            items += known.seen.cloud().len();
+            items += known.seen.cloud().len() + known.unwanted.interval_count();
             check_count("cloud items", items, self.limits.max_clouds)?;
             push_line(&mut sink, replica, known)?;
         }
@@ -163,7 +163,7 @@ impl Room {
     }
 
     /// Takes what room there is for a line of fewer intervals. What is not in it counts
-    /// as not seen, and is told again.
+    /// as not seen, or as wanted, and is told again.
     fn take_some(&mut self, replica: &ReplicaId, known: &ReplicaDigest) -> Option<ReplicaDigest> {
         let mut bytes = frame_len(replica, known);
         if self.replicas == 0 || bytes > self.bytes {
@@ -186,16 +186,18 @@ impl Room {
         self.replicas -= 1;
         self.items -= items;
         self.bytes = self.bytes.saturating_sub(bytes);
-        let mut short = known.clone();
-        short.seen = kept;
+        let mut short = ReplicaDigest::new(kept, known.fingerprint);
+        short.live = known.live;
         Some(short)
     }
 }
 
 /// No less than what a line takes, its intervals apart.
 fn frame_len(replica: &ReplicaId, known: &ReplicaDigest) -> usize {
-    const FRAME: usize = r#":{"context":,"cloud":[],"fingerprint":"0123456789abcdef"},"#.len();
-    FRAME + quoted_len(replica.as_str()) + digits(known.seen.prefix())
+    const FRAME: usize =
+        r#":{"context":,"cloud":[],"fingerprint":"0123456789abcdef","live":,"unwanted":[]},"#.len();
+    let live = known.live.map_or(0, digits);
+    FRAME + quoted_len(replica.as_str()) + digits(known.seen.prefix()) + live
 }
 
 /// No less than what an interval takes.

@@ -237,6 +237,16 @@ pub(crate) fn push_line(
     push_intervals(sink, known.seen.cloud())?;
     sink.out.push_str("],\"fingerprint\":\"");
     push_hex(&mut sink.out, known.fingerprint);
-    sink.out.push_str("\"}");
+    sink.out.push('"');
+    if let Some(live) = known.live {
+        sink.out.push_str(",\"live\":");
+        push_integer(&mut sink.out, live);
+    }
+    if !known.unwanted.is_empty() {
+        sink.out.push_str(",\"unwanted\":[");
+        push_intervals(sink, known.unwanted.intervals())?;
+        sink.out.push(']');
+    }
+    sink.out.push('}');
     Ok(())
 }

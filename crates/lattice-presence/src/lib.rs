@@ -83,7 +83,7 @@ pub use lattice_causal::{
 pub use message::{Body, MESSAGE_VERSION, Message, Refusal, Shard};
 pub use presence::Presence;
 pub use replica_id::ReplicaId;
-pub use state::PresenceState;
+pub use state::{PresenceAnswer, PresenceState};
 
 /// The front page, whose example must run.
 #[cfg(doctest)]
