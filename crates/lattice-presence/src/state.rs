@@ -10,15 +10,14 @@ mod repair;
 mod replicas;
 mod sync;
 
+pub use defend::MAX_REISSUED;
+pub use local::MAX_TEXT_BYTES;
 pub use repair::PresenceAnswer;
+pub use replicas::{ReplicaStatus, Standing};
 
 use core::fmt;
 
 use lattice_causal::{Causal, CausalContext, ClockSet, DotStore};
-
-pub use defend::MAX_REISSUED;
-pub use local::MAX_TEXT_BYTES;
-pub use replicas::{ReplicaStatus, Standing};
 
 use crate::delta::Entries;
 use crate::down::Down;
