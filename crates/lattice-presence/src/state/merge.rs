@@ -216,7 +216,6 @@ impl<M> PresenceState<M> {
     ) -> Result<(), MergeError> {
         self.check(other)?;
         self.hear_of(other.context().replicas().chain([sender]));
-        self.reserve_for(other);
         for (replica, theirs) in other.context().iter() {
             if self.agrees(replica, other) {
                 continue;
@@ -298,21 +297,6 @@ impl<M> PresenceState<M> {
         }
     }
 
-    /// Makes room once where much comes at once.
-    fn reserve_for(&mut self, other: &Causal<Entries<M>>) {
-        let is_new = |replica: &ReplicaId| {
-            self.context().get(replica).is_none()
-                && self.refused.get(replica).is_none()
-                && !self.replica.is_newer_than(replica)
-        };
-        let new = other
-            .store()
-            .replicas()
-            .filter(|(replica, _)| is_new(replica));
-        let more = new.map(|(_, entries)| entries).sum();
-        self.index.reserve(more);
-    }
-
     fn merge_replica(
         &mut self,
         replica: &ReplicaId,
@@ -325,7 +309,6 @@ impl<M> PresenceState<M> {
             down: &self.down,
         };
         self.causal.merge_replica_with(replica, other, &mut fold);
-        self.index.settle(replica);
     }
 
     /// Rule S5: nobody removes an own entry. What the other side has seen and
@@ -372,9 +355,7 @@ impl<M> Observer<Entries<M>> for Fold<'_, M> {
     }
 
     fn removed(&mut self, _: &ReplicaId, _: u64, _: impl FnOnce(), entry: Presence<M>) {
-        let edge = self
-            .index
-            .remove(&entry, self.index.hashes(entry.slot()), self.down);
+        let edge = self.index.remove(&entry, self.index.hashes(entry.slot()));
         if let Some(diff) = &mut self.diff {
             diff.push_leave(entry, edge);
         }
