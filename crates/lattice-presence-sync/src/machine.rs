@@ -28,8 +28,9 @@ pub(crate) enum Phase {
 
 /// One node's part in the replication of presence: see the [crate](crate).
 ///
-/// It owns the state. Every call takes the time; a call that goes back in time is as one
-/// at the latest time that was ever given.
+/// It owns the state. Every call takes the time. A clock that goes back a little is taken to
+/// stand still; one that is set back goes on from where it was, and one that jumps ahead is
+/// taken for a process that slept, so that the silence of the others means nothing.
 ///
 /// # Invariants
 ///
@@ -42,8 +43,10 @@ pub struct Sync<M> {
     pub(crate) state: PresenceState<M>,
     pub(crate) rng: Rng,
     pub(crate) phase: Phase,
-    /// The latest time that was given.
+    /// The latest time.
     pub(crate) now: Duration,
+    /// What the caller's clock was set back, in all: it is added to what the caller says.
+    pub(crate) set_back: Duration,
     /// The first one.
     pub(crate) started: Option<Duration>,
     pub(crate) peers: BTreeMap<ReplicaId, Peer>,
@@ -142,6 +145,7 @@ impl<M> Sync<M> {
             rng: Rng::new(seed),
             phase: Phase::Running,
             now: Duration::ZERO,
+            set_back: Duration::ZERO,
             started: None,
             peers,
             strangers: BTreeMap::new(),
@@ -231,8 +235,7 @@ impl<M> Sync<M> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn peers(&self) -> impl Iterator<Item = PeerStatus<'_>> {
-        let now = self.now;
-        let status = move |(id, peer)| PeerStatus::new(id, peer, now);
+        let status = |(id, peer)| PeerStatus::new(id, peer, self.now, self.set_back);
         self.peers.iter().map(status)
     }
 
@@ -248,7 +251,7 @@ impl<M> Sync<M> {
     #[must_use]
     pub fn peer(&self, id: &ReplicaId) -> Option<PeerStatus<'_>> {
         let (id, peer) = self.peers.get_key_value(id)?;
-        Some(PeerStatus::new(id, peer, self.now))
+        Some(PeerStatus::new(id, peer, self.now, self.set_back))
     }
 
     /// Senders that are no peers: nodes of another cluster, version or number of shards,
@@ -365,7 +368,8 @@ impl<M> Sync<M> {
     /// ```
     #[must_use]
     pub fn next_timeout(&self) -> Option<Duration> {
-        Some(self.heartbeat_at.min(self.compare_at).min(self.wake_at))
+        let next = self.heartbeat_at.min(self.compare_at).min(self.wake_at);
+        Some(next.saturating_sub(self.set_back))
     }
 
     /// Does what is due by now. Calling it earlier, or more often, does no harm. O(1), and
@@ -402,6 +406,11 @@ impl<M> Sync<M> {
     pub(crate) fn tick(&mut self, now: Duration) {
         if self.started.is_none() {
             self.start(now);
+        }
+        let mut now = now + self.set_back;
+        if now + self.config.heartbeat < self.now {
+            self.set_back += self.now - now;
+            now = self.now;
         }
         let slept = now.saturating_sub(self.now);
         self.now = self.now.max(now);

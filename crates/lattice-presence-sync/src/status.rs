@@ -69,7 +69,13 @@ pub struct PeerStatus<'a> {
 }
 
 impl<'a> PeerStatus<'a> {
-    pub(crate) fn new(id: &'a ReplicaId, peer: &'a Peer, now: Duration) -> Self {
+    pub(crate) fn new(
+        id: &'a ReplicaId,
+        peer: &'a Peer,
+        now: Duration,
+        set_back: Duration,
+    ) -> Self {
+        let shown = |time: Duration| time.saturating_sub(set_back);
         Self {
             id,
             liveness: match peer.life {
@@ -78,13 +84,13 @@ impl<'a> PeerStatus<'a> {
                 Life::Leaving { .. } => Liveness::Leaving,
                 Life::Down | Life::Forgotten { .. } => Liveness::Down,
             },
-            since: peer.since,
-            last_heard: peer.heard,
-            agrees_since: peer.agrees_since,
+            since: shown(peer.since),
+            last_heard: peer.heard.map(shown),
+            agrees_since: peer.agrees_since.map(shown),
             repairing: !peer.repair.is_idle(),
             forgotten: matches!(peer.life, Life::Forgotten { .. }),
             refused: &peer.refused,
-            muted_until: (peer.muted_until > now).then_some(peer.muted_until),
+            muted_until: (peer.muted_until > now).then(|| shown(peer.muted_until)),
             refuses_us: peer.refuses_us.as_ref(),
         }
     }
