@@ -24,7 +24,7 @@ impl<M> Sync<M> {
             // It is still there, and still leaving: what comes late stays out.
             Life::Forgotten { over: true } => peer.since = now,
             Life::Down | Life::Forgotten { over: false } => {
-                self.retire(from, Cause::Left(from.clone()))
+                self.retire(from, Cause::Left(from.clone()));
             }
             Life::Unheard | Life::Up | Life::Stale => {
                 let until = now + handover;

@@ -78,6 +78,22 @@ pub(crate) struct Tally {
     pub(crate) refused: BTreeMap<&'static str, u64>,
     /// Faults, by kind.
     pub(crate) faults: BTreeMap<&'static str, u64>,
+    /// Bytes that an idle node sends in a second.
+    pub(crate) idle: Option<f64>,
+}
+
+impl Tally {
+    /// That share of the repairs took at most so long.
+    pub(crate) fn percentile(&self, share: f64) -> Option<Duration> {
+        let mut mended = self.mended.clone();
+        mended.sort_unstable();
+        let last = mended.len().checked_sub(1)?;
+        Some(mended[(last as f64 * share).round() as usize])
+    }
+
+    pub(crate) fn median(&self) -> Option<Duration> {
+        self.percentile(0.5)
+    }
 }
 
 /// A cluster.
@@ -121,6 +137,13 @@ impl World {
             lives: 0,
             hints: false,
         }
+    }
+
+    /// Makes room for another base name behind the others; the second places of the others
+    /// become its first.
+    pub(crate) fn grow(&mut self) {
+        self.hosts.resize_with(2 * self.names, || None);
+        self.lost.resize_with(2 * self.names, Vec::new);
     }
 
     pub(crate) fn fault(&mut self, kind: &'static str) {
