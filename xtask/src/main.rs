@@ -16,6 +16,7 @@ mod docs;
 mod fuzz;
 mod msrv;
 mod shell;
+mod simulate;
 mod test;
 mod tidy;
 
@@ -55,6 +56,12 @@ const TASKS: &[Task] = &[
         arguments: "[TARGET] [--seconds N]",
         summary: "fuzz a target on nightly, or list them; --replay, --minimize TARGET",
         run: fuzz::run,
+    },
+    Task {
+        name: "simulate",
+        arguments: "[ARGS…]",
+        summary: "run clusters in virtual time under faults; --nodes N --minutes T --loss P --seed S, --scale",
+        run: simulate::run,
     },
     Task {
         name: "docs",

@@ -64,6 +64,18 @@ pub struct Part {
     pub held: Held,
 }
 
+impl Part {
+    /// Whether the part is a stretch of clocks, and lists none outside of it.
+    #[cfg(feature = "serde")]
+    pub(crate) fn is_valid(&self) -> bool {
+        let inside = match &self.held {
+            Held::Fingerprint(_) => true,
+            Held::Dots { clocks, .. } => clocks.is_subset(&(self.first..=self.last).into()),
+        };
+        1 <= self.first && self.first <= self.last && self.last <= crate::MAX_CLOCK && inside
+    }
+}
+
 /// What is held of a part.
 ///
 /// ```

@@ -79,6 +79,7 @@ pub use diff::{Diff, TopicDiff};
 pub use error::{JoinError, LifecycleError, MergeError, PartsError, UpdateError};
 pub use lattice_causal::{
     Asked, CausalContext, ClockSet, Digest, Dot, Held, MAX_CLOCK, Part, Question, ReplicaDigest,
+    identity_of,
 };
 pub use message::{Body, MESSAGE_VERSION, Message, Refusal, Shard};
 pub use presence::Presence;

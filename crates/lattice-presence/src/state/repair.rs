@@ -17,7 +17,7 @@ use crate::{PresenceDelta, ReplicaId};
 ///
 /// let mut a = PresenceState::new("a");
 /// a.join("p", "t", "k", ())?;
-/// let b = PresenceState::new("b");
+/// let b = PresenceState::<()>::new("b");
 /// let answer = a.answer(&b.question(["a".into()]), 100);
 /// assert_eq!((answer.delta.len(), answer.differs.is_empty(), answer.more), (1, true, false));
 /// # Ok::<(), lattice_presence::JoinError>(())
