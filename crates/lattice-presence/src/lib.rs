@@ -84,6 +84,7 @@ pub use error::{
 };
 pub use lattice_causal::{
     Asked, CausalContext, ClockSet, Digest, Dot, Held, MAX_CLOCK, Part, Question, ReplicaDigest,
+    identity_of,
 };
 pub use message::{Body, MESSAGE_VERSION, Message, Refusal, Shard};
 pub use presence::Presence;

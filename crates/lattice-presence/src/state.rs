@@ -1,5 +1,6 @@
 //! The view of one node.
 
+mod changes;
 mod defend;
 mod lifecycle;
 mod local;
