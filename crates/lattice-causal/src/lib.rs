@@ -106,7 +106,7 @@ pub use arbitrary::ArbitraryStore;
 pub use causal::Causal;
 pub use clock_set::ClockSet;
 pub use context::CausalContext;
-pub use crdt::{AwSet, CausalCrdt, EwFlag, MvRegister, OrMap, RwSet, View};
+pub use crdt::{AwSet, CausalCrdt, EwFlag, LwwRegister, MvRegister, OrMap, PnCounter, RwSet, View};
 pub use digest::{Digest, ReplicaDigest};
 pub use dot::{Dot, MAX_CLOCK};
 pub use edit::Edit;
