@@ -48,7 +48,7 @@ use crate::{Causal, CausalContext, Digest, DotStore, Edit};
 ///     by: u64,
 /// ) -> Result<Edit<Store>, ClockExhausted> {
 ///     let dot = tally.context().next_dot(&me)?;
-///     let counted = tally.store().and_then(|all| all.of(&me).last());
+///     let counted = tally.store().and_then(|all| all.of(&me).next_back());
 ///     let before = counted.map_or(0, |(_, sum)| *sum);
 ///     // My next dot takes the place of my last one: what it carried goes along.
 ///     let mine = Store::from_iter([(dot, before + by)]);
@@ -60,7 +60,7 @@ use crate::{Causal, CausalContext, Digest, DotStore, Edit};
 /// votes.apply("tea", |tally| count(tally, "b", 3)).unwrap();
 /// votes.apply("tea", |tally| count(tally, "a", 1)).unwrap();
 /// let tea = votes.get(&"tea").unwrap().store().unwrap();
-/// assert_eq!(tea.iter().collect::<Vec<_>>(), [(&"a", 3, &3), (&"b", 1, &3)]);
+/// assert_eq!(tea.iter().collect::<Vec<_>>(), [(&"a", 2, &3), (&"b", 1, &3)]);
 /// ```
 ///
 /// (A dot for each event, `Causal::from_store` of it alone, would be right as

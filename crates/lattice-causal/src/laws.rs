@@ -35,7 +35,7 @@
 //! ```
 //! use lattice_causal::{AwSet, laws::Trials};
 //!
-//! let history = |set: &mut AwSet<u64, u64>, me: u64, draw: &mut laws::Draw<'_>| {
+//! let history = |set: &mut AwSet<u64, u64>, me: u64, draw: &mut laws::Draw| {
 //!     let element = draw.below(3);
 //!     match draw.below(2) {
 //!         0 => set.add(&me, element).unwrap(),

@@ -229,7 +229,7 @@ fn trials_pass_on_what_is_right_and_play_what_they_say() {
     assert!(values.len() > 10, "{values:?}");
 
     let mut states = std::collections::BTreeSet::new();
-    let word = |draw: &mut Draw<'_>| {
+    let word = |draw: &mut Draw| {
         let clocks = (0..draw.below(5)).map(|_| 1 + draw.below(20));
         let set = clocks.collect::<lattice_causal::ClockSet>();
         states.insert(format!("{set:?}"));
@@ -242,7 +242,7 @@ fn trials_pass_on_what_is_right_and_play_what_they_say() {
 #[test]
 fn the_same_seed_is_the_same_failure() {
     let failure = |seed| {
-        let mean = |draw: &mut Draw<'_>| Broken::Mean(draw.below(1_000) as u32);
+        let mean = |draw: &mut Draw| Broken::Mean(draw.below(1_000) as u32);
         Trials::new(seed).states(mean).unwrap_err().to_string()
     };
     assert_eq!(failure(1), failure(1));
@@ -272,7 +272,7 @@ fn a_broken_join_is_made_small() {
 #[test]
 fn a_rare_poor_delta_is_found_and_its_history_made_short() {
     type Set = AwSet<u64, u64>;
-    let operate = |set: &mut Set, me: u64, draw: &mut Draw<'_>| {
+    let operate = |set: &mut Set, me: u64, draw: &mut Draw| {
         let element = draw.below(5);
         if draw.below(2) == 0 {
             return set.add(&me, element).unwrap();
@@ -305,7 +305,7 @@ fn a_join_that_prefers_its_own_side_is_found_in_a_history() {
             }
         }
     }
-    let write = |register: &mut Register, me: u64, draw: &mut Draw<'_>| {
+    let write = |register: &mut Register, me: u64, draw: &mut Draw| {
         *register = Register(register.0 + 1, me * 10 + draw.below(10));
         register.clone()
     };

@@ -3,6 +3,9 @@
 use super::{View, inherent};
 use crate::{Causal, CausalCrdt, ClockExhausted, DotFun, Edit, causal_crdt};
 
+/// The writes that live: when, and what.
+type Writes<R, T, V> = DotFun<R, (T, V)>;
+
 causal_crdt! {
     /// A register in which the write with the latest time wins. Time is an argument:
     /// milliseconds, a hybrid logical clock, a version number, whatever has an order.
@@ -37,12 +40,12 @@ causal_crdt! {
     /// up. [`clear`](Self::clear) is the way out: it has no time, and takes away
     /// whatever it has seen. A write that it has not seen survives it, an early one
     /// as well. [`MvRegister`](crate::MvRegister) needs no clock, and loses no write.
-    pub struct LwwRegister<R: Clone + Ord, T: Clone + Ord, V: Clone>(DotFun<R, (T, V)>);
+    pub struct LwwRegister<R: Clone + Ord, T: Clone + Ord, V: Clone>(Writes<R, T, V>);
 }
 
 inherent!(
     LwwRegister<R: Clone + Ord, T: Clone + Ord, V: Clone>,
-    DotFun<R, (T, V)>,
+    Writes<R, T, V>,
     "LwwRegister::<&str, u64, char>"
 );
 
@@ -132,7 +135,7 @@ impl<'a, R: Clone + Ord, T: Clone + Ord, V: Clone> View<'a, LwwRegister<R, T, V>
         replica: &R,
         time: T,
         value: V,
-    ) -> Result<Edit<DotFun<R, (T, V)>>, ClockExhausted> {
+    ) -> Result<Edit<Writes<R, T, V>>, ClockExhausted> {
         if self.time().is_some_and(|latest| *latest > time) {
             return Ok(Edit::from(Causal::new()));
         }

@@ -165,5 +165,5 @@ impl<R: Clone + Ord> View<'_, PnCounter<R>> {
 
 /// What `replica` has counted, as far as it was heard of.
 fn newest<R: Clone + Ord>(all: &DotFun<R, i64>, replica: &R) -> Option<i64> {
-    all.of(replica).last().map(|(_, counted)| *counted)
+    all.of(replica).next_back().map(|(_, counted)| *counted)
 }

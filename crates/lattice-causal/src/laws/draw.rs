@@ -14,9 +14,9 @@ use crate::dot_fingerprint;
 /// ```
 /// use lattice_causal::laws::{Draw, Trials};
 ///
-/// fn word(draw: &mut Draw<'_>) -> String {
+/// fn word(draw: &mut Draw) -> String {
 ///     let length = draw.below(4);
-///     (0..length).map(|_| *draw.pick(&['a', 'b', 'c'])).collect()
+///     (0..length).map(|_| draw.pick(&['a', 'b', 'c'])).collect()
 /// }
 ///
 /// # #[derive(Clone, Debug, PartialEq)]
@@ -30,30 +30,27 @@ use crate::dot_fingerprint;
 /// Trials::new(7).states(|draw| Longest(word(draw))).unwrap();
 /// ```
 #[derive(Debug)]
-pub struct Draw<'a> {
-    made: &'a mut Vec<u64>,
+pub struct Draw {
+    made: Vec<u64>,
     at: usize,
     /// Where new choices come from; without it they are 0.
     source: Option<u64>,
 }
 
-impl<'a> Draw<'a> {
-    /// New choices, from `seed`, which are written down in `made`.
-    pub(super) fn fresh(made: &'a mut Vec<u64>, seed: u64) -> Self {
+impl Draw {
+    /// The choices `made`, and when these have come to their end new ones from
+    /// `source`, or 0.
+    pub(super) const fn new(made: Vec<u64>, source: Option<u64>) -> Self {
         Self {
             made,
             at: 0,
-            source: Some(seed),
+            source,
         }
     }
 
-    /// The choices `made`, and 0 when these have come to their end.
-    pub(super) fn again(made: &'a mut Vec<u64>) -> Self {
-        Self {
-            made,
-            at: 0,
-            source: None,
-        }
+    /// All choices, the new ones included.
+    pub(super) fn into_choices(self) -> Vec<u64> {
+        self.made
     }
 
     /// A number below `bound`; 0 where `bound` is 0.
@@ -63,13 +60,10 @@ impl<'a> Draw<'a> {
     /// Trials::new(7).states(|draw| VersionVector::from_iter([('a', draw.below(9))])).unwrap();
     /// ```
     pub fn below(&mut self, bound: u64) -> u64 {
-        let choice = match (self.made.get(self.at), &self.source) {
+        let choice = match (self.made.get(self.at), self.source) {
             (Some(choice), _) => *choice,
             (None, None) => 0,
-            (None, Some(source)) => {
-                let mixed = dot_fingerprint(self.at as u64, *source);
-                mixed.checked_rem(bound).unwrap_or(0)
-            }
+            (None, Some(source)) => dot_fingerprint(self.at as u64, source),
         };
         let choice = choice.checked_rem(bound).unwrap_or(0);
         if self.source.is_some() && self.at == self.made.len() {
@@ -87,10 +81,10 @@ impl<'a> Draw<'a> {
     ///
     /// ```
     /// # use lattice_causal::{ClockSet, laws::Trials};
-    /// Trials::new(7).states(|draw| ClockSet::from(1..=*draw.pick(&[1, 2, 9]))).unwrap();
+    /// Trials::new(7).states(|draw| ClockSet::from(1..=draw.pick(&[1, 2, 9]))).unwrap();
     /// ```
-    pub fn pick<'t, T>(&mut self, from: &'t [T]) -> &'t T {
+    pub fn pick<T: Clone>(&mut self, from: &[T]) -> T {
         let place = self.below(from.len() as u64);
-        &from[usize::try_from(place).unwrap_or(0)]
+        from[usize::try_from(place).unwrap_or(0)].clone()
     }
 }
