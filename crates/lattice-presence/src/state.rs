@@ -1,20 +1,29 @@
 //! The view of one node.
 
 mod changes;
+mod defend;
 mod lifecycle;
 mod local;
 mod merge;
+mod owned;
+mod reincarnate;
 mod repair;
+mod replicas;
 mod sync;
 
 pub use repair::PresenceAnswer;
 
 use core::fmt;
 
-use lattice_causal::{Causal, CausalContext, DotStore};
+use lattice_causal::{Causal, CausalContext, ClockSet, DotStore};
+
+pub use defend::MAX_REISSUED;
+pub use local::MAX_TEXT_BYTES;
+pub use replicas::{ReplicaStatus, Standing};
 
 use crate::delta::Entries;
 use crate::down::Down;
+use crate::filter::Filter;
 use crate::index::Index;
 use crate::pending::Pending;
 use crate::{Presence, ReplicaId};
@@ -34,6 +43,7 @@ use crate::{Presence, ReplicaId};
 /// - The context covers every entry; the index holds exactly the entries.
 /// - Entries of an older incarnation of the local base are in neither.
 /// - The filter of refused dots and the context are disjoint.
+/// - If the context has dots of an older incarnation of the local base, it has own dots.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -57,12 +67,19 @@ pub struct PresenceState<M> {
     down: Down,
     /// Dots of pruned replicas that stale gossip must not bring back. Local
     /// (rule S9).
-    refused: CausalContext<ReplicaId>,
+    filter: Filter,
     /// Own dots that were minted or left since the last take (rule S13).
     pending: Pending,
+    /// Former lives whose end the next take tells of (rule S7).
+    ended: CausalContext<ReplicaId>,
+    /// Own dots that others have claimed, and whose entries are still to be re-issued
+    /// (rule S5).
+    claimed: ClockSet,
     /// The newest incarnation of the local base that was ever heard of, if it is
     /// newer than the local one (rule S7). It outlives what is known of it.
     successor: Option<ReplicaId>,
+    /// The newest newer incarnation that the transport has vouched for (rule S14).
+    confirmed: Option<ReplicaId>,
 }
 
 impl<M> PresenceState<M> {
@@ -81,9 +98,12 @@ impl<M> PresenceState<M> {
             causal: Causal::new(),
             index: Index::new(),
             down: Down::default(),
-            refused: CausalContext::new(),
+            filter: Filter::default(),
             pending: Pending::default(),
+            ended: CausalContext::new(),
+            claimed: ClockSet::new(),
             successor: None,
+            confirmed: None,
         }
     }
 
@@ -283,6 +303,15 @@ impl<M> PresenceState<M> {
         self.get_by_key(topic, key).any(|entry| entry.pid() == pid)
     }
 
+    /// Whether claims on former lives stand beside the name of the claimant (rule S7).
+    fn is_signed(&self) -> bool {
+        self.context().get(&self.replica).is_some()
+            || !self
+                .context()
+                .replicas()
+                .any(|other| self.replica.is_newer_than(other))
+    }
+
     fn hides_self(&self) -> bool {
         self.down.hides(&self.replica)
     }
@@ -297,7 +326,8 @@ impl<M> PresenceState<M> {
             && self
                 .entries()
                 .all(|entry| self.index.holds(entry) && !stale(entry))
-            && self.context().intersection(&self.refused).is_empty()
+            && self.context().intersection(self.filter.dots()).is_empty()
+            && self.is_signed()
     }
 }
 
@@ -308,9 +338,12 @@ impl<M> Clone for PresenceState<M> {
             causal: self.causal.clone(),
             index: self.index.clone(),
             down: self.down.clone(),
-            refused: self.refused.clone(),
+            filter: self.filter.clone(),
             pending: self.pending.clone(),
+            ended: self.ended.clone(),
+            claimed: self.claimed.clone(),
             successor: self.successor.clone(),
+            confirmed: self.confirmed.clone(),
         }
     }
 }
@@ -322,7 +355,7 @@ impl<M: fmt::Debug> fmt::Debug for PresenceState<M> {
             .field("context", self.context())
             .field("entries", self.causal.store())
             .field("down", &self.down)
-            .field("refused", &self.refused)
+            .field("refused", self.filter.dots())
             .finish_non_exhaustive()
     }
 }
