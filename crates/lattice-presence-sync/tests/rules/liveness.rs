@@ -223,7 +223,7 @@ fn r7_nothing_is_left_of_who_is_forgotten() {
         assert!(state.line(&c).is_none(), "no filter");
         assert_eq!(
             state.replicas().count(),
-            2,
+            1,
             "{:?}",
             state.replicas().collect::<Vec<_>>()
         );
