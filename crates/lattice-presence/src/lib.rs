@@ -74,6 +74,7 @@ mod replica_id;
 #[cfg(feature = "serde")]
 mod serde_impls;
 mod state;
+mod steps;
 mod text;
 
 pub use delta::PresenceDelta;

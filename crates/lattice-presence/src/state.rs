@@ -11,21 +11,21 @@ mod repair;
 mod replicas;
 mod sync;
 
+pub use defend::MAX_REISSUED;
+pub use local::MAX_TEXT_BYTES;
 pub use repair::PresenceAnswer;
+pub use replicas::{ReplicaStatus, Standing};
 
 use core::fmt;
 
-use lattice_causal::{Causal, CausalContext, ClockSet, DotStore};
-
-pub use defend::MAX_REISSUED;
-pub use local::MAX_TEXT_BYTES;
-pub use replicas::{ReplicaStatus, Standing};
+use lattice_causal::{Causal, CausalContext, ClockSet};
 
 use crate::delta::Entries;
 use crate::down::Down;
 use crate::filter::Filter;
 use crate::index::Index;
 use crate::pending::Pending;
+use crate::presence::Slot;
 use crate::{Presence, ReplicaId};
 
 /// Who is online, where, with what metadata, as one node of a cluster sees it.
@@ -93,11 +93,12 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn new(replica: impl Into<ReplicaId>) -> Self {
+        let replica = replica.into();
         Self {
-            replica: replica.into(),
+            down: Down::new(replica.clone()),
+            replica,
             causal: Causal::new(),
             index: Index::new(),
-            down: Down::default(),
             filter: Filter::default(),
             pending: Pending::default(),
             ended: CausalContext::new(),
@@ -134,7 +135,7 @@ impl<M> PresenceState<M> {
         self.causal.context()
     }
 
-    /// How many entries are visible. O(replicas that are down).
+    /// How many entries are visible. O(1).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -148,9 +149,7 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn len(&self) -> usize {
-        let store = self.causal.store();
-        let hidden = |replica| store.summary(replica).live;
-        store.len() - self.down.iter().map(hidden).sum::<usize>()
+        self.index.len() - self.index.hidden_len()
     }
 
     /// Whether no entry is visible.
@@ -179,7 +178,7 @@ impl<M> PresenceState<M> {
         let store = self.causal.store();
         store
             .replicas()
-            .filter(|(replica, _)| !self.down.hides(replica))
+            .filter(|(replica, _)| !self.conceals(replica))
             .flat_map(|(replica, _)| store.of(replica))
             .map(|(_, entry)| entry)
     }
@@ -215,7 +214,7 @@ impl<M> PresenceState<M> {
         &self,
         topic: &str,
     ) -> impl Iterator<Item = &Presence<M>> + Clone + use<'_, M> {
-        self.index.by_topic(topic, &self.down)
+        self.index.by_topic(topic)
     }
 
     /// The visible entries of `key` in `topic`, one for each of its connections,
@@ -236,7 +235,7 @@ impl<M> PresenceState<M> {
         topic: &str,
         key: &str,
     ) -> impl Iterator<Item = &Presence<M>> + Clone + use<'_, M> {
-        self.index.by_key(topic, key, &self.down)
+        self.index.by_key(topic, key)
     }
 
     /// The visible entries that `pid` holds, in dot order.
@@ -251,7 +250,7 @@ impl<M> PresenceState<M> {
     /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     pub fn get_by_pid(&self, pid: &str) -> impl Iterator<Item = &Presence<M>> + Clone + use<'_, M> {
-        self.index.by_pid(pid, &self.down)
+        self.index.by_pid(pid)
     }
 
     /// The topics that have visible entries, ascending.
@@ -266,12 +265,10 @@ impl<M> PresenceState<M> {
     /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     pub fn topics(&self) -> impl Iterator<Item = &str> + Clone {
-        self.index
-            .names()
-            .filter(|topic| self.down.is_empty() || self.topic_len(topic) > 0)
+        self.index.topics()
     }
 
-    /// How many visible entries `topic` has. O(replicas that are down).
+    /// How many visible entries `topic` has. O(1).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -283,11 +280,11 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn topic_len(&self, topic: &str) -> usize {
-        self.index.topic_len(topic, &self.down)
+        self.index.topic_len(topic)
     }
 
-    /// Whether a visible entry, of whatever replica, is in the slot. O(visible
-    /// entries of the key).
+    /// Whether a visible entry, of whatever replica, is in the slot. O(1), however
+    /// many entries share its key or its pid.
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -300,7 +297,7 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn contains(&self, pid: &str, topic: &str, key: &str) -> bool {
-        self.get_by_key(topic, key).any(|entry| entry.pid() == pid)
+        self.index.contains(Slot::new(topic, key, pid))
     }
 
     /// Whether claims on former lives stand beside the name of the claimant (rule S7).
@@ -312,8 +309,13 @@ impl<M> PresenceState<M> {
                 .any(|other| self.replica.is_newer_than(other))
     }
 
-    fn hides_self(&self) -> bool {
-        self.down.hides(&self.replica)
+    const fn hides_self(&self) -> bool {
+        self.down.hides_local()
+    }
+
+    /// Whether entries of `replica` that are here are hidden.
+    fn conceals(&self, replica: &ReplicaId) -> bool {
+        self.index.hidden_len() > 0 && self.down.hides(replica)
     }
 
     fn check_invariants(&self) -> bool {
@@ -326,6 +328,7 @@ impl<M> PresenceState<M> {
             && self
                 .entries()
                 .all(|entry| self.index.holds(entry) && !stale(entry))
+            && (self.index.len() > 48 || self.index.check_invariants())
             && self.context().intersection(self.filter.dots()).is_empty()
             && self.is_signed()
     }

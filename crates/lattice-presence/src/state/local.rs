@@ -35,8 +35,8 @@ impl<M> PresenceState<M> {
     ///
     /// The entry gets the next own dot. An entry that the local replica holds in
     /// the same slot (pid, topic, key) is replaced in the same step: the diff
-    /// then lists one leave and one join. Empty texts are texts like any other. O(the
-    /// fewer of the own entries under the key and under the pid), mostly O(1).
+    /// then lists one leave and one join. Empty texts are texts like any other. O(1),
+    /// however many entries share the topic, the key or the pid.
     ///
     /// # Errors
     ///
@@ -176,7 +176,6 @@ impl<M> PresenceState<M> {
         self.pending.insert(entry.dot().clock);
         self.causal.insert(entry.dot(), entry.clone());
         let edge = self.index.insert(&entry, hashes, &self.down);
-        self.index.settle(&self.replica);
         if !self.hides_self() {
             diff.push_join(entry, edge);
         }
@@ -185,7 +184,7 @@ impl<M> PresenceState<M> {
     pub(super) fn drop_own(&mut self, entry: Presence<M>, hashes: Hashes, diff: &mut Diff<M>) {
         self.pending.insert(entry.dot().clock);
         self.causal.remove(entry.dot());
-        let edge = self.index.remove(&entry, hashes, &self.down);
+        let edge = self.index.remove(&entry, hashes);
         if !self.hides_self() {
             diff.push_leave(entry, edge);
         }

@@ -510,7 +510,7 @@ impl Oracle {
             };
             let told = of(&packet.context);
             let unwanted: Vec<_> = told.intersection(&peer.refused).collect();
-            assert!(unwanted.is_empty(), "the peer does not want {unwanted:?}");
+            assert!(unwanted.is_empty(), "told though unwanted: {unwanted:?}");
             if self.snapshot().identity_of(&name) == theirs.identity_of(&name) {
                 assert!(told.is_empty(), "{name}: told where both agree: {told:?}");
             }

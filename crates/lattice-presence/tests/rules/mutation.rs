@@ -81,7 +81,7 @@ fn s2_an_exhausted_clock_is_an_error_that_changes_nothing() {
         vec![entry(&a, MAX_CLOCK, "p")],
     );
     let mut last = State::from_snapshot(saved);
-    let before = super::support::Frozen::of(&last);
+    let before = Frozen::of(&last);
     assert!(matches!(
         last.join("p", "t", "k", "new"),
         Err(JoinError::ClockExhausted)
@@ -90,7 +90,7 @@ fn s2_an_exhausted_clock_is_an_error_that_changes_nothing() {
         last.update("p", "t", "k", "new"),
         Err(UpdateError::ClockExhausted)
     ));
-    assert_eq!(super::support::Frozen::of(&last), before);
+    assert_eq!(Frozen::of(&last), before);
     assert!(last.take_delta().is_none());
 }
 
