@@ -203,9 +203,9 @@ impl<I: Iterator<Item: Serialize> + Clone> Serialize for Items<I> {
 }
 
 /// The live dots of one replica as they come in, checked.
-struct Part<T>(alloc::vec::Vec<T>);
+struct RunPart<T>(alloc::vec::Vec<T>);
 
-impl<T> Default for Part<T> {
+impl<T> Default for RunPart<T> {
     fn default() -> Self {
         Self(alloc::vec::Vec::new())
     }
@@ -228,7 +228,7 @@ impl<V> Clocked for (u64, V) {
     }
 }
 
-impl<'de, T: Clocked + Deserialize<'de>> Deserialize<'de> for Part<T> {
+impl<'de, T: Clocked + Deserialize<'de>> Deserialize<'de> for RunPart<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let part = read(
             deserializer,
@@ -260,7 +260,7 @@ impl<'de, R: Deserialize<'de> + Clone + Ord> Deserialize<'de> for DotSet<R> {
         read(
             deserializer,
             "ascending pairs of replica and live clocks",
-            |store: &mut Self, (replica, part): (R, Part<u64>)| {
+            |store: &mut Self, (replica, part): (R, RunPart<u64>)| {
                 check_order(
                     store.as_dot_fun().replicas().next_back().map(|(r, _)| r),
                     &replica,
@@ -292,7 +292,7 @@ where
         read(
             deserializer,
             "ascending pairs of replica and live dots with values",
-            |store: &mut Self, (replica, part): (R, Part<(u64, V)>)| {
+            |store: &mut Self, (replica, part): (R, RunPart<(u64, V)>)| {
                 check_order(store.replicas().next_back().map(|(r, _)| r), &replica)?;
                 let mut dot = Dot::new(replica, 0);
                 for (clock, value) in part.0 {
