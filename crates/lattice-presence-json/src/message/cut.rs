@@ -314,7 +314,9 @@ impl<M: Serialize + 'static> Cut<'_, M> {
             let Some((_, line)) = lines.first_mut() else {
                 return Err(self.too_long());
             };
-            if halve(&mut line.unwanted) || halve(&mut line.seen) {
+            let shorter = halve(&mut line.unwanted) || halve(&mut line.seen);
+            // A line that says nothing would be no line.
+            if shorter && !(line.seen.is_empty() && line.unwanted.is_empty()) {
                 waiting.push(lines);
             } else {
                 left_out.replicas += 1;

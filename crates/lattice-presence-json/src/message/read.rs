@@ -134,8 +134,9 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
         while let Some((name, at)) = fields.next(&mut self.cursor)? {
             match &*name {
                 "missed" => {
-                    set(&mut missed, at, || self.clocks()).map_err(|e| e.within_field("missed"))?
+                    set(&mut missed, at, || self.clocks()).map_err(|e| e.within_field("missed"))?;
                 }
+
                 "asks" => {
                     set(&mut asks, at, || self.asks()).map_err(|e| e.within_field("asks"))?;
                 }
@@ -160,8 +161,9 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
                 "differs" => set(&mut differs, at, || self.differs())
                     .map_err(|e| e.within_field("differs"))?,
                 "resent" => {
-                    set(&mut resent, at, || self.clocks()).map_err(|e| e.within_field("resent"))?
+                    set(&mut resent, at, || self.clocks()).map_err(|e| e.within_field("resent"))?;
                 }
+
                 "more" => set(&mut more, at, || self.flag()).map_err(|e| e.within_field("more"))?,
                 _ => self.cursor.skip_unknown()?,
             }
