@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use crate::shell::{self, Outcome, PUBLISHED, cargo};
 use crate::tidy::manifest;
-use crate::{docs, fuzz, test, tidy};
+use crate::{docs, fuzz, simulate, test, tidy};
 
 /// Long enough to load a corpus and mutate it, short enough for every push.
 const SMOKE_SECONDS: u64 = 20;
 
 /// The crates that must build without the standard library.
-const NO_STD: &[&str] = PUBLISHED.split_at(2).0;
+const NO_STD: &[&str] = PUBLISHED.split_at(3).0;
 
 /// The packages that are workspaces of their own.
 const APART: [&str; 3] = [
@@ -80,6 +80,10 @@ const STEPS: &[Step] = &[
     Step {
         name: "docs",
         run: || docs::run(&[]).into(),
+    },
+    Step {
+        name: "simulate",
+        run: || simulate::run(&["--ci".into()]).into(),
     },
     Step {
         name: "cluster",
@@ -204,7 +208,7 @@ fn clippy() -> Outcome {
     ]))
 }
 
-/// The two lower crates with no feature, and with each one alone: an item behind
+/// The crates without the standard library with no feature, and with each one alone: an item behind
 /// the wrong `cfg` shows only here.
 fn features() -> Outcome {
     for name in NO_STD {

@@ -402,7 +402,18 @@ where
         self.as_causal() <= other.as_causal()
     }
 
+    /// What the answers to all questions of the peer amount to. The answer to its digest
+    /// may leave out what the peer will hear later.
     fn delta_for(&self, peer: &Self) -> Self {
-        CausalCrdt::delta_since(self, &CausalCrdt::digest(peer))
+        let (mine, mut told) = (self.as_causal(), peer.as_causal().clone());
+        let mut delta = crate::Causal::new();
+        let mut question = told.question(mine.context().replicas().cloned());
+        while !question.is_empty() {
+            let answer = mine.answer(&question, 8);
+            told.merge(&answer.delta);
+            delta.merge(&answer.delta);
+            question = told.refine(&answer.differs);
+        }
+        Self::from_causal(delta)
     }
 }
