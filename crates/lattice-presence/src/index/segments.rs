@@ -39,7 +39,11 @@ impl<T, const BITS: u32> Segments<T, BITS> {
 
     pub(super) fn push(&mut self, thing: T) {
         // Where there is one piece already, another is half full before long.
-        let least = if self.pieces.len() > 1 { Self::PIECE / 4 } else { 4 };
+        let least = if self.pieces.len() > 1 {
+            Self::PIECE / 4
+        } else {
+            4
+        };
         let last = match self.pieces.last_mut() {
             Some(last) if last.len() < Self::PIECE => last,
             _ => {
