@@ -18,7 +18,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
-use serde::ser::Serializer;
+use serde::ser::{SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
 use thiserror::Error as ThisError;
 
@@ -194,18 +194,26 @@ impl<'de, R: Deserialize<'de> + Clone + Ord> Deserialize<'de> for CausalContext<
 }
 
 /// What one replica contributes to a store: items, written as they are walked.
-struct Items<I>(I);
+struct Items<I> {
+    items: I,
+    /// How many: formats without delimiters write it first.
+    count: usize,
+}
 
 impl<I: Iterator<Item: Serialize> + Clone> Serialize for Items<I> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.clone())
+        let mut all = serializer.serialize_seq(Some(self.count))?;
+        for item in self.items.clone() {
+            all.serialize_element(&item)?;
+        }
+        all.end()
     }
 }
 
 /// The live dots of one replica as they come in, checked.
-struct Part<T>(alloc::vec::Vec<T>);
+struct RunPart<T>(alloc::vec::Vec<T>);
 
-impl<T> Default for Part<T> {
+impl<T> Default for RunPart<T> {
     fn default() -> Self {
         Self(alloc::vec::Vec::new())
     }
@@ -228,7 +236,7 @@ impl<V> Clocked for (u64, V) {
     }
 }
 
-impl<'de, T: Clocked + Deserialize<'de>> Deserialize<'de> for Part<T> {
+impl<'de, T: Clocked + Deserialize<'de>> Deserialize<'de> for RunPart<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let part = read(
             deserializer,
@@ -249,9 +257,12 @@ impl<'de, T: Clocked + Deserialize<'de>> Deserialize<'de> for Part<T> {
 
 impl<R: Serialize> Serialize for DotSet<R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let parts = self.as_dot_fun().runs();
-        serializer
-            .collect_seq(parts.map(|(replica, run)| (replica, Items(run.map(|(clock, ())| clock)))))
+        let counts = self.as_dot_fun().replicas();
+        let parts = self.as_dot_fun().runs().zip(counts);
+        serializer.collect_seq(parts.map(|((replica, run), (_, count))| {
+            let items = run.map(|(clock, ())| clock);
+            (replica, Items { items, count })
+        }))
     }
 }
 
@@ -260,7 +271,7 @@ impl<'de, R: Deserialize<'de> + Clone + Ord> Deserialize<'de> for DotSet<R> {
         read(
             deserializer,
             "ascending pairs of replica and live clocks",
-            |store: &mut Self, (replica, part): (R, Part<u64>)| {
+            |store: &mut Self, (replica, part): (R, RunPart<u64>)| {
                 check_order(
                     store.as_dot_fun().replicas().next_back().map(|(r, _)| r),
                     &replica,
@@ -278,7 +289,10 @@ impl<'de, R: Deserialize<'de> + Clone + Ord> Deserialize<'de> for DotSet<R> {
 
 impl<R: Serialize, V: Serialize, I> Serialize for DotFun<R, V, I> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.runs().map(|(replica, run)| (replica, Items(run))))
+        let parts = self.runs().zip(self.replicas());
+        serializer.collect_seq(
+            parts.map(|((replica, items), (_, count))| (replica, Items { items, count })),
+        )
     }
 }
 
@@ -292,7 +306,7 @@ where
         read(
             deserializer,
             "ascending pairs of replica and live dots with values",
-            |store: &mut Self, (replica, part): (R, Part<(u64, V)>)| {
+            |store: &mut Self, (replica, part): (R, RunPart<(u64, V)>)| {
                 check_order(store.replicas().next_back().map(|(r, _)| r), &replica)?;
                 let mut dot = Dot::new(replica, 0);
                 for (clock, value) in part.0 {

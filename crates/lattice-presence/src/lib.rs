@@ -85,6 +85,7 @@ pub mod rules;
 #[cfg(feature = "serde")]
 mod serde_impls;
 mod state;
+mod steps;
 mod text;
 
 pub use delta::PresenceDelta;
@@ -94,6 +95,7 @@ pub use error::{
 };
 pub use lattice_causal::{
     Asked, CausalContext, ClockSet, Digest, Dot, Held, MAX_CLOCK, Part, Question, ReplicaDigest,
+    identity_of,
 };
 pub use message::{Body, MESSAGE_VERSION, Message, Refusal, Shard};
 pub use presence::Presence;

@@ -1,5 +1,6 @@
 //! The view of one node.
 
+mod changes;
 mod defend;
 mod lifecycle;
 mod local;
@@ -18,13 +19,14 @@ pub use replicas::{ReplicaStatus, Standing};
 use alloc::vec::Vec;
 use core::fmt;
 
-use lattice_causal::{Causal, CausalContext, ClockSet, DotStore};
+use lattice_causal::{Causal, CausalContext, ClockSet};
 
 use crate::delta::Entries;
 use crate::down::Down;
 use crate::filter::Filter;
 use crate::index::Index;
 use crate::pending::Pending;
+use crate::presence::Slot;
 use crate::{Presence, ReplicaId};
 
 /// Who is online, where, with what metadata, as one node of a cluster sees it.
@@ -97,11 +99,12 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn new(replica: impl Into<ReplicaId>) -> Self {
+        let replica = replica.into();
         Self {
-            replica: replica.into(),
+            down: Down::new(replica.clone()),
+            replica,
             causal: Causal::new(),
             index: Index::new(),
-            down: Down::default(),
             filter: Filter::default(),
             pending: Pending::default(),
             ended: CausalContext::new(),
@@ -138,7 +141,7 @@ impl<M> PresenceState<M> {
         self.causal.context()
     }
 
-    /// How many entries are visible. O(replicas that are down).
+    /// How many entries are visible. O(1).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -152,9 +155,7 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn len(&self) -> usize {
-        let store = self.causal.store();
-        let hidden = |replica| store.summary(replica).live;
-        store.len() - self.down.iter().map(hidden).sum::<usize>()
+        self.index.len() - self.index.hidden_len()
     }
 
     /// Whether no entry is visible.
@@ -188,7 +189,7 @@ impl<M> PresenceState<M> {
         let store = self.causal.store();
         store
             .replicas()
-            .filter(|(replica, _)| !self.down.hides(replica))
+            .filter(|(replica, _)| !self.conceals(replica))
             .flat_map(|(replica, _)| store.of(replica))
             .map(|(_, entry)| entry)
     }
@@ -224,7 +225,7 @@ impl<M> PresenceState<M> {
         &self,
         topic: &str,
     ) -> impl Iterator<Item = &Presence<M>> + Clone + use<'_, M> {
-        self.index.by_topic(topic, &self.down)
+        self.index.by_topic(topic)
     }
 
     /// The visible entries of `topic` by key, ascending, those of one key in dot order:
@@ -274,7 +275,7 @@ impl<M> PresenceState<M> {
         topic: &str,
         key: &str,
     ) -> impl Iterator<Item = &Presence<M>> + Clone + use<'_, M> {
-        self.index.by_key(topic, key, &self.down)
+        self.index.by_key(topic, key)
     }
 
     /// The visible entries that `pid` holds, in dot order.
@@ -289,7 +290,7 @@ impl<M> PresenceState<M> {
     /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     pub fn get_by_pid(&self, pid: &str) -> impl Iterator<Item = &Presence<M>> + Clone + use<'_, M> {
-        self.index.by_pid(pid, &self.down)
+        self.index.by_pid(pid)
     }
 
     /// The topics that have visible entries, ascending.
@@ -304,12 +305,10 @@ impl<M> PresenceState<M> {
     /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     pub fn topics(&self) -> impl Iterator<Item = &str> + Clone {
-        self.index
-            .names()
-            .filter(|topic| self.down.is_empty() || self.topic_len(topic) > 0)
+        self.index.topics()
     }
 
-    /// How many visible entries `topic` has. O(replicas that are down).
+    /// How many visible entries `topic` has. O(1).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -321,11 +320,11 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn topic_len(&self, topic: &str) -> usize {
-        self.index.topic_len(topic, &self.down)
+        self.index.topic_len(topic)
     }
 
-    /// Whether a visible entry, of whatever replica, is in the slot. O(visible
-    /// entries of the key).
+    /// Whether a visible entry, of whatever replica, is in the slot. O(1), however
+    /// many entries share its key or its pid.
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -338,7 +337,7 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn contains(&self, pid: &str, topic: &str, key: &str) -> bool {
-        self.get_by_key(topic, key).any(|entry| entry.pid() == pid)
+        self.index.contains(Slot::new(topic, key, pid))
     }
 
     /// Whether claims on former lives stand beside the name of the claimant (rule S7).
@@ -350,8 +349,13 @@ impl<M> PresenceState<M> {
                 .any(|other| self.replica.is_newer_than(other))
     }
 
-    fn hides_self(&self) -> bool {
-        self.down.hides(&self.replica)
+    const fn hides_self(&self) -> bool {
+        self.down.hides_local()
+    }
+
+    /// Whether entries of `replica` that are here are hidden.
+    fn conceals(&self, replica: &ReplicaId) -> bool {
+        self.index.hidden_len() > 0 && self.down.hides(replica)
     }
 
     fn check_invariants(&self) -> bool {
@@ -364,6 +368,7 @@ impl<M> PresenceState<M> {
             && self
                 .entries()
                 .all(|entry| self.index.holds(entry) && !stale(entry))
+            && (self.index.len() > 48 || self.index.check_invariants())
             && self.context().intersection(self.filter.dots()).is_empty()
             && self.is_signed()
     }

@@ -56,10 +56,11 @@ impl<M> PresenceState<M> {
 
     /// Reports every entry of `replica`, whose mark has just changed.
     fn hide_or_show(
-        &self,
+        &mut self,
         replica: &ReplicaId,
         push: impl Fn(&mut Diff<M>, Presence<M>, bool),
     ) -> Diff<M> {
+        let hidden = self.down.hides(replica);
         let store = self.causal.store();
         let mut diff = Diff::with_capacity(store.summary(replica).live);
         for (_, entry) in store.of(replica) {
@@ -67,7 +68,7 @@ impl<M> PresenceState<M> {
         }
         let mut accompanied = Vec::new();
         self.index
-            .accompanied(replica, diff.entries(), &self.down, |entry| {
+            .set_hidden(replica, hidden, diff.entries(), |entry| {
                 accompanied.push(entry.dot().clock);
             });
         for clock in accompanied {
@@ -91,8 +92,8 @@ impl<M> PresenceState<M> {
     }
 
     /// Discards what is known of a replica that is marked down. Its memory comes
-    /// back: at once that of its entries, that of the indexes once three quarters
-    /// of them lie idle.
+    /// back: that of its entries, and that of the indexes but for a few times what
+    /// the entries that stay take.
     ///
     /// Its dots stay refused *here* while the mark stands, so that stale gossip
     /// cannot bring them back; nothing is claimed about them to others. After
@@ -138,14 +139,10 @@ impl<M> PresenceState<M> {
         let entries = self.causal.store().of(replica);
         let entries: Vec<_> = entries.map(|(_, entry)| entry.clone()).collect();
         for entry in entries {
-            self.index
-                .remove(&entry, self.index.hashes(entry.slot()), &self.down);
+            self.index.remove(&entry, self.index.hashes(entry.slot()));
         }
         let seen = self.causal.forget_replica(replica).unwrap_or_default();
         self.ended.remove(replica);
-        if self.index.is_sparse() {
-            self.rebuild_index();
-        }
         // The local replica's former lives are never admitted; their context is,
         // so that their ghosts go elsewhere, too (rule S7).
         if !self.replica.is_newer_than(replica) {

@@ -180,7 +180,6 @@ impl<M> PresenceState<M> {
     ) -> Result<(), MergeError> {
         self.check(other)?;
         self.hear_of(other.context().replicas().chain([sender]));
-        self.reserve_for(other);
         let unsigned = self.unsigned(sender, other);
         let mut clears = false;
         for (replica, theirs) in other.context().iter() {
@@ -294,21 +293,6 @@ impl<M> PresenceState<M> {
         }
     }
 
-    /// Makes room once where much comes at once.
-    fn reserve_for(&mut self, other: &Causal<Entries<M>>) {
-        let is_new = |replica: &ReplicaId| {
-            self.context().get(replica).is_none()
-                && self.filter.get(replica).is_none()
-                && !self.replica.is_newer_than(replica)
-        };
-        let new = other
-            .store()
-            .replicas()
-            .filter(|(replica, _)| is_new(replica));
-        let more = new.map(|(_, entries)| entries).sum();
-        self.index.reserve(more);
-    }
-
     fn merge_replica(
         &mut self,
         replica: &ReplicaId,
@@ -321,7 +305,6 @@ impl<M> PresenceState<M> {
             down: &self.down,
         };
         self.causal.merge_replica_with(replica, other, &mut fold);
-        self.index.settle(replica);
     }
 }
 
@@ -344,9 +327,7 @@ impl<M> Observer<Entries<M>> for Fold<'_, M> {
     }
 
     fn removed(&mut self, _: &ReplicaId, _: u64, _: impl FnOnce(), entry: Presence<M>) {
-        let edge = self
-            .index
-            .remove(&entry, self.index.hashes(entry.slot()), self.down);
+        let edge = self.index.remove(&entry, self.index.hashes(entry.slot()));
         if let Some(diff) = &mut self.diff {
             diff.push_leave(entry, edge);
         }

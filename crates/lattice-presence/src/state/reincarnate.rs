@@ -66,6 +66,7 @@ impl<M> PresenceState<M> {
             let newest = newest.clone();
             return Err(ReincarnateError::NewerKnown { newest });
         }
+        self.down.rename_local(replica.clone());
         let former = core::mem::replace(&mut self.replica, replica);
         let held = self.causal.store().of(&former);
         let held: Vec<_> = held.map(|(_, entry)| entry.clone()).collect();
@@ -113,7 +114,7 @@ impl<M> PresenceState<M> {
             for entry in held {
                 self.causal.remove(entry.dot());
                 let hashes = self.index.hashes(entry.slot());
-                let edge = self.index.remove(&entry, hashes, &self.down);
+                let edge = self.index.remove(&entry, hashes);
                 if !is_hidden {
                     diff.push_leave(entry, edge);
                 }

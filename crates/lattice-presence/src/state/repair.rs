@@ -224,7 +224,11 @@ impl<M> PresenceState<M> {
     /// S6).
     fn as_owner<'a>(&self, digest: &'a Digest<ReplicaId>) -> Cow<'a, Digest<ReplicaId>> {
         match digest.get(&self.replica) {
-            Some(line) if line.live.is_some() && self.successor.is_none() => {
+            Some(line)
+                if line.live.is_some()
+                    && self.successor.is_none()
+                    && self.causal.line(&self.replica).as_ref() != Some(line) =>
+            {
                 let mut line = line.clone();
                 line.live = None;
                 let mut digest = digest.clone();

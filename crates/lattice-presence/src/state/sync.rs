@@ -43,8 +43,7 @@ impl<M> PresenceState<M> {
 
     pub(super) fn rebuild_index(&mut self) {
         let mut index = Index::new();
-        index.reserve(self.causal.store().len());
-        // In dot order, so no entry comes late.
+        // In dot order, so each entry is the newest of its groups.
         for (_, _, entry) in self.causal.store().iter() {
             index.insert(entry, index.hashes(entry.slot()), &self.down);
         }
