@@ -42,7 +42,11 @@ impl<M> PresenceState<M> {
     }
 
     pub(super) fn rebuild_index(&mut self) {
-        let mut index = Index::new();
+        self.refill(self.index.emptied());
+    }
+
+    /// Puts all entries into an index that holds nothing.
+    pub(super) fn refill(&mut self, mut index: Index<M>) {
         // In dot order, so each entry is the newest of its groups.
         for (_, _, entry) in self.causal.store().iter() {
             index.insert(entry, index.hashes(entry.slot()), &self.down);
