@@ -32,3 +32,34 @@ impl<M> PresenceState<M> {
         debug_assert!(self.check_invariants());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+
+    use super::*;
+    use crate::presence::Slot;
+
+    fn hashes(state: &PresenceState<()>) -> std::string::String {
+        format!(
+            "{:?}",
+            state.index.hashes(Slot::new("room", "alice", "pid-1"))
+        )
+    }
+
+    #[test]
+    fn the_seed_is_the_key_and_stays_it() {
+        let seeded = |seed| {
+            let mut state = PresenceState::<()>::new("a");
+            state.reseed(seed);
+            state
+        };
+        let mut state = seeded([1, 2]);
+        assert_eq!(hashes(&state), hashes(&seeded([1, 2])));
+        assert_ne!(hashes(&state), hashes(&seeded([1, 3])));
+        let before = hashes(&state);
+        state.rebuild_index();
+        assert_eq!(hashes(&state), before);
+        assert_eq!(hashes(&state.clone()), before);
+    }
+}

@@ -105,7 +105,8 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn has_pending(&self) -> bool {
-        !self.pending.is_empty() || !self.ended.is_empty()
+        // A former life ends with own dots under the next name.
+        !self.pending.is_empty()
     }
 
     /// Everything that is replicated, as one delta. O(entries).
