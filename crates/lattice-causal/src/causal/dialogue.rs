@@ -213,8 +213,8 @@ impl<S: DotStore> Causal<S> {
                     }
                 } else if mine.fingerprint != *theirs {
                     let missing = theirs.wrapping_sub(mine.fingerprint);
-                    let concerns = |clock| common.contains(clock);
-                    match self.deaths.explain(replica, missing, concerns) {
+                    let newest = known.common.max();
+                    match self.deaths.explain(replica, missing, &common, newest) {
                         Some(dead) => said.claims.union_with(&dead),
                         None => said.differs.push(range),
                     }
