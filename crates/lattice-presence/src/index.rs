@@ -4,7 +4,6 @@ mod groups;
 mod hashing;
 mod order;
 mod replicas;
-mod segments;
 mod slab;
 mod table;
 mod topics;
@@ -77,6 +76,12 @@ impl<M> Index<M> {
             by_slot: Groups::new(false),
             hashing: Hashing::default(),
         }
+    }
+
+    /// Makes room for `more` entries at once.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.by_key.reserve(more);
+        self.by_pid.reserve(more);
     }
 
     /// The hashes of a slot, for [`held_in`](Self::held_in) and what follows it.

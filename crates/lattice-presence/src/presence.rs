@@ -25,11 +25,14 @@ use crate::text::Text;
 /// ```
 pub struct Presence<M>(Arc<Inner<M>>);
 
+/// In the order in which look-ups touch it: the metadata, which only readers want, may
+/// lie in a cache line of its own.
+#[repr(C)]
 struct Inner<M> {
-    dot: Dot<ReplicaId>,
-    topic: Arc<str>,
     /// The key and the pid.
     text: Text,
+    topic: Arc<str>,
+    dot: Dot<ReplicaId>,
     /// What of it enters fingerprints: asked at each insertion and removal.
     identity: u64,
     meta: Meta<M>,

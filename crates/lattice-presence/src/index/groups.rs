@@ -173,6 +173,13 @@ impl<'a> Group<'a> {
     }
 }
 
+fn read(many: &Slab<Many>, code: u32) -> Group<'_> {
+    match code & MANY {
+        0 => Group::One(code),
+        _ => Group::Many(code & !MANY, many.at(code & !MANY)),
+    }
+}
+
 impl Groups {
     pub(super) const fn new(counts_hidden: bool) -> Self {
         Self {
@@ -183,10 +190,12 @@ impl Groups {
     }
 
     fn read(&self, code: u32) -> Group<'_> {
-        match code & MANY {
-            0 => Group::One(code),
-            _ => Group::Many(code & !MANY, self.many.at(code & !MANY)),
-        }
+        read(&self.many, code)
+    }
+
+    /// Makes room for `more` groups at once.
+    pub(super) fn reserve(&mut self, more: usize) {
+        self.table.reserve(more);
     }
 
     /// The group of that hash of which `is_it` knows some entry.
@@ -214,11 +223,11 @@ impl Groups {
         is_it: impl Fn(Id) -> bool,
     ) -> (Option<Id>, Option<Id>) {
         let hidden = hidden && self.counts_hidden;
-        match self.find(hash, is_it) {
-            None => {
-                self.table.insert(hash, id);
-                (None, None)
-            }
+        let many = &self.many;
+        let any = |code| read(many, code).any();
+        let found = self.table.find_or_insert(hash, id, |code| is_it(any(code)));
+        match found.map(|code| self.read(code)) {
+            None => (None, None),
             Some(Group::Many(number, _)) => {
                 self.many_mut(number).members.add(id, place, hidden, view);
                 (Some(number), None)

@@ -169,9 +169,9 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Whether more than three quarters of the places lie idle.
+    /// Whether more than seven eighths of the places lie idle.
     pub(super) fn is_sparse(&self) -> bool {
-        self.places > 4 * self.len + PIECE
+        self.places > 8 * self.len + PIECE
     }
 
     /// The numbers in the last piece, which gives out no more until it is empty: the
@@ -279,7 +279,7 @@ mod tests {
                 }
             }
             assert_eq!(slab.len(), oracle.len());
-            assert!(slab.places() <= 4 * slab.len() + PIECE);
+            assert!(slab.places() <= 8 * slab.len() + PIECE);
             if turn % 1000 == 0 {
                 let all: BTreeMap<_, _> = slab.iter().map(|(id, &thing)| (id, thing)).collect();
                 assert_eq!(all, oracle);

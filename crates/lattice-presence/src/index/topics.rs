@@ -96,7 +96,7 @@ impl Topics {
             members: Members::new(),
             hash,
         });
-        self.table.insert(hash, topic);
+        self.table.find_or_insert(hash, topic, |_| false);
         self.names.insert(topic, topic, &ByName(&self.known));
         topic
     }
