@@ -13,8 +13,9 @@ use std::fmt::Debug;
 
 use common::check;
 use lattice_causal::{
-    AwSet, Causal, CausalContext, ClockSet, Digest, Dot, DotFun, DotMap, DotSet, EwFlag, MAX_CLOCK,
-    MvRegister, OrMap, RwSet, VersionVector,
+    Answer, AwSet, Causal, CausalContext, ClockSet, Digest, Dot, DotFun, DotMap, DotSet, EwFlag,
+    LwwRegister, MAX_CLOCK, MvRegister, OrMap, PnCounter, Question, ReplicaDigest, RwSet,
+    VersionVector,
 };
 use quickcheck::Arbitrary;
 use serde::Serialize;
@@ -29,6 +30,9 @@ fn round_trips<T: Value>() {
         let back: T = serde_json::from_str(&text).unwrap();
         assert_eq!(back, value);
         assert_eq!(serde_json::to_string(&back).unwrap(), text);
+        // A binary format: no delimiters, so lengths come first, and no names.
+        let bytes = postcard::to_allocvec(&value).unwrap();
+        assert_eq!(postcard::from_bytes::<T>(&bytes).unwrap(), value);
     }
     check(property::<T> as fn(T));
 }
@@ -39,7 +43,10 @@ fn every_value_comes_back() {
     round_trips::<ClockSet>();
     round_trips::<VersionVector<u8>>();
     round_trips::<CausalContext<String>>();
+    round_trips::<ReplicaDigest>();
     round_trips::<Digest<u8>>();
+    round_trips::<Question<u8>>();
+    round_trips::<Answer<DotSet<u8>>>();
     round_trips::<DotSet<u8>>();
     round_trips::<DotFun<u8, u8>>();
     round_trips::<DotMap<u8, DotFun<u8, u8>>>();
@@ -50,6 +57,9 @@ fn every_value_comes_back() {
     round_trips::<RwSet<u8, u8>>();
     round_trips::<MvRegister<u8, u8>>();
     round_trips::<EwFlag<u8>>();
+    round_trips::<PnCounter<u8>>();
+    round_trips::<LwwRegister<u8, u64, String>>();
+    round_trips::<OrMap<u8, PnCounter<u8>>>();
     round_trips::<OrMap<u8, OrMap<u8, AwSet<u8, u8>>>>();
 }
 
@@ -80,6 +90,19 @@ fn the_form_is_the_documented_one() {
     assert_eq!(
         serde_json::to_string(&register).unwrap(),
         r#"{"store":[["a",[[1,7]]]],"context":[["a",[[1,1]]]]}"#
+    );
+    let mut counter = PnCounter::new();
+    counter.add(&"a", 7).unwrap();
+    counter.add(&"a", -9).unwrap();
+    assert_eq!(
+        serde_json::to_string(&counter).unwrap(),
+        r#"{"store":[["a",[[2,-2]]]],"context":[["a",[[1,2]]]]}"#
+    );
+    let mut register = LwwRegister::new();
+    register.write(&"a", 1_000, "tea").unwrap();
+    assert_eq!(
+        serde_json::to_string(&register).unwrap(),
+        r#"{"store":[["a",[[1,[1000,"tea"]]]]],"context":[["a",[[1,1]]]]}"#
     );
     let dot = serde_json::to_string(&Dot::new("a", 3)).unwrap();
     assert_eq!(dot, r#"{"replica":"a","clock":3}"#);
@@ -118,10 +141,41 @@ fn clocks_and_intervals_that_are_none_are_refused() {
     ] {
         refuses::<ClockSet>(text, "the interval");
         refuses::<CausalContext<u8>>(&format!("[[1,{text}]]"), "the interval");
-        refuses::<Digest<u8>>(&format!("[[1,{text},0]]"), "the interval");
+        refuses::<Digest<u8>>(&format!("[[1,{}]]", line(text)), "the interval");
+        refuses::<Question<u8>>(&format!("[[1,{}]]", asked(text, "")), "the interval");
     }
     refuses::<ClockSet>("[1,2]", "invalid type");
     refuses::<ClockSet>("{}", "ascending intervals");
+}
+
+fn line(seen: &str) -> String {
+    format!(r#"{{"seen":{seen},"fingerprint":0,"live":null,"unwanted":[]}}"#)
+}
+
+fn asked(seen: &str, parts: &str) -> String {
+    format!(r#"{{"seen":{seen},"unwanted":[],"parts":[{parts}]}}"#)
+}
+
+#[test]
+fn parts_of_a_question_that_are_no_parts_are_refused() {
+    let part = |first: u64, last: u64, held: &str| {
+        format!(r#"{{"first":{first},"last":{last},"held":{held}}}"#)
+    };
+    let sum = r#"{"Fingerprint":7}"#;
+    let question = |parts: &str| format!("[[1,{}]]", asked("[[1,9]]", parts));
+    let good = [part(1, 4, sum), part(5, 5, sum)].join(",");
+    assert!(serde_json::from_str::<Question<u8>>(&question(&good)).is_ok());
+    for bad in [
+        part(0, 4, sum),
+        part(4, 3, sum),
+        part(1, MAX_CLOCK + 1, sum),
+        [part(1, 4, sum), part(4, 5, sum)].join(","),
+        [part(5, 6, sum), part(1, 4, sum)].join(","),
+    ] {
+        refuses::<Question<u8>>(&question(&bad), "a part is reversed");
+    }
+    let beyond = part(1, 4, r#"{"Dots":{"clocks":[[2,5]],"fingerprint":0}}"#);
+    refuses::<Question<u8>>(&question(&beyond), "a part is reversed");
 }
 
 #[test]
@@ -130,10 +184,10 @@ fn unsorted_repeated_and_empty_entries_are_refused() {
     for [first, second] in [[2, 1], [1, 1]] {
         refuses::<VersionVector<u8>>(&format!("[[{first},1],[{second},1]]"), order);
         refuses::<CausalContext<u8>>(&format!("[[{first},[[1,1]]],[{second},[[1,1]]]]"), order);
-        refuses::<Digest<u8>>(
-            &format!("[[{first},[[1,1]],0],[{second},[[1,1]],0]]"),
-            order,
-        );
+        let one = line("[[1,1]]");
+        refuses::<Digest<u8>>(&format!("[[{first},{one}],[{second},{one}]]"), order);
+        let one = asked("[[1,1]]", "");
+        refuses::<Question<u8>>(&format!("[[{first},{one}],[{second},{one}]]"), order);
         refuses::<DotSet<u8>>(&format!("[[{first},[1]],[{second},[1]]]"), order);
         refuses::<DotSet<u8>>(&format!("[[7,[{first},{second}]]]"), order);
         refuses::<DotFun<u8, u8>>(&format!("[[{first},[[1,0]]],[{second},[[1,0]]]]"), order);
@@ -142,7 +196,7 @@ fn unsorted_repeated_and_empty_entries_are_refused() {
         refuses::<DotMap<u8, DotSet<u8>>>(&map, order);
     }
     refuses::<CausalContext<u8>>("[[1,[]]]", empty);
-    refuses::<Digest<u8>>("[[1,[],0]]", empty);
+    refuses::<Digest<u8>>(&format!("[[1,{}]]", line("[]")), empty);
     refuses::<DotSet<u8>>("[[1,[]]]", empty);
     refuses::<DotFun<u8, u8>>("[[1,[]]]", empty);
     refuses::<DotMap<u8, DotSet<u8>>>("[[1,[]]]", empty);
@@ -161,6 +215,11 @@ fn states_that_break_the_invariants_are_refused() {
     );
     refuses::<EwFlag<u8>>(r#"{"store":[[1,[1]]],"context":[[2,[[1,1]]]]}"#, uncovered);
     refuses::<Flags>(r#"{"store":[]}"#, "missing field `context`");
+    refuses::<PnCounter<u8>>(
+        r#"{"store":[[1,[[2,7]]]],"context":[[1,[[1,1]]]]}"#,
+        uncovered,
+    );
+    refuses::<LwwRegister<u8, u8, u8>>(r#"{"store":[[1,[[2,[0,7]]]]],"context":[]}"#, uncovered);
 
     let shared = "alive under two keys";
     let map = r#"[["x",[[1,[1]]]],["y",[[1,[1,2]]]]]"#;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use lattice_causal::{dot_fingerprint, identity_of};
-use lattice_presence_json::{Decoder, JsonMeta, digest_from_json, from_json};
+use lattice_presence_json::{Decoder, Encoder, JsonMeta, digest_from_json, from_json};
 
 fn page() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/wire-format.md");
@@ -37,7 +37,38 @@ fn examples_decode() {
     assert!(state.contains("pid-1", "room:lobby", "alice"));
     let digest = digest_from_json(examples.next().unwrap()).unwrap();
     assert_eq!(digest.iter().count(), 1);
+    for kind in ["push", "question"] {
+        let text = examples.next().unwrap();
+        let message = Decoder::new().message_from_json::<JsonMeta>(text).unwrap();
+        assert_eq!(message.body.kind(), kind);
+        // They are canonical, but for line breaks.
+        let lines: String = text.lines().map(str::trim).collect();
+        assert_eq!(Encoder::new().encode(&message).unwrap().text, lines);
+    }
     assert_eq!(examples.next(), None);
+}
+
+/// Every field that the golden messages of `messages.rs` write is in the grammar.
+#[test]
+fn the_grammar_names_every_field_of_messages() {
+    let page = page();
+    let section = page.split("## Messages").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let grammar = section.split("```text").nth(1).unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/messages.rs");
+    let golden = fs::read_to_string(path).unwrap();
+    let mut fields: Vec<&str> = golden
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("r#\"{\"v\":1"))
+        .flat_map(|text| text.split('"').skip(1))
+        .collect();
+    fields.retain(|word| golden.contains(&format!("\"{word}\":")) && word.len() > 1);
+    fields.sort_unstable();
+    fields.dedup();
+    assert!(fields.len() >= 20, "{fields:?}");
+    for field in fields {
+        assert!(grammar.contains(&format!("\"{field}\"")), "{field}");
+    }
 }
 
 #[test]
@@ -57,6 +88,8 @@ fn limits_are_the_defaults() {
         }
     }
     assert_eq!(checked, defaults.matches("max_").count());
+    let listed = format!("{:?}", Encoder::new());
+    assert!(listed.contains("max_listed: 16384") && page.contains("beyond 2^14 clocks"));
 }
 
 #[test]

@@ -18,6 +18,12 @@ pub(crate) type Entries<M> = DotFun<ReplicaId, Presence<M>, BySlot>;
 /// merge them into a [`PresenceState`](crate::PresenceState), in any order, any
 /// number of times.
 ///
+/// *For those who write one:* a form that lists claims clock by clock may leave out
+/// claims of dots that have no entry here, beyond a bound of its own. The delta then says
+/// less, and nothing wrong; the peer hears of these deaths by a
+/// [question](crate::PresenceState::question),
+/// or with the replica as a whole. An entry, too, may be left out *with its dot*.
+///
 /// ```
 /// use lattice_presence::PresenceState;
 ///
@@ -99,8 +105,12 @@ impl<M> PresenceDelta<M> {
     /// ```
     /// use lattice_presence::PresenceState;
     ///
-    /// let state = PresenceState::<()>::new("a");
-    /// assert!(state.snapshot().context().is_empty());
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "t", "k", ())?;
+    /// let _ = state.leave_by_pid("p");
+    /// let snapshot = state.snapshot(); // no entry, and the news that a:1 has left
+    /// assert_eq!((snapshot.len(), snapshot.context().prefix(&"a".into())), (0, 1));
+    /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     #[must_use]
     pub fn context(&self) -> &CausalContext<ReplicaId> {
@@ -126,7 +136,12 @@ impl<M> PresenceDelta<M> {
     /// ```
     /// use lattice_presence::PresenceState;
     ///
-    /// assert_eq!(PresenceState::<()>::new("a").snapshot().len(), 0);
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "t", "k", ())?;
+    /// assert_eq!(state.take_delta().unwrap().len(), 1);
+    /// let _ = state.leave_by_pid("p");
+    /// assert_eq!(state.take_delta().unwrap().len(), 0); // a:1 has left
+    /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     #[must_use]
     pub fn len(&self) -> usize {
@@ -138,13 +153,43 @@ impl<M> PresenceDelta<M> {
     /// ```
     /// use lattice_presence::PresenceState;
     ///
-    /// let a = PresenceState::<()>::new("a");
-    /// let b = PresenceState::<()>::new("b");
-    /// assert!(a.delta_since(&b.digest()).is_empty());
+    /// let mut a = PresenceState::new("a");
+    /// a.join("p", "t", "k", ())?;
+    /// let mut b = PresenceState::new("b");
+    /// b.merge(&a).unwrap();
+    /// assert!(a.delta_since(&b.digest()).is_empty()); // b lacks nothing: send nothing
+    /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.context().is_empty()
+    }
+
+    /// The delta in parts of at most `max` entries and claims (but at least one entry): each
+    /// merges alone, in any order, and all of them together have the effect of the whole.
+    /// A claim is one interval of clocks, as the context holds it. A delta that says nothing
+    /// has no part. O(what it holds), a part.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut a = PresenceState::new("a");
+    /// for n in 0..10 {
+    ///     a.join(&format!("pid-{n}"), "room", "alice", ())?;
+    /// }
+    /// let mut b = PresenceState::new("b");
+    /// for part in a.snapshot().split(4) {
+    ///     assert!(part.len() < 4);
+    ///     b.merge_delta(&part).unwrap();
+    /// }
+    /// assert_eq!(b.digest(), a.digest());
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    pub fn split(&self, max: usize) -> impl Iterator<Item = Self> + '_ {
+        self.causal.split(max).map(|causal| Self {
+            replica: self.replica.clone(),
+            causal,
+        })
     }
 
     /// The entry under `dot`, where the delta carries it.

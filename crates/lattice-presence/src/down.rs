@@ -24,6 +24,17 @@ impl Down {
         }
     }
 
+    /// The local replica goes on under another id; marks stay with their ids.
+    pub(crate) fn rename_local(&mut self, local: ReplicaId) {
+        self.hides_local = self.hides(&local);
+        self.local = local;
+    }
+
+    /// Every mark, ascending.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &ReplicaId> {
+        self.replicas.iter()
+    }
+
     /// O(log marks).
     pub(crate) fn hides(&self, replica: &ReplicaId) -> bool {
         self.replicas.contains(replica)

@@ -1,16 +1,29 @@
 //! The view of one node.
 
+mod changes;
+mod defend;
 mod lifecycle;
 mod local;
 mod merge;
+mod owned;
+mod reincarnate;
+mod repair;
+mod replicas;
 mod sync;
 
+pub use defend::MAX_REISSUED;
+pub use local::MAX_TEXT_BYTES;
+pub use repair::PresenceAnswer;
+pub use replicas::{ReplicaStatus, Standing};
+
+use alloc::vec::Vec;
 use core::fmt;
 
-use lattice_causal::{Causal, CausalContext, Digest};
+use lattice_causal::{Causal, CausalContext, ClockSet};
 
 use crate::delta::Entries;
 use crate::down::Down;
+use crate::filter::Filter;
 use crate::index::Index;
 use crate::pending::Pending;
 use crate::presence::Slot;
@@ -31,6 +44,7 @@ use crate::{Presence, ReplicaId};
 /// - The context covers every entry; the index holds exactly the entries.
 /// - Entries of an older incarnation of the local base are in neither.
 /// - The filter of refused dots and the context are disjoint.
+/// - If the context has dots of an older incarnation of the local base, it has own dots.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -54,12 +68,19 @@ pub struct PresenceState<M> {
     down: Down,
     /// Dots of pruned replicas that stale gossip must not bring back. Local
     /// (rule S9).
-    refused: CausalContext<ReplicaId>,
+    filter: Filter,
     /// Own dots that were minted or left since the last take (rule S13).
     pending: Pending,
+    /// Former lives whose end the next take tells of (rule S7).
+    ended: CausalContext<ReplicaId>,
+    /// Own dots that others have claimed, and whose entries are still to be re-issued
+    /// (rule S5).
+    claimed: ClockSet,
     /// The newest incarnation of the local base that was ever heard of, if it is
     /// newer than the local one (rule S7). It outlives what is known of it.
     successor: Option<ReplicaId>,
+    /// The newest newer incarnation that the transport has vouched for (rule S14).
+    confirmed: Option<ReplicaId>,
 }
 
 impl<M> PresenceState<M> {
@@ -69,7 +90,12 @@ impl<M> PresenceState<M> {
     /// ```
     /// use lattice_presence::PresenceState;
     ///
-    /// assert!(PresenceState::<()>::new("node-a").is_empty());
+    /// // A fixed name is for a process that never restarts; otherwise an incarnation:
+    /// // `PresenceState::new(ReplicaId::new_incarnation("node-a"))`.
+    /// let mut state = PresenceState::new("node-a");
+    /// state.join("pid-1", "room", "alice", "online")?;
+    /// assert_eq!(state.online_list().next().unwrap().dot().to_string(), "node-a:1");
+    /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     #[must_use]
     pub fn new(replica: impl Into<ReplicaId>) -> Self {
@@ -79,9 +105,12 @@ impl<M> PresenceState<M> {
             replica,
             causal: Causal::new(),
             index: Index::new(),
-            refused: CausalContext::new(),
+            filter: Filter::default(),
             pending: Pending::default(),
+            ended: CausalContext::new(),
+            claimed: ClockSet::new(),
             successor: None,
+            confirmed: None,
         }
     }
 
@@ -112,26 +141,6 @@ impl<M> PresenceState<M> {
         self.causal.context()
     }
 
-    /// What this state has seen and holds, in a few bytes per replica: what a
-    /// peer needs for [`delta_since`](Self::delta_since). Equal digests mean
-    /// equal entries, hidden ones included. O(intervals).
-    ///
-    /// ```
-    /// use lattice_presence::PresenceState;
-    ///
-    /// let mut a = PresenceState::new("a");
-    /// a.join("p", "t", "k", ())?;
-    /// let mut b = PresenceState::new("b");
-    /// assert_ne!(a.digest(), b.digest());
-    /// b.merge(&a).unwrap();
-    /// assert_eq!(a.digest(), b.digest());
-    /// # Ok::<(), lattice_presence::JoinError>(())
-    /// ```
-    #[must_use]
-    pub fn digest(&self) -> Digest<ReplicaId> {
-        self.causal.digest()
-    }
-
     /// How many entries are visible. O(1).
     ///
     /// ```
@@ -154,7 +163,12 @@ impl<M> PresenceState<M> {
     /// ```
     /// use lattice_presence::PresenceState;
     ///
-    /// assert!(PresenceState::<()>::new("a").is_empty());
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "t", "k", ())?;
+    /// assert!(!state.is_empty());
+    /// let _ = state.replica_down(&"a".into());
+    /// assert!(state.is_empty()); // hidden, and still there
+    /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -212,6 +226,35 @@ impl<M> PresenceState<M> {
         topic: &str,
     ) -> impl Iterator<Item = &Presence<M>> + Clone + use<'_, M> {
         self.index.by_topic(topic)
+    }
+
+    /// The visible entries of `topic` by key, ascending, those of one key in dot order:
+    /// who is there, and on which connections. O(n log n) for n of them.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// state.join("phone", "room", "bob", ())?;
+    /// state.join("laptop", "room", "alice", ())?;
+    /// state.join("tablet", "room", "bob", ())?;
+    /// let who: Vec<_> = state
+    ///     .group_by_key("room")
+    ///     .into_iter()
+    ///     .map(|(key, entries)| (key, entries.len()))
+    ///     .collect();
+    /// assert_eq!(who, [("alice", 1), ("bob", 2)]);
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn group_by_key(&self, topic: &str) -> Vec<(&str, Vec<&Presence<M>>)> {
+        let mut entries: Vec<&Presence<M>> = self.get_by_topic(topic).collect();
+        // Stable, so each key keeps the dot order.
+        entries.sort_by_key(|entry| entry.key());
+        let groups = entries.chunk_by(|a, b| a.key() == b.key());
+        groups
+            .map(|group| (group[0].key(), group.to_vec()))
+            .collect()
     }
 
     /// The visible entries of `key` in `topic`, one for each of its connections,
@@ -297,6 +340,15 @@ impl<M> PresenceState<M> {
         self.index.contains(Slot::new(topic, key, pid))
     }
 
+    /// Whether claims on former lives stand beside the name of the claimant (rule S7).
+    fn is_signed(&self) -> bool {
+        self.context().get(&self.replica).is_some()
+            || !self
+                .context()
+                .replicas()
+                .any(|other| self.replica.is_newer_than(other))
+    }
+
     const fn hides_self(&self) -> bool {
         self.down.hides_local()
     }
@@ -317,7 +369,8 @@ impl<M> PresenceState<M> {
                 .entries()
                 .all(|entry| self.index.holds(entry) && !stale(entry))
             && (self.index.len() > 48 || self.index.check_invariants())
-            && self.context().intersection(&self.refused).is_empty()
+            && self.context().intersection(self.filter.dots()).is_empty()
+            && self.is_signed()
     }
 }
 
@@ -328,9 +381,12 @@ impl<M> Clone for PresenceState<M> {
             causal: self.causal.clone(),
             index: self.index.clone(),
             down: self.down.clone(),
-            refused: self.refused.clone(),
+            filter: self.filter.clone(),
             pending: self.pending.clone(),
+            ended: self.ended.clone(),
+            claimed: self.claimed.clone(),
             successor: self.successor.clone(),
+            confirmed: self.confirmed.clone(),
         }
     }
 }
@@ -342,7 +398,7 @@ impl<M: fmt::Debug> fmt::Debug for PresenceState<M> {
             .field("context", self.context())
             .field("entries", self.causal.store())
             .field("down", &self.down)
-            .field("refused", &self.refused)
+            .field("refused", self.filter.dots())
             .finish_non_exhaustive()
     }
 }
