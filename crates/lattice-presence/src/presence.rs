@@ -212,6 +212,17 @@ impl<M> Presence<M> {
         self.is(other) || self.slot() == other.slot()
     }
 
+    /// The same entry, with a topic and an owner that are shared with others, unless
+    /// somebody else holds it.
+    pub(crate) fn sharing(mut self, topic: &Arc<str>, owner: &ReplicaId) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            debug_assert!(inner.topic == *topic && inner.dot.replica == *owner);
+            inner.topic = topic.clone();
+            inner.dot.replica = owner.clone();
+        }
+        self
+    }
+
     /// Whether both point to one allocation.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

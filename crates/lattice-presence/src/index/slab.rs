@@ -213,6 +213,16 @@ impl<T> Slab<T> {
         }
     }
 
+    /// Passes the thing of a number that is given out through `updated`.
+    pub(super) fn update(&mut self, id: Id, updated: impl FnOnce(T) -> T) {
+        let piece = &mut self.pieces[(id >> BITS) as usize];
+        let place = &mut piece.places[id as usize % PIECE];
+        *place = match mem::replace(place, Place::Free { next: NONE }) {
+            Place::Full(thing) => Place::Full(updated(thing)),
+            free @ Place::Free { .. } => free,
+        };
+    }
+
     pub(super) fn at_mut(&mut self, id: Id) -> &mut T {
         let piece = &mut self.pieces[(id >> BITS) as usize];
         match &mut piece.places[id as usize % PIECE] {

@@ -179,6 +179,7 @@ impl<M> PresenceState<M> {
         mut diff: Option<&mut Diff<M>>,
     ) -> Result<(), MergeError> {
         self.check(other)?;
+        self.adopt_strangers();
         self.hear_of(other.context().replicas().chain([sender]));
         let unsigned = self.unsigned(sender, other);
         let mut clears = false;
