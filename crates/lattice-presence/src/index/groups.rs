@@ -80,13 +80,16 @@ impl<M> Rank for View<'_, M> {
 pub(super) struct Members {
     pub(super) order: Order<Place>,
     pub(super) hidden: u32,
+    /// The hash of what they share.
+    pub(super) hash: u32,
 }
 
 impl Members {
-    pub(super) const fn new() -> Self {
+    pub(super) const fn new(hash: u32) -> Self {
         Self {
             order: Order::new(),
             hidden: 0,
+            hash,
         }
     }
 
@@ -125,7 +128,6 @@ pub(super) struct Groups {
 #[derive(Clone, Debug)]
 pub(super) struct Many {
     pub(super) members: Members,
-    hash: u32,
     /// Whether its entries can be found by their slot.
     pub(super) by_slot: bool,
 }
@@ -233,14 +235,13 @@ impl Groups {
                 (Some(number), None)
             }
             Some(Group::One(first)) => {
-                let mut members = Members::new();
+                let mut members = Members::new(hash);
                 let hides_first = view.replicas.hides(view.entries.at(first).replica);
                 let hides_first = hides_first && self.counts_hidden;
                 members.add(first, view.key(first), hides_first, view);
                 members.add(id, place, hidden, view);
                 let number = self.many.insert(Many {
                     members,
-                    hash,
                     by_slot: false,
                 });
                 self.table.replace(hash, first, MANY | number);
@@ -267,7 +268,7 @@ impl Groups {
         let Order::One(last) = many.members.order else {
             return None;
         };
-        let hash = many.hash;
+        let hash = many.members.hash;
         self.table.replace(hash, MANY | number, last);
         self.many.remove(number);
         self.compact();
@@ -314,7 +315,7 @@ impl Groups {
         }
         for old in self.many.seal_last_piece() {
             if let Some(many) = self.many.remove(old) {
-                let hash = many.hash;
+                let hash = many.members.hash;
                 let new = self.many.insert(many);
                 self.table.replace(hash, MANY | old, MANY | new);
             }

@@ -259,7 +259,7 @@ mod tests {
             worst = worst.max(steps);
             let len = table.len;
             assert!(
-                len < 10_000 || room(&table) < 3 * len / 2,
+                len < 10_000 || room(&table) < 9 * len / 5,
                 "{}",
                 room(&table)
             );
