@@ -16,7 +16,10 @@ pub fn check(data: &[u8]) {
         Err(error) => return is_refused_rightly(data, &error),
     };
     let header = header.expect("it is UTF-8").expect("it has a header");
-    assert_eq!((&header.from, &header.cluster), (&message.from, &message.cluster));
+    assert_eq!(
+        (&header.from, &header.cluster),
+        (&message.from, &message.cluster)
+    );
     assert!(serde_json::from_slice::<IgnoredAny>(data).is_ok());
 
     let encoded = Encoder::new().encode(&message).expect("a peer sent it");
@@ -33,7 +36,8 @@ pub fn check(data: &[u8]) {
 fn is_refused_rightly(data: &[u8], error: &DecodeError) {
     assert!(error.line() >= 1 && error.column() >= 1, "{error}");
     assert!(error.line() <= 1 + data.len(), "{error}");
-    let is_json = serde_json::from_slice::<IgnoredAny>(data).is_ok() && str::from_utf8(data).is_ok();
+    let is_json =
+        serde_json::from_slice::<IgnoredAny>(data).is_ok() && str::from_utf8(data).is_ok();
     if error.category() == Category::Syntax && is_json {
         // serde_json checks escapes for their digits only where it skips them.
         assert!(error.to_string().contains("lone surrogate"), "{error}");

@@ -39,7 +39,9 @@ pub fn check(data: &[u8]) {
     );
 
     let by_default = Encoder::new().max_listed(10_000);
-    let encoded = by_default.encode(&delta).expect("it leaves out what it must");
+    let encoded = by_default
+        .encode(&delta)
+        .expect("it leaves out what it must");
     let again = delta_from_json::<JsonMeta>(&encoded.text).expect("it was just written");
     match by_default.strict(true).encode(&delta) {
         Ok(strict) => assert_eq!((strict.text, again), (encoded.text, delta.clone())),
@@ -84,5 +86,9 @@ fn parts_come_together(delta: &PresenceDelta<JsonMeta>, bytes: usize) {
     assert!(delta.context().dominates(&context));
     let whole = PresenceDelta::from_parts(delta.replica().clone(), context, entries)
         .expect("no entry comes twice, and each is covered");
-    assert!(whole.entries().all(|entry| delta.get(entry.dot()) == Some(entry)));
+    assert!(
+        whole
+            .entries()
+            .all(|entry| delta.get(entry.dot()) == Some(entry))
+    );
 }
