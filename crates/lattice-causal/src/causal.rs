@@ -122,6 +122,37 @@ impl<S: DotStore> Causal<S> {
         Self::covered(S::default(), context)
     }
 
+    /// The state in which the dots of `store` are alive, and these and those of
+    /// `seen` are seen: the delta of an operation that replaces. What of `seen` is
+    /// not in `store` dies where this is merged. O(dots of `store` + intervals of
+    /// `seen`).
+    ///
+    /// It covers its store by construction, where [`from_parts`](Self::from_parts)
+    /// has to ask and may refuse.
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, CausalContext, Dot, DotFun};
+    ///
+    /// let mut state = Causal::<DotFun<&str, char>>::new();
+    /// state.insert(&Dot::new("a", 1), 'x');
+    /// let next = DotFun::from_iter([(Dot::new("a", 2), 'y')]);
+    /// state.merge(&Causal::covering(next, state.store().dots()));
+    /// # use lattice_causal::DotStore;
+    /// assert_eq!(state.store().iter().collect::<Vec<_>>(), [(&"a", 2, &'y')]);
+    /// assert_eq!(state.context().prefix(&"a"), 2);
+    /// ```
+    #[must_use]
+    pub fn covering(store: S, seen: CausalContext<S::Replica>) -> Self {
+        let mut context = seen;
+        context.merge(&store.dots());
+        let deaths = Deaths::new();
+        Self {
+            store,
+            context,
+            deaths,
+        }
+    }
+
     /// A state whose context is known to cover the store.
     pub(crate) fn covered(store: S, context: CausalContext<S::Replica>) -> Self {
         debug_assert!(context.dominates(&store.dots()));
@@ -233,7 +264,8 @@ impl<S: DotStore> Causal<S> {
     /// Joins the delta of `edit`, and gives that delta back, for the peers.
     ///
     /// The effect is that of merging the delta, at the cost of the part of the
-    /// store that the edit names.
+    /// store that the edit names. If the delta claims dots that were seen and do not live
+    /// in that part, it costs what merging it would.
     ///
     /// # Panics
     ///
@@ -269,8 +301,17 @@ impl<S: DotStore> Causal<S> {
             outer: &mut (),
         };
         let (store, context) = (&delta.store, &delta.context);
-        self.store
-            .join_at(&path, &self.context, store, context, &mut observer);
+        // A claim on dots that live elsewhere kills them at every peer that merges the
+        // delta. Here as well, then, though it takes a walk over the whole store.
+        let claimed = context.difference(&minted);
+        let elsewhere = claimed.difference(&self.store.dots_at(&path));
+        if elsewhere.intersection(&self.context).is_empty() {
+            self.store
+                .join_at(&path, &self.context, store, context, &mut observer);
+        } else {
+            self.store
+                .join(&self.context, store, context, &mut observer);
+        }
         self.context.merge(context);
         self.trim(context);
         delta

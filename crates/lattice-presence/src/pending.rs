@@ -1,55 +1,54 @@
 //! Own dots that wait to be taken.
 
-use alloc::vec::Vec;
+use alloc::collections::BTreeMap;
 
 use lattice_causal::ClockSet;
 
-/// A set of clocks that takes a new one in O(1), amortized: connections end in
-/// no order, and a set of intervals would move half of itself for each.
+/// A set of clocks that takes a new one in O(log), whatever the order: connections end
+/// in none. A set of intervals would move half of itself for each.
 ///
 /// # Invariants
 ///
-/// `recent` holds at most as many clocks as `settled` has intervals, or `SLACK`.
+/// No word is 0, or full.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pending {
-    settled: ClockSet,
-    recent: Vec<u64>,
+    /// A bit a clock: the words by their place.
+    words: BTreeMap<u64, Word>,
+    /// The clocks of words that were full, which may come again: who never takes pays
+    /// for few words.
+    full: ClockSet,
 }
 
-/// Clocks that may wait unsorted, however few intervals there are.
-const SLACK: usize = 64;
+type Word = u128;
+
+/// Clocks of a word.
+const WORD: u64 = Word::BITS as u64;
 
 impl Pending {
     pub(crate) fn insert(&mut self, clock: u64) {
-        // The newest dot goes to the end at once.
-        if clock > self.settled.max() {
-            self.settled.insert(clock);
-            return;
-        }
-        // What joined since the last take is one interval, mostly the only one.
-        // Among many a look-up would cost more than a clock that waits twice.
-        if self.settled.interval_count() == 1 && self.settled.contains(clock) {
-            return;
-        }
-        self.recent.push(clock);
-        if self.recent.len() > self.settled.interval_count().max(SLACK) {
-            self.settle();
+        let at = clock / WORD;
+        let word = self.words.entry(at).or_default();
+        *word |= 1 << (clock % WORD);
+        if *word == Word::MAX {
+            self.words.remove(&at);
+            self.full.insert_range(at * WORD..=at * WORD + WORD - 1);
         }
     }
 
-    fn settle(&mut self) {
-        self.recent.sort_unstable();
-        self.settled.extend(self.recent.drain(..));
-    }
-
-    /// The whole set; it is empty afterwards.
+    /// The whole set; it is empty afterwards. O(clocks).
     pub(crate) fn take(&mut self) -> ClockSet {
-        self.settle();
-        core::mem::take(&mut self.settled)
+        let words = core::mem::take(&mut self.words).into_iter();
+        let clocks = words.flat_map(|(at, word)| {
+            let set = (0..WORD).filter(move |bit| word >> bit & 1 == 1);
+            set.map(move |bit| at * WORD + bit)
+        });
+        let mut taken = core::mem::take(&mut self.full);
+        taken.extend(clocks);
+        taken
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.settled.is_empty()
+        self.words.is_empty() && self.full.is_empty()
     }
 }
 
@@ -62,15 +61,16 @@ mod tests {
         let mut pending = Pending::default();
         // 7919 is prime to 1000: every residue comes, in a scattered order.
         let clocks = (1..=1000).map(|i| i * 7919 % 1000 + 1);
-        for clock in clocks.clone() {
-            pending.insert(clock);
-            assert!(pending.recent.len() <= pending.settled.interval_count().max(SLACK));
-        }
-        for clock in clocks {
+        for clock in clocks.clone().chain(clocks) {
             pending.insert(clock);
         }
-        assert!(!pending.is_empty());
+        assert!(!pending.is_empty() && pending.words.len() <= 2);
         assert_eq!(pending.take(), ClockSet::from(1..=1000));
         assert!(pending.is_empty() && pending.take().is_empty());
+        for clock in [lattice_causal::MAX_CLOCK, 127, 128, 1] {
+            pending.insert(clock);
+        }
+        let apart = [1, 127, 128, lattice_causal::MAX_CLOCK];
+        assert_eq!(pending.take(), apart.into_iter().collect());
     }
 }

@@ -253,6 +253,16 @@ impl<K: Clone + Ord, S: DotStore> DotStore for DotMap<K, S> {
         debug_assert!(self.children.len() > CHECKED || self.check_invariants());
     }
 
+    fn dots_at(&self, path: &Self::Path) -> CausalContext<S::Replica> {
+        match path {
+            None => self.dots(),
+            Some((key, rest)) => {
+                let child = self.get(key);
+                child.map_or_else(CausalContext::new, |child| child.dots_at(rest))
+            }
+        }
+    }
+
     fn join_at<O: Observer<Self>>(
         &mut self,
         path: &Self::Path,
@@ -267,13 +277,6 @@ impl<K: Clone + Ord, S: DotStore> DotStore for DotMap<K, S> {
         let nothing = S::default();
         let their_child = other.get(key).unwrap_or(&nothing);
         self.join_child((key, rest), mine, their_child, theirs, observer);
-    }
-}
-
-impl Summary {
-    fn merge(&mut self, other: Self) {
-        self.live += other.live;
-        self.fingerprint = self.fingerprint.wrapping_add(other.fingerprint);
     }
 }
 
