@@ -1,0 +1,5 @@
+//! Presence on a cluster.
+
+extern crate alloc;
+
+pub mod engine;
