@@ -52,10 +52,8 @@ fn replica(cursor: &mut Cursor<'_>, clouds: &mut CloudReader<'_>) -> Result<Repl
     let prefix = required(prefix, "context", start)?;
     let mut seen = required(cloud, "cloud", start)?;
     seen.insert_range(1..=prefix);
-    Ok(ReplicaDigest {
-        seen,
-        fingerprint: required(sum, "fingerprint", start)?,
-    })
+    let sum = required(sum, "fingerprint", start)?;
+    Ok(ReplicaDigest::new(seen, sum))
 }
 
 fn fingerprint(cursor: &mut Cursor<'_>) -> Result<u64> {

@@ -269,7 +269,7 @@ impl Encoder {
     /// ```
     /// use lattice_presence::{Digest, ReplicaDigest};
     ///
-    /// let known = ReplicaDigest { seen: [1, 2, 3, 5, 6].into_iter().collect(), fingerprint: 7 };
+    /// let known = ReplicaDigest::new([1, 2, 3, 5, 6].into_iter().collect(), 7);
     /// let digest = Digest::from_iter([("node-a".into(), known)]);
     /// assert_eq!(
     ///     lattice_presence_json::Encoder::new().digest_to_json_string(&digest)?,

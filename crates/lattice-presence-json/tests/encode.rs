@@ -127,10 +127,7 @@ fn replicas_that_no_peer_accepts_are_refused() {
     ] {
         let mut state = PresenceState::new(name.as_str());
         let _ = state.join("p", "t", "k", ()).unwrap();
-        let known = ReplicaDigest {
-            seen: (1..=1).into(),
-            fingerprint: 0,
-        };
+        let known = ReplicaDigest::new((1..=1).into(), 0);
         let digest = Digest::from_iter([(name.as_str().into(), known)]);
         for error in [
             to_json_string(&state).unwrap_err(),

@@ -79,11 +79,12 @@ pub use diff::{Diff, TopicDiff};
 pub use error::{JoinError, LifecycleError, MergeError, PartsError, UpdateError};
 pub use lattice_causal::{
     Asked, CausalContext, ClockSet, Digest, Dot, Held, MAX_CLOCK, Part, Question, ReplicaDigest,
+    identity_of,
 };
 pub use message::{Body, MESSAGE_VERSION, Message, Refusal, Shard};
 pub use presence::Presence;
 pub use replica_id::ReplicaId;
-pub use state::PresenceState;
+pub use state::{PresenceAnswer, PresenceState};
 
 /// The front page, whose example must run.
 #[cfg(doctest)]

@@ -1,13 +1,17 @@
 //! The view of one node.
 
+mod changes;
 mod lifecycle;
 mod local;
 mod merge;
+mod repair;
 mod sync;
+
+pub use repair::PresenceAnswer;
 
 use core::fmt;
 
-use lattice_causal::{Causal, CausalContext, Digest, DotStore};
+use lattice_causal::{Causal, CausalContext, DotStore};
 
 use crate::delta::Entries;
 use crate::down::Down;
@@ -108,26 +112,6 @@ impl<M> PresenceState<M> {
     #[must_use]
     pub fn context(&self) -> &CausalContext<ReplicaId> {
         self.causal.context()
-    }
-
-    /// What this state has seen and holds, in a few bytes per replica: what a
-    /// peer needs for [`delta_since`](Self::delta_since). Equal digests mean
-    /// equal entries, hidden ones included. O(intervals).
-    ///
-    /// ```
-    /// use lattice_presence::PresenceState;
-    ///
-    /// let mut a = PresenceState::new("a");
-    /// a.join("p", "t", "k", ())?;
-    /// let mut b = PresenceState::new("b");
-    /// assert_ne!(a.digest(), b.digest());
-    /// b.merge(&a).unwrap();
-    /// assert_eq!(a.digest(), b.digest());
-    /// # Ok::<(), lattice_presence::JoinError>(())
-    /// ```
-    #[must_use]
-    pub fn digest(&self) -> Digest<ReplicaId> {
-        self.causal.digest()
     }
 
     /// How many entries are visible. O(replicas that are down).

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::marker::PhantomData;
+use core::ops::RangeInclusive;
 
 use smallvec::SmallVec;
 
@@ -352,7 +353,7 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> DotStore for DotFun<R, V, I> {
         let Some(run) = self.runs.get(replica) else {
             return summary;
         };
-        for (clock, value) in clocks.intervals().flat_map(|range| run.range(&range)) {
+        for (clock, value) in run.reached_by(clocks).flat_map(|range| run.range(&range)) {
             summary.add(dot_fingerprint(clock, I::identity(value)));
         }
         summary
@@ -360,6 +361,20 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> DotStore for DotFun<R, V, I> {
 
     fn live(&self, replica: &R) -> ClockSet {
         self.of(replica).map(|(clock, _)| clock).collect()
+    }
+
+    fn live_in(&self, replica: &R, clocks: &ClockSet) -> ClockSet {
+        let Some(run) = self.runs.get(replica) else {
+            return ClockSet::new();
+        };
+        let ranges = run.reached_by(clocks);
+        let live = ranges.flat_map(|range| run.range(&range));
+        live.map(|(clock, _)| clock).collect()
+    }
+
+    fn nth_live(&self, replica: &R, range: RangeInclusive<u64>, n: usize) -> Option<u64> {
+        let run = self.runs.get(replica)?;
+        run.range(&range).nth(n).map(|(clock, _)| clock)
     }
 
     fn dots(&self) -> CausalContext<R> {

@@ -7,4 +7,4 @@ mod identity;
 mod oracle;
 
 pub use identity::encode_incarnation;
-pub use oracle::{Change, Dot, Entry, Oracle, Packet, Refusal};
+pub use oracle::{Change, Dot, Entry, Identity, Oracle, Packet, Refusal};

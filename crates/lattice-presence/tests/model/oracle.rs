@@ -392,48 +392,19 @@ impl Oracle {
         packet.entries.retain(|dot, _| self.joined.contains(dot));
         self.joined.clear();
         self.left.clear();
-        (!packet.context.is_empty()).then(|| self.whole_where_scattered(packet))
+        (!packet.context.is_empty()).then_some(packet)
     }
 
-    /// What a peer lacks that has seen and holds what `peer` says.
-    pub fn delta_since(&self, peer: &Packet) -> Packet {
+    /// Whether the dot was pruned here, and is not to come back.
+    pub fn refuses(&self, dot: &Dot) -> bool {
+        self.refused.contains(dot)
+    }
+
+    /// What this node knows of `dots`.
+    pub fn part(&self, dots: &BTreeSet<Dot>) -> Packet {
         let mut packet = self.snapshot();
-        packet.entries.retain(|dot, _| !peer.context.contains(dot));
-        for name in self.known() {
-            let mine = self.snapshot().identity_of(&name);
-            let theirs = peer.identity_of(&name);
-            let agree = mine == theirs;
-            let mut both_seen = mine.1;
-            both_seen.retain(|dot, _| peer.context.contains(dot));
-            let nothing_died = both_seen == theirs.1;
-            packet.context.retain(|dot| {
-                let kept =
-                    peer.context.contains(dot) && (nothing_died || self.entries.contains_key(dot));
-                dot.0 != name || !agree && !kept
-            });
-        }
-        self.whole_where_scattered(packet)
-    }
-
-    /// S13: a replica is told whole where what is claimed of it lies behind gaps, in
-    /// more clocks than 64 and eight for each entry of it.
-    fn whole_where_scattered(&self, mut packet: Packet) -> Packet {
-        for name in self.known() {
-            let of = |dots: &BTreeSet<Dot>| -> BTreeSet<u64> {
-                let dots = dots.iter().filter(|dot| dot.0 == name);
-                dots.map(|dot| dot.1).collect()
-            };
-            let claimed = of(&packet.context);
-            let prefix = (1..).take_while(|clock| claimed.contains(clock)).count();
-            let entries = self.entries.keys().filter(|dot| dot.0 == name);
-            if claimed.len() - prefix > 64 + 8 * entries.count() {
-                let whole = self.snapshot();
-                let dots = whole.context.into_iter().filter(|dot| dot.0 == name);
-                packet.context.extend(dots);
-                let entries = whole.entries.into_iter().filter(|entry| entry.0.0 == name);
-                packet.entries.extend(entries);
-            }
-        }
+        packet.context.retain(|dot| dots.contains(dot));
+        packet.entries.retain(|dot, _| dots.contains(dot));
         packet
     }
 }
@@ -449,12 +420,5 @@ impl Packet {
             .iter()
             .map(|(dot, entry)| (dot.clone(), slot(entry)));
         (self.context.clone(), live.collect())
-    }
-
-    fn identity_of(&self, name: &str) -> Identity {
-        let (mut seen, mut live) = self.identity();
-        seen.retain(|dot| dot.0 == name);
-        live.retain(|dot, _| dot.0 == name);
-        (seen, live)
     }
 }

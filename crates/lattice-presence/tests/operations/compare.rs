@@ -1,6 +1,6 @@
 //! Every observable of a replica, against the model's.
 
-use super::model::{Change, Dot, Entry, Oracle, Packet};
+use super::model::{Change, Dot, Entry, Identity, Oracle, Packet};
 use super::op::{KEYS, PIDS, TOPICS};
 use super::world::{Node, key, pid, topic};
 use lattice_presence::{CausalContext, Diff, Presence, PresenceDelta, ReplicaId};
@@ -65,7 +65,7 @@ fn plain_list<'a>(entries: impl Iterator<Item = &'a Presence<u64>>) -> Vec<(Dot,
     entries.map(plain).collect()
 }
 
-fn plain_context(context: &CausalContext<ReplicaId>) -> BTreeSet<Dot> {
+pub fn plain_context(context: &CausalContext<ReplicaId>) -> BTreeSet<Dot> {
     let each = context.iter().flat_map(|(replica, clocks)| {
         let name = replica.as_str().to_owned();
         clocks.clocks().map(move |clock| (name.clone(), clock))
@@ -147,6 +147,33 @@ pub fn check_packet(real: &PresenceDelta<u64>, model: &Packet) {
         "a packet's entries"
     );
     assert_eq!(real.len(), model.entries.len(), "a packet's length");
+}
+
+/// S13: a packet that answers a digest tells all that the peer has not seen and wants,
+/// and nothing of a replica on which both agree.
+pub fn check_since(packet: &Packet, from: &Oracle, peer: &Oracle) {
+    let (mine, theirs) = (from.snapshot().identity(), peer.snapshot().identity());
+    let lacking = |dot: &&Dot| !theirs.0.contains(*dot) && !peer.refuses(dot);
+    for dot in mine.0.iter().filter(lacking) {
+        assert!(
+            packet.context.contains(dot),
+            "the peer has not seen {dot:?}"
+        );
+    }
+    for dot in &packet.context {
+        assert!(!peer.refuses(dot), "the peer does not want {dot:?}");
+        let of = |(seen, live): &Identity| -> Identity {
+            let is = |other: &Dot| other.0 == dot.0;
+            let seen = seen.iter().filter(|dot| is(dot)).cloned();
+            let live = live.iter().filter(|(dot, _)| is(dot));
+            (
+                seen.collect(),
+                live.map(|(dot, slot)| (dot.clone(), slot.clone()))
+                    .collect(),
+            )
+        };
+        assert_ne!(of(&mine), of(&theirs), "both agree about {}", dot.0);
+    }
 }
 
 pub fn check_node(node: &Node, names: &[String]) {

@@ -285,12 +285,11 @@ impl World {
     fn since(&mut self, from: usize, peer: usize) -> Mail {
         let count = self.nodes.len();
         let (from, peer) = (&self.nodes[from % count], &self.nodes[peer % count]);
-        let mail = Mail {
-            real: from.real.delta_since(&peer.real.digest()),
-            model: from.model.delta_since(&peer.model.snapshot()),
-        };
-        compare::check_packet(&mail.real, &mail.model);
-        mail
+        let real = from.real.delta_since(&peer.real.digest());
+        let model = from.model.part(&compare::plain_context(real.context()));
+        compare::check_packet(&real, &model);
+        compare::check_since(&model, &from.model, &peer.model);
+        Mail { real, model }
     }
 
     // ---- packets ---------------------------------------------------------------------
