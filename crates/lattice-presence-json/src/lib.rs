@@ -66,32 +66,44 @@ mod cloud;
 mod cursor;
 mod decoder;
 mod digest;
+mod digest_parts;
 mod emit;
 mod encode_error;
+mod encoded;
 mod encoder;
+mod entry_check;
 mod error;
 mod field;
 mod intern;
+mod limits;
 mod locate;
 mod meta;
+mod parts;
 mod payload;
 pub mod phoenix;
+mod plan;
 mod scan;
 mod shortcut;
 mod sink;
 mod skip;
+mod to_json;
 mod write;
 
 pub use api::{
     delta_from_json, delta_from_json_slice, delta_to_json_string, delta_to_json_writer,
-    digest_from_json, digest_from_json_slice, digest_to_json_string, from_json, from_json_slice,
-    to_json_string, to_json_writer,
+    digest_from_json, digest_from_json_slice, digest_to_json_string, digest_to_json_writer,
+    from_json, from_json_slice, to_json_string, to_json_writer,
 };
-pub use decoder::{Decoder, MAX_STRING_BYTES};
+pub use decoder::Decoder;
 pub use encode_error::{EncodeError, EntryName};
+pub use encoded::{Encoded, LeftOut};
 pub use encoder::Encoder;
+pub use entry_check::EntryError;
 pub use error::{Category, DecodeError};
+pub use limits::{Limits, MAX_STRING_BYTES};
 pub use meta::{JsonMeta, MAX_META_BYTES, MAX_META_DEPTH, MetaError};
+pub use parts::Parts;
+pub use to_json::ToJson;
 
 /// The front page, whose example must run.
 #[cfg(doctest)]
