@@ -233,7 +233,8 @@ impl<S: DotStore> Causal<S> {
     /// Joins the delta of `edit`, and gives that delta back, for the peers.
     ///
     /// The effect is that of merging the delta, at the cost of the part of the
-    /// store that the edit names.
+    /// store that the edit names. If the delta claims dots that were seen and do not live
+    /// in that part, it costs what merging it would.
     ///
     /// # Panics
     ///
@@ -269,8 +270,17 @@ impl<S: DotStore> Causal<S> {
             outer: &mut (),
         };
         let (store, context) = (&delta.store, &delta.context);
-        self.store
-            .join_at(&path, &self.context, store, context, &mut observer);
+        // A claim on dots that live elsewhere kills them at every peer that merges the
+        // delta. Here as well, then, though it takes a walk over the whole store.
+        let claimed = context.difference(&minted);
+        let elsewhere = claimed.difference(&self.store.dots_at(&path));
+        if elsewhere.intersection(&self.context).is_empty() {
+            self.store
+                .join_at(&path, &self.context, store, context, &mut observer);
+        } else {
+            self.store
+                .join(&self.context, store, context, &mut observer);
+        }
         self.context.merge(context);
         self.trim(context);
         delta

@@ -170,6 +170,21 @@ pub trait DotStore: Clone + Default {
     /// All live dots.
     fn dots(&self) -> CausalContext<Self::Replica>;
 
+    /// The live dots in one part of the store. The default is those of the whole.
+    ///
+    /// ```
+    /// use lattice_causal::{Dot, DotMap, DotSet, DotStore};
+    ///
+    /// let one = |clock| DotSet::from_iter([Dot::new("a", clock)]);
+    /// let map = DotMap::from_iter([("milk", one(1)), ("eggs", one(2))]);
+    /// assert_eq!(map.dots_at(&Some(("milk", ()))), one(1).dots());
+    /// assert_eq!(map.dots_at(&None), map.dots());
+    /// ```
+    fn dots_at(&self, path: &Self::Path) -> CausalContext<Self::Replica> {
+        let _ = path;
+        self.dots()
+    }
+
     /// The part of the store whose dots are in `chosen`.
     #[must_use]
     fn select(&self, chosen: &CausalContext<Self::Replica>) -> Self;

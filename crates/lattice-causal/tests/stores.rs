@@ -15,7 +15,7 @@ use std::fmt::Debug;
 
 use common::{Flat, Model, PlainDot, check, clocks, context, dots};
 use lattice_causal::{
-    ArbitraryStore, Causal, CausalContext, ClockSet, Dot, DotFun, DotMap, DotSet, DotStore,
+    ArbitraryStore, Causal, CausalContext, ClockSet, Dot, DotFun, DotMap, DotSet, DotStore, Edit,
     MAX_CLOCK, Observer,
 };
 use quickcheck::TestResult;
@@ -510,4 +510,39 @@ fn a_join_does_not_trust_fingerprints_where_contexts_differ() {
     let mut joined = blind_under('k', &older);
     joined.merge(&blind_under('k', &newer));
     assert_eq!(joined.store().live(&1), (2..=2).into());
+}
+
+/// An edit under one key that claims dots of another one: the author does what the peers do.
+#[test]
+fn a_foreign_claim_does_the_same_at_the_author_and_at_peers() {
+    type Carts = DotMap<&'static str, DotMap<&'static str, DotSet<char>>>;
+    let one = |clock| DotSet::from_iter([Dot::new('a', clock)]);
+    let cart = |item, clock| DotMap::from_iter([(item, one(clock))]);
+    let start = Causal::<Carts>::from_store(DotMap::from_iter([
+        ("alice", cart("milk", 1)),
+        ("bob", cart("eggs", 2)),
+    ]));
+    let claim = |clocks: &[u64]| {
+        let dots = clocks.iter().map(|clock| Dot::new('a', *clock));
+        Edit::from(Causal::<DotSet<char>>::from_context(dots.collect()))
+    };
+    for (clocks, left) in [
+        (&[1][..], &["bob"][..]),
+        (&[2], &["alice"]),
+        (&[1, 2], &[]),
+        (&[9], &["alice", "bob"]),
+    ] {
+        let (mut author, mut peer) = (start.clone(), start.clone());
+        let delta = author.commit(Edit::under("alice", Edit::under("milk", claim(clocks))));
+        peer.merge(&delta);
+        assert_eq!(author, peer, "{clocks:?}");
+        assert_eq!(
+            author.store().keys().collect::<Vec<_>>(),
+            left.iter().collect::<Vec<_>>()
+        );
+        // Once more, now that the dots are dead.
+        let delta = author.commit(Edit::under("alice", Edit::under("milk", claim(clocks))));
+        peer.merge(&delta);
+        assert_eq!(author, peer);
+    }
 }

@@ -30,7 +30,12 @@ impl<'l> CloudReader<'l> {
         while let Some(index) = items.next(cursor)? {
             let (first, last) = self.item(cursor).map_err(|e| e.within_index(index))?;
             if first > ascending.max() {
-                ascending.insert_range(first..=last);
+                // The usual clock of its own is an append.
+                if first < last {
+                    ascending.insert_range(first..=last);
+                } else {
+                    ascending.insert(first);
+                }
             } else {
                 push(&mut others, first, last);
             }

@@ -228,6 +228,17 @@ impl<M> Sync<M> {
         }
         if asked.missed.is_empty() {
             peer.on_ranges(differs, more, progress, now, patience);
+            // What its owner said last holds now, or it says something newer soon: pushes
+            // that are on their way may be part of the answer.
+            let held = self.state.line(&about);
+            if !peer.repair.by_ranges
+                && !peer
+                    .line
+                    .as_ref()
+                    .is_some_and(|(_, line)| agrees(line, held.as_ref()))
+            {
+                peer.line = None;
+            }
         } else {
             peer.on_resent(&asked.missed, resent, more, now);
         }
@@ -346,7 +357,6 @@ impl Peer {
             repair.insists = false;
             repair.differing = 0;
             repair.due = None;
-            self.line = None;
         } else if repair.fruitless >= FRUITLESS {
             // "There is more", and nothing comes of it.
             repair.differs = None;

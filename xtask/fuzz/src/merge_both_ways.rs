@@ -47,7 +47,8 @@ fn merge(ours: &State, theirs: &State) -> Option<State> {
     let mut by_delta = ours.clone();
     let delta = theirs.delta_since(&ours.digest());
     if by_delta.merge_delta(&delta).is_ok() {
-        let holds = |state: &State, dot: &Dot<ReplicaId>| state.entries().any(|entry| entry.dot() == dot);
+        let holds =
+            |state: &State, dot: &Dot<ReplicaId>| state.entries().any(|entry| entry.dot() == dot);
         let foreign = |dot: &Dot<ReplicaId>| dot.replica != *ours.replica();
         for entry in merged.entries().filter(|entry| foreign(entry.dot())) {
             assert!(holds(&by_delta, entry.dot()), "the delta lacks {entry:?}");

@@ -235,6 +235,23 @@ impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
             .map_or_else(RunIter::default, Run::iter)
     }
 
+    /// The live dots of `replica` in `range`, ascending: clock and value. O(log) and what
+    /// it yields, but for dots that died there not long ago.
+    ///
+    /// ```
+    /// use lattice_causal::{Dot, DotFun};
+    ///
+    /// let dots = [1, 3, 7].map(|clock| (Dot::new("a", clock), 'x'));
+    /// let store = DotFun::<_, _>::from_iter(dots);
+    /// let clocks = store.of_range(&"a", 2..=7).map(|(clock, _)| clock);
+    /// assert_eq!(clocks.collect::<Vec<_>>(), [3, 7]);
+    /// ```
+    pub fn of_range(&self, replica: &R, range: RangeInclusive<u64>) -> RunIter<'_, V> {
+        self.runs
+            .get(replica)
+            .map_or_else(RunIter::default, |run| run.range(&range))
+    }
+
     /// The join of one replica's part; `theirs` is what the other side has seen
     /// of it, `mine` what this side has.
     pub(crate) fn join_replica<O: Observer<Self>>(

@@ -66,7 +66,7 @@ fn r5_churn_without_loss_causes_no_repair() {
         } else {
             Trust::Relays
         };
-        scenarios::quiet(6, 2, trust, seed);
+        scenarios::quiet(6, 2, 30.0, trust, seed);
     }
 }
 

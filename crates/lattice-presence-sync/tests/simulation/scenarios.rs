@@ -55,13 +55,13 @@ fn idle_bytes(world: &mut World) -> f64 {
 
 /// Churn without loss: no repair at all (rule R5), and then silence but for heartbeats
 /// (rule R3).
-pub(crate) fn quiet(nodes: usize, minutes: u64, trust: Trust, seed: u64) -> Tally {
+pub(crate) fn quiet(nodes: usize, minutes: u64, per_second: f64, trust: Trust, seed: u64) -> Tally {
     let mut world = cluster(nodes, 0.0, trust, seed);
     // Messages overtake each other all the time, by less than the delay of repairs.
     world.network.reordering = 0.1;
     let mut users = Users::default();
     let length = Duration::from_secs(60 * minutes);
-    churn(&mut world, &mut users, 5.0 * nodes as f64, length);
+    churn(&mut world, &mut users, per_second, length);
     let asked = world.tally.sent.messages_of("question");
     assert_eq!(asked, 0, "R5: questions without loss");
     assert_eq!(
@@ -204,14 +204,25 @@ pub(crate) fn pull(entries: usize, seed: u64) -> Tally {
     }
     world.names += 1;
     world.grow();
-    let settled = until_settled(&mut world, Duration::from_secs(600));
+    rest(&mut world, Duration::from_secs(2));
+    let begin = until_settled(&mut world, Duration::from_secs(600));
+    let pushed = world.tally.sent.messages_of("push");
     let place = 3;
     world.start(place);
-    let begin = settled;
     let settled = until_settled(&mut world, Duration::from_secs(600));
     world.tally.mended.push(settled - begin);
     let host = world.hosts[place].as_ref().expect("it runs");
     assert_eq!(host.sync.state().len(), entries / 3 * 3);
+    assert_eq!(
+        world.tally.sent.messages_of("push"),
+        pushed,
+        "it was a pull"
+    );
+    let least = (entries / world.config.max_entries) as u64;
+    assert!(
+        world.tally.sent.messages_of("answer") >= least,
+        "R13: in pieces"
+    );
     world.tally
 }
 

@@ -1,5 +1,6 @@
 //! What a peer lacks, and how to ask for what is lacking here (rule S13).
 
+use alloc::borrow::Cow;
 use core::fmt;
 
 use lattice_causal::{CausalContext, Digest, Question, ReplicaDigest};
@@ -53,10 +54,13 @@ impl<M> PresenceState<M> {
     #[must_use]
     pub fn digest(&self) -> Digest<ReplicaId> {
         let digest = self.causal.digest();
-        if self.refused.is_empty() {
+        if self.filter.is_empty() {
             return digest;
         }
-        let known = self.context().replicas().chain(self.refused.replicas());
+        let known = self
+            .context()
+            .replicas()
+            .chain(self.filter.dots().replicas());
         let known: CausalContext<_> = known
             .map(|replica| (replica.clone(), (1..=1).into()))
             .collect();
@@ -99,7 +103,7 @@ impl<M> PresenceState<M> {
     #[must_use]
     pub fn line(&self, replica: &ReplicaId) -> Option<ReplicaDigest> {
         let line = self.causal.line(replica);
-        let Some(unwanted) = self.refused.get(replica) else {
+        let Some(unwanted) = self.filter.get(replica) else {
             return line;
         };
         let mut line = line.unwrap_or_default();
@@ -122,7 +126,7 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn lacks(&self, replica: &ReplicaId, line: &ReplicaDigest) -> bool {
-        let Some(unwanted) = self.refused.get(replica) else {
+        let Some(unwanted) = self.filter.get(replica) else {
             return self.causal.lacks(replica, line);
         };
         // What is refused is in no sum here, so sums cannot be compared.
@@ -161,7 +165,7 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn delta_since(&self, digest: &Digest<ReplicaId>) -> PresenceDelta<M> {
-        self.told(self.causal.delta_since(digest))
+        self.told(self.causal.delta_since(&self.unweighed(digest)))
     }
 
     /// [`delta_since`](Self::delta_since) of at most `max` entries and claims (but at
@@ -186,7 +190,8 @@ impl<M> PresenceState<M> {
         digest: &Digest<ReplicaId>,
         max: usize,
     ) -> (PresenceDelta<M>, bool) {
-        let (delta, more) = self.causal.delta_since_bounded(digest, max);
+        let digest = self.unweighed(digest);
+        let (delta, more) = self.causal.delta_since_bounded(&digest, max);
         (self.told(delta), more)
     }
 
@@ -208,7 +213,22 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn delta_for_lines(&self, lines: &Digest<ReplicaId>) -> PresenceDelta<M> {
-        self.told(self.causal.delta_for_lines(lines))
+        self.told(self.causal.delta_for_lines(&self.unweighed(lines)))
+    }
+
+    /// The digest without the count on the line of the local replica. A peer that holds
+    /// less than a relay may know more than it; nobody knows more than the owner.
+    fn unweighed<'a>(&self, digest: &'a Digest<ReplicaId>) -> Cow<'a, Digest<ReplicaId>> {
+        let own = digest.get(&self.replica).filter(|own| own.live.is_some());
+        let Some(own) = own.filter(|own| self.causal.line(&self.replica).as_ref() != Some(own))
+        else {
+            return Cow::Borrowed(digest);
+        };
+        let mut own = own.clone();
+        own.live = None;
+        let mut unweighed = digest.clone();
+        unweighed.insert(self.replica.clone(), own);
+        Cow::Owned(unweighed)
     }
 
     /// What is known of `dots`: the entries among them, and which of them were seen and
@@ -277,13 +297,13 @@ impl<M> PresenceState<M> {
 
     /// The question with what was pruned here as unwanted.
     fn wishing(&self, question: Question<ReplicaId>) -> Question<ReplicaId> {
-        if self.refused.is_empty() {
+        if self.filter.is_empty() {
             return question;
         }
         let mut wishing = Question::new();
         for (replica, asked) in question.iter() {
             let mut asked = asked.clone();
-            asked.unwanted = self.refused.get(replica).cloned().unwrap_or_default();
+            asked.unwanted = self.filter.get(replica).cloned().unwrap_or_default();
             wishing.insert(replica.clone(), asked);
         }
         wishing

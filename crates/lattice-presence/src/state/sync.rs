@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use lattice_causal::{Causal, CausalContext};
+use lattice_causal::Causal;
 
 use super::PresenceState;
 use crate::delta::Entries;
@@ -34,14 +34,16 @@ impl<M> PresenceState<M> {
         state.rebuild_index();
         let known: Vec<ReplicaId> = state.context().replicas().cloned().collect();
         state.hear_of(known.iter());
+        if !state.is_signed() {
+            state.sign_claims();
+        }
         debug_assert!(state.check_invariants());
         state
     }
 
     pub(super) fn rebuild_index(&mut self) {
         let mut index = Index::new();
-        index.reserve(self.causal.store().len());
-        // In dot order, so no entry comes late.
+        // In dot order, so each entry is the newest of its groups.
         for (_, _, entry) in self.causal.store().iter() {
             index.insert(entry, index.hashes(entry.slot()), &self.down);
         }
@@ -77,11 +79,29 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn take_delta(&mut self) -> Option<PresenceDelta<M>> {
-        if self.pending.is_empty() {
+        if !self.has_pending() {
             return None;
         }
-        let mutated = (self.replica.clone(), self.pending.take());
-        Some(self.told(self.causal.slice(&CausalContext::from_iter([mutated]))))
+        let mut mutated = core::mem::take(&mut self.ended);
+        mutated.insert_set(self.replica.clone(), &self.pending.take());
+        Some(self.told(self.causal.slice(&mutated)))
+    }
+
+    /// Whether [`take_delta`](Self::take_delta) would yield something. O(1).
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "t", "k", ())?;
+    /// assert!(state.has_pending());
+    /// let delta = state.take_delta();
+    /// assert!(delta.is_some() && !state.has_pending());
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn has_pending(&self) -> bool {
+        !self.pending.is_empty() || !self.ended.is_empty()
     }
 
     /// Everything that is replicated, as one delta. O(entries).

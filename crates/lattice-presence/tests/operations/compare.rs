@@ -1,9 +1,9 @@
 //! Every observable of a replica, against the model's.
 
-use super::model::{Change, Dot, Entry, Identity, Oracle, Packet};
+use super::model::{Change, Choice, Dot, Entry, Oracle, Packet};
 use super::op::{KEYS, PIDS, TOPICS};
 use super::world::{Node, key, pid, topic};
-use lattice_presence::{CausalContext, Diff, Presence, PresenceDelta, ReplicaId};
+use lattice_presence::{CausalContext, Diff, Presence, PresenceDelta, PresenceState, ReplicaId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A plain map that only diffs keep up to date.
@@ -65,7 +65,7 @@ fn plain_list<'a>(entries: impl Iterator<Item = &'a Presence<u64>>) -> Vec<(Dot,
     entries.map(plain).collect()
 }
 
-pub fn plain_context(context: &CausalContext<ReplicaId>) -> BTreeSet<Dot> {
+fn plain_context(context: &CausalContext<ReplicaId>) -> BTreeSet<Dot> {
     let each = context.iter().flat_map(|(replica, clocks)| {
         let name = replica.as_str().to_owned();
         clocks.clocks().map(move |clock| (name.clone(), clock))
@@ -134,6 +134,23 @@ fn check_topics(
     );
 }
 
+/// A packet of the crate as plain sets.
+pub fn plain_packet(real: &PresenceDelta<u64>) -> Packet {
+    Packet {
+        replica: real.replica().as_str().to_owned(),
+        context: plain_context(real.context()),
+        entries: real.entries().map(plain).collect(),
+    }
+}
+
+/// What the crate has seen and holds.
+pub fn choice_of(real: &PresenceState<u64>) -> Choice {
+    Choice {
+        context: plain_context(real.context()),
+        live: real.entries().map(|entry| plain(entry).0).collect(),
+    }
+}
+
 pub fn check_packet(real: &PresenceDelta<u64>, model: &Packet) {
     assert_eq!(real.replica().as_str(), model.replica, "a packet's author");
     assert_eq!(
@@ -147,33 +164,6 @@ pub fn check_packet(real: &PresenceDelta<u64>, model: &Packet) {
         "a packet's entries"
     );
     assert_eq!(real.len(), model.entries.len(), "a packet's length");
-}
-
-/// S13: a packet that answers a digest tells all that the peer has not seen and wants,
-/// and nothing of a replica on which both agree.
-pub fn check_since(packet: &Packet, from: &Oracle, peer: &Oracle) {
-    let (mine, theirs) = (from.snapshot().identity(), peer.snapshot().identity());
-    let lacking = |dot: &&Dot| !theirs.0.contains(*dot) && !peer.refuses(dot);
-    for dot in mine.0.iter().filter(lacking) {
-        assert!(
-            packet.context.contains(dot),
-            "the peer has not seen {dot:?}"
-        );
-    }
-    for dot in &packet.context {
-        assert!(!peer.refuses(dot), "the peer does not want {dot:?}");
-        let of = |(seen, live): &Identity| -> Identity {
-            let is = |other: &Dot| other.0 == dot.0;
-            let seen = seen.iter().filter(|dot| is(dot)).cloned();
-            let live = live.iter().filter(|(dot, _)| is(dot));
-            (
-                seen.collect(),
-                live.map(|(dot, slot)| (dot.clone(), slot.clone()))
-                    .collect(),
-            )
-        };
-        assert_ne!(of(&mine), of(&theirs), "both agree about {}", dot.0);
-    }
 }
 
 pub fn check_node(node: &Node, names: &[String]) {
@@ -200,6 +190,11 @@ pub fn check_node(node: &Node, names: &[String]) {
         real.superseded_by().map(ReplicaId::as_str),
         model.superseded_by().as_deref(),
         "superseded_by"
+    );
+    assert_eq!(
+        real.confirmed_successor().map(ReplicaId::as_str),
+        model.confirmed_successor().as_deref(),
+        "confirmed_successor"
     );
     for name in names {
         let id = ReplicaId::new(name.as_str());
