@@ -1,7 +1,8 @@
 //! A node: the handle that an application holds.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::Bytes;
@@ -11,9 +12,7 @@ use tokio::sync::watch;
 use crate::messages::Message;
 use crate::shared::Shared;
 use crate::status::Status;
-use crate::{
-    BroadcastError, Builder, Changes, Connection, JsonMeta, Messages, Meta, Topic, wire,
-};
+use crate::{BroadcastError, Builder, Changes, Connection, JsonMeta, Messages, Meta, Topic, wire};
 
 /// A node of a cluster: who is online on any of them, answered from this one's memory.
 ///
@@ -151,9 +150,14 @@ impl<M: Meta> Node<M> {
     /// # }).unwrap();
     /// ```
     #[must_use]
-    pub fn topics(&self) -> alloc::vec::Vec<alloc::string::String> {
-        self.shared
-            .read(|core| core.sync.state().topics().map(ToString::to_string).collect())
+    pub fn topics(&self) -> Vec<String> {
+        self.shared.read(|core| {
+            core.sync
+                .state()
+                .topics()
+                .map(ToString::to_string)
+                .collect()
+        })
     }
 
     /// How many entries are seen, over all topics and nodes. O(1).

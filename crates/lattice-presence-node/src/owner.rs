@@ -1,6 +1,6 @@
 //! The task that owns the machine: what comes in, what goes out, and when.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::time::Duration;
 
@@ -74,11 +74,7 @@ impl<M: Meta> Owner<M> {
                 },
                 () = self.shared.wake.notified() => {}
                 () = tokio::time::sleep_until(due) => {}
-                permit = self.outbox.reserve(), if room == Room::Full => {
-                    if permit.is_err() {
-                        break;
-                    }
-                }
+                () = has_room(&self.outbox), if room == Room::Full => {}
                 Some(payload) = self.application.recv(), if room == Room::Some => {
                     let outgoing = Outgoing { to: None, kind: "application", payload };
                     let _ = self.outbox.try_send(outgoing);
@@ -93,7 +89,10 @@ impl<M: Meta> Owner<M> {
     fn step(&mut self) -> Room {
         let is_due = |due: Option<Duration>, now: Duration| due.is_some_and(|due| due <= now);
         let now = self.shared.now();
-        if self.shared.read(|core| is_due(core.sync.next_timeout(), now)) {
+        if self
+            .shared
+            .read(|core| is_due(core.sync.next_timeout(), now))
+        {
             self.shared.write(|sync, now| sync.advance(now));
         }
         let room = self.transmit();
@@ -164,7 +163,7 @@ impl<M: Meta> Owner<M> {
         }
     }
 
-    fn set_connected(&self, is_connected: bool, reason: Option<alloc::string::String>) {
+    fn set_connected(&self, is_connected: bool, reason: Option<String>) {
         let mut connected = lock(&self.shared.connected);
         if connected.is_connected != is_connected {
             connected.since = self.shared.now();
@@ -321,6 +320,14 @@ impl<M: Meta> Owner<M> {
                 .send_timeout(Outgoing { to, kind, payload }, GAUGES)
                 .await;
         }
+    }
+}
+
+/// Until the queue to the engine takes more.
+async fn has_room(outbox: &mpsc::Sender<Outgoing>) {
+    if outbox.reserve().await.is_err() {
+        // The writer has ended, by a panic of the engine: there is no room ever again.
+        core::future::pending::<()>().await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the handles of a node and its task share.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -50,7 +51,7 @@ pub(crate) enum Told<M> {
 pub(crate) struct Connected {
     pub(crate) is_connected: bool,
     pub(crate) since: Duration,
-    pub(crate) reason: Option<alloc::string::String>,
+    pub(crate) reason: Option<String>,
 }
 
 pub(crate) struct Shared<M> {
@@ -179,7 +180,7 @@ impl<M: Meta> Shared<M> {
     }
 
     pub(crate) fn encoder(&self) -> Encoder {
-        *lock(&self.encoder)
+        lock(&self.encoder).clone()
     }
 
     /// Says goodbye, and writes no more.

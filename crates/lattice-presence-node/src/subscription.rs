@@ -244,7 +244,9 @@ impl<M: Meta> Subscription<M> {
     }
 
     fn poll(&self, context: &Context<'_>) -> Poll<Option<Update<M>>> {
-        let polled = self.queue.poll(context, || Update::Snapshot(self.snapshot()));
+        let polled = self
+            .queue
+            .poll(context, || Update::Snapshot(self.snapshot()));
         polled.map(|next| next.map(|next| next.map_or_else(|snapshot| snapshot, Update::Change)))
     }
 

@@ -62,7 +62,13 @@ impl<M: Meta> Topic<M> {
     #[must_use]
     pub fn members(&self) -> Vec<Presence<M>> {
         let shared = &self.node.shared;
-        shared.read(|core| core.sync.state().get_by_topic(&self.name).cloned().collect())
+        shared.read(|core| {
+            core.sync
+                .state()
+                .get_by_topic(&self.name)
+                .cloned()
+                .collect()
+        })
     }
 
     /// The first entries, in dot order, at most as many: of large topics. O(limit).

@@ -2,7 +2,6 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use lattice_presence::{Body, CausalContext, ClockSet, Digest, Message, PresenceDelta, Question};
