@@ -15,6 +15,9 @@ mod decode;
 #[path = "../../../xtask/fuzz/src/merge_both_ways.rs"]
 mod merge_both_ways;
 #[allow(unreachable_pub, reason = "public in the fuzz package")]
+#[path = "../../../xtask/fuzz/src/message.rs"]
+mod message;
+#[allow(unreachable_pub, reason = "public in the fuzz package")]
 #[path = "../../../xtask/fuzz/src/roundtrip.rs"]
 mod roundtrip;
 
@@ -44,6 +47,11 @@ fn decode_corpus() {
 #[test]
 fn roundtrip_corpus() {
     replay("roundtrip", roundtrip::check);
+}
+
+#[test]
+fn message_corpus() {
+    replay("message", message::check);
 }
 
 #[test]
