@@ -1,0 +1,3 @@
+//! Presence for browsers.
+mod json;
+pub mod phoenix;
