@@ -25,5 +25,5 @@ pub use payload::Payload;
 pub use session::{Limits, Session};
 pub use supabase::Config as SupabaseConfig;
 
-pub(crate) use encode::{close as encode_close, fail as encode_fail, push as encode_push};
+pub(crate) use encode::push as encode_push;
 pub(crate) use frame::Ref;

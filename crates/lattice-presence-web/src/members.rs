@@ -1,0 +1,407 @@
+//! Who is in a topic, as its sockets were told.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lattice_presence::{Dot, ReplicaId};
+
+use crate::backend::{Change, Entry};
+use crate::json::push_string;
+
+/// An entry, and the one that it replaced, if that was seen here.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub(crate) entry: Entry,
+    pub(crate) before: Option<Dot<ReplicaId>>,
+}
+
+/// Entries by key, those of one key in dot order.
+type ByKey<T> = BTreeMap<Arc<str>, BTreeMap<Dot<ReplicaId>, T>>;
+
+/// What sockets were told, and what they are to be told next.
+///
+/// # Invariants
+///
+/// No key is without entries; `connections` counts them; an entry of `joins` is not
+/// in `told`, one of `leaves` is.
+#[derive(Debug, Default)]
+pub(crate) struct Members {
+    told: ByKey<Member>,
+    connections: usize,
+    joins: ByKey<Entry>,
+    leaves: ByKey<()>,
+}
+
+/// What one flush tells: members by key, each list in dot order.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) joins: BTreeMap<Arc<str>, Vec<Member>>,
+    pub(crate) leaves: BTreeMap<Arc<str>, Vec<Member>>,
+}
+
+impl Members {
+    pub(crate) fn keys(&self) -> usize {
+        self.told.len()
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections
+    }
+
+    /// Whether a flush would tell something. O(1).
+    pub(crate) fn waits(&self) -> bool {
+        !(self.joins.is_empty() && self.leaves.is_empty())
+    }
+
+    /// Gathers a change. What came and went again since the last flush is left out.
+    /// O(changes · log members); a snapshot O(members · log members).
+    pub(crate) fn gather(&mut self, change: Change) {
+        match change {
+            Change::Diff { joins, leaves } => {
+                for entry in &leaves {
+                    self.leave(entry.key(), entry.dot());
+                }
+                for entry in joins {
+                    self.join(entry);
+                }
+            }
+            Change::Snapshot(entries) => {
+                let mut gone: Vec<(Arc<str>, Dot<ReplicaId>)> = Vec::new();
+                let mut present: ByKey<()> = ByKey::new();
+                for entry in &entries {
+                    present
+                        .entry(entry.key().into())
+                        .or_default()
+                        .insert(entry.dot().clone(), ());
+                }
+                let absent = |key: &Arc<str>, dot| {
+                    !present.get(key).is_some_and(|dots| dots.contains_key(dot))
+                };
+                for (key, dots) in &self.told {
+                    gone.extend(
+                        dots.keys()
+                            .filter(|dot| absent(key, dot))
+                            .map(|dot| (key.clone(), dot.clone())),
+                    );
+                }
+                for (key, dots) in &self.joins {
+                    gone.extend(
+                        dots.keys()
+                            .filter(|dot| absent(key, dot))
+                            .map(|dot| (key.clone(), dot.clone())),
+                    );
+                }
+                for (key, dot) in gone {
+                    self.leave(&key, &dot);
+                }
+                for entry in entries {
+                    self.join(entry);
+                }
+            }
+        }
+    }
+
+    fn leave(&mut self, key: &str, dot: &Dot<ReplicaId>) {
+        if take(&mut self.joins, key, dot).is_some() {
+            return; // it came and went
+        }
+        let told = self.told.get_key_value(key);
+        if let Some((key, dots)) = told
+            && dots.contains_key(dot)
+        {
+            self.leaves
+                .entry(key.clone())
+                .or_default()
+                .insert(dot.clone(), ());
+        }
+    }
+
+    fn join(&mut self, entry: Entry) {
+        if take(&mut self.leaves, entry.key(), entry.dot()).is_some() {
+            return; // it went and came back
+        }
+        let told = self.told.get_key_value(entry.key());
+        if told.is_some_and(|(_, dots)| dots.contains_key(entry.dot())) {
+            return;
+        }
+        let key = told.map_or_else(|| entry.key().into(), |(key, _)| key.clone());
+        self.joins
+            .entry(key)
+            .or_default()
+            .insert(entry.dot().clone(), entry);
+    }
+
+    /// Makes what was gathered known. O(changes · log members).
+    pub(crate) fn flush(&mut self) -> Told {
+        let mut told = Told::default();
+        for (key, dots) in core::mem::take(&mut self.leaves) {
+            let mut gone = Vec::with_capacity(dots.len());
+            for dot in dots.into_keys() {
+                gone.extend(take(&mut self.told, &key, &dot));
+            }
+            self.connections -= gone.len();
+            told.leaves.insert(key, gone);
+        }
+        for (key, entries) in core::mem::take(&mut self.joins) {
+            let gone = told.leaves.get(&key).map_or(&[][..], Vec::as_slice);
+            let place = self.told.entry(key.clone()).or_default();
+            let mut came = Vec::with_capacity(entries.len());
+            for (dot, entry) in entries {
+                let replaced = |member: &&Member| {
+                    member.entry.pid() == entry.pid()
+                        && member.entry.dot().replica == entry.dot().replica
+                };
+                let before = gone
+                    .iter()
+                    .find(replaced)
+                    .map(|member| member.entry.dot().clone());
+                let member = Member { entry, before };
+                place.insert(dot, member.clone());
+                came.push(member);
+            }
+            self.connections += came.len();
+            told.joins.insert(key, came);
+        }
+        told
+    }
+
+    /// The members of one key, as they were told.
+    pub(crate) fn of_key(&self, key: &str) -> impl Iterator<Item = &Member> {
+        self.told.get(key).into_iter().flat_map(BTreeMap::values)
+    }
+
+    pub(crate) fn told_keys(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.told.keys()
+    }
+
+    /// The payload of `presence_state`: everybody. O(members + size).
+    pub(crate) fn state(&self) -> String {
+        let mut out = String::with_capacity(64 * self.connections + 2);
+        push_presences(
+            &mut out,
+            self.told
+                .iter()
+                .map(|(key, members)| (key, members.values())),
+            false,
+        );
+        out
+    }
+}
+
+fn take<T>(map: &mut ByKey<T>, key: &str, dot: &Dot<ReplicaId>) -> Option<T> {
+    let dots = map.get_mut(key)?;
+    let taken = dots.remove(dot);
+    if dots.is_empty() {
+        map.remove(key);
+    }
+    taken
+}
+
+impl Told {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.joins.is_empty() && self.leaves.is_empty()
+    }
+
+    /// The payload of `presence_diff`. O(size).
+    pub(crate) fn payload(&self) -> String {
+        let mut out = String::from("{\"joins\":");
+        push_presences(
+            &mut out,
+            self.joins.iter().map(|(key, of)| (key, of.iter())),
+            false,
+        );
+        out.push_str(",\"leaves\":");
+        push_presences(
+            &mut out,
+            self.leaves.iter().map(|(key, of)| (key, of.iter())),
+            false,
+        );
+        out.push('}');
+        out
+    }
+}
+
+/// Appends `{key: {"metas": […]}}`.
+pub(crate) fn push_presences<'a, I, T>(out: &mut String, keys: I, topics: bool)
+where
+    I: Iterator<Item = (&'a Arc<str>, T)>,
+    T: Iterator<Item = &'a Member>,
+{
+    out.push('{');
+    for (i, (key, members)) in keys.enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        push_string(out, key);
+        out.push_str(":{\"metas\":[");
+        for (i, member) in members.enumerate() {
+            if i > 0 {
+                out.push(',');
+            }
+            push_meta(out, member, topics);
+        }
+        out.push_str("]}");
+    }
+    out.push('}');
+}
+
+/// Appends one presence: its reference, the one it replaced, and its own fields.
+fn push_meta(out: &mut String, member: &Member, topics: bool) {
+    out.push_str("{\"phx_ref\":");
+    push_string(out, &member.entry.dot().to_string());
+    if let Some(before) = &member.before {
+        out.push_str(",\"phx_ref_prev\":");
+        push_string(out, &before.to_string());
+    }
+    if topics {
+        out.push_str(",\"phx_topic\":");
+        push_string(out, member.entry.topic());
+    }
+    push_fields(out, member.entry.meta().as_str());
+    out.push('}');
+}
+
+/// Appends the fields of an object; what is none stands under `meta`.
+fn push_fields(out: &mut String, meta: &str) {
+    let Some(inner) = meta.strip_prefix('{') else {
+        out.push_str(",\"meta\":");
+        out.push_str(meta);
+        return;
+    };
+    // A client takes the last of two fields of one name: not ours. An escape could
+    // spell our names in another way.
+    if meta.contains("\"phx_") || meta.contains('\\') {
+        let own = |name: &str| matches!(name, "phx_ref" | "phx_ref_prev" | "phx_topic");
+        let fields: BTreeMap<String, Box<serde_json::value::RawValue>> =
+            serde_json::from_str(meta).unwrap_or_default();
+        for (name, value) in fields.iter().filter(|(name, _)| !own(name)) {
+            out.push(',');
+            push_string(out, name);
+            out.push(':');
+            out.push_str(value.get());
+        }
+        return;
+    }
+    let inner = inner.strip_suffix('}').unwrap_or(inner);
+    if !inner.trim().is_empty() {
+        out.push(',');
+        out.push_str(inner);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lattice_presence::PresenceState;
+    use lattice_presence_json::JsonMeta;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn change(diff: &lattice_presence::Diff<JsonMeta>) -> Change {
+        Change::Diff {
+            joins: diff.joins().cloned().collect(),
+            leaves: diff.leaves().cloned().collect(),
+        }
+    }
+
+    fn meta(value: &Value) -> JsonMeta {
+        JsonMeta::new(value).unwrap()
+    }
+
+    #[test]
+    fn what_came_and_went_again_is_left_out() {
+        let mut state = PresenceState::new("n");
+        let mut members = Members::default();
+        members.gather(change(
+            &state.join("p", "t", "ada", meta(&json!({}))).unwrap(),
+        ));
+        members.gather(change(&state.leave_by_pid("p")));
+        assert!(!members.waits());
+        members.gather(change(
+            &state.join("p", "t", "ada", meta(&json!({}))).unwrap(),
+        ));
+        members.flush();
+        // Hidden and shown again: nobody is told.
+        let own = state.replica().clone();
+        members.gather(change(&state.replica_down(&own)));
+        members.gather(change(&state.replica_up(&own)));
+        assert!(!members.waits());
+        assert_eq!((members.keys(), members.connections()), (1, 1));
+    }
+
+    #[test]
+    fn updates_in_one_batch_are_one_pair_with_the_reference_that_was_told() {
+        let mut state = PresenceState::new("n");
+        let mut members = Members::default();
+        for n in 0..4 {
+            members.gather(change(
+                &state.join("p", "t", "ada", meta(&json!({"n": n}))).unwrap(),
+            ));
+            if n == 0 {
+                members.flush();
+            }
+        }
+        let told: Value = serde_json::from_str(&members.flush().payload()).unwrap();
+        assert_eq!(
+            told,
+            json!({
+                "joins": {"ada": {"metas": [{"phx_ref": "n:4", "phx_ref_prev": "n:1", "n": 3}]}},
+                "leaves": {"ada": {"metas": [{"phx_ref": "n:1", "n": 0}]}},
+            }),
+        );
+        // It stands in the state and in the leave too.
+        let state_text: Value = serde_json::from_str(&members.state()).unwrap();
+        assert_eq!(state_text["ada"]["metas"][0]["phx_ref_prev"], "n:1");
+        members.gather(change(&state.leave_by_pid("p")));
+        let told: Value = serde_json::from_str(&members.flush().payload()).unwrap();
+        assert_eq!(told["leaves"]["ada"]["metas"][0]["phx_ref_prev"], "n:1");
+    }
+
+    #[test]
+    fn a_snapshot_takes_the_place_of_what_was_known() {
+        let mut state = PresenceState::new("n");
+        let mut members = Members::default();
+        for key in ["a", "b", "c"] {
+            members.gather(change(
+                &state.join(key, "t", key, meta(&json!({}))).unwrap(),
+            ));
+        }
+        members.flush();
+        let _ = state.leave("b", "t", "b");
+        let _ = state.join("d", "t", "d", meta(&json!({}))).unwrap();
+        members.gather(Change::Snapshot(state.get_by_topic("t").cloned().collect()));
+        let told = members.flush();
+        let keys = |map: &BTreeMap<Arc<str>, Vec<Member>>| {
+            map.keys().map(|key| key.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (keys(&told.joins), keys(&told.leaves)),
+            (vec!["d".to_owned()], vec!["b".to_owned()])
+        );
+    }
+
+    #[test]
+    fn metadata_cannot_forge_references() {
+        let mut members = Members::default();
+        let mut state = PresenceState::new("n");
+        let forged = r#"{"phx_ref":"x","\u0070hx_ref_prev":"y","phx_topic":"z","own":1}"#;
+        for (pid, text) in [
+            ("1", forged),
+            ("2", "7"),
+            ("3", "{}"),
+            ("4", r#"{"a":[1]}"#),
+        ] {
+            let meta = JsonMeta::from_text(text).unwrap();
+            members.gather(change(&state.join(pid, "t", "k", meta).unwrap()));
+        }
+        members.flush();
+        let told: Value = serde_json::from_str(&members.state()).unwrap();
+        assert_eq!(
+            told["k"]["metas"],
+            json!([
+                {"phx_ref": "n:1", "own": 1}, {"phx_ref": "n:2", "meta": 7},
+                {"phx_ref": "n:3"}, {"phx_ref": "n:4", "a": [1]},
+            ]),
+        );
+    }
+}
