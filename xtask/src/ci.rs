@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::shell::{self, Outcome, PUBLISHED, cargo};
 use crate::tidy::manifest;
-use crate::{docs, fuzz, test, tidy};
+use crate::{docs, fuzz, simulate, test, tidy};
 
 /// Long enough to load a corpus and mutate it, short enough for every push.
 const SMOKE_SECONDS: u64 = 20;
@@ -73,6 +73,10 @@ const STEPS: &[Step] = &[
     Step {
         name: "docs",
         run: || docs::run(&[]).into(),
+    },
+    Step {
+        name: "simulate",
+        run: || simulate::run(&["--ci".into()]).into(),
     },
     Step {
         name: "cluster",

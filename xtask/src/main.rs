@@ -16,6 +16,7 @@ mod docs;
 mod fuzz;
 mod msrv;
 mod shell;
+mod simulate;
 mod test;
 mod tidy;
 
@@ -57,6 +58,12 @@ const TASKS: &[Task] = &[
         run: fuzz::run,
     },
     Task {
+        name: "simulate",
+        arguments: "[ARGS…]",
+        summary: "run clusters in virtual time under faults; --nodes N --minutes T --loss P --seed S, --scale",
+        run: simulate::run,
+    },
+    Task {
         name: "docs",
         arguments: "[--open]",
         summary: "build the API documentation with warnings denied",
@@ -96,6 +103,11 @@ fn main() -> ExitCode {
         eprintln!("xtask: no command `{name}`; `cargo xtask` lists them");
         return ExitCode::from(2);
     };
+    // Before everything else: `cargo xtask demo -- --help` is the example's own.
+    if matches!(rest.first().map(String::as_str), Some("--help" | "-h")) {
+        print!("{}", usage(task));
+        return ExitCode::SUCCESS;
+    }
     match (task.run)(rest) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -105,10 +117,32 @@ fn main() -> ExitCode {
     }
 }
 
+fn usage(task: &Task) -> String {
+    let call = format!("cargo xtask {} {}", task.name, task.arguments);
+    format!("{}\n\n  {}\n", call.trim_end(), task.summary)
+}
+
 fn print_tasks() {
     println!("cargo xtask COMMAND\n");
     for task in TASKS {
         let call = format!("{} {}", task.name, task.arguments);
         println!("  {call:<29} {}", task.summary);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usage_of_a_task_names_its_arguments() {
+        let of = |name| TASKS.iter().find(|task| task.name == name).map(usage);
+        let msrv = of("msrv").unwrap_or_default();
+        assert!(msrv.starts_with("cargo xtask msrv [--install]\n\n  check the crates"));
+        assert!(
+            of("tidy")
+                .unwrap_or_default()
+                .starts_with("cargo xtask tidy\n")
+        );
     }
 }

@@ -8,7 +8,7 @@ use crate::tidy::manifest;
 
 /// Checks the published crates with the toolchain of `rust-version`.
 ///
-/// Without that toolchain it says so and passes, unless `--install` may fetch it.
+/// Without that toolchain it fails and says how to get it, unless `--install` may fetch it.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let install = match arguments {
         [] => false,
@@ -26,10 +26,9 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         ]))?;
     }
     let Some(toolchain) = shell::toolchain(&version) else {
-        println!(
-            "UNCHECKED: Rust {version} is not installed; `cargo xtask msrv --install` fetches it"
-        );
-        return Ok(());
+        return Err(format!(
+            "unchecked: Rust {version} is not installed; `cargo xtask msrv --install` fetches it"
+        ));
     };
     check(&toolchain)
 }

@@ -13,8 +13,8 @@ use alloc::vec::Vec;
 use quickcheck::{Arbitrary, Gen};
 
 use crate::{
-    Causal, CausalContext, ClockSet, Digest, Dot, DotFun, DotMap, DotSet, DotStore, Identify,
-    MAX_CLOCK, ReplicaDigest, VersionVector,
+    Answer, Asked, Causal, CausalContext, ClockSet, Digest, Dot, DotFun, DotMap, DotSet, DotStore,
+    Held, Identify, MAX_CLOCK, Part, Question, ReplicaDigest, VersionVector,
 };
 
 /// How many replicas a generated value speaks of at most.
@@ -138,13 +138,69 @@ impl<R: Arbitrary + Ord> Arbitrary for CausalContext<R> {
     }
 }
 
+impl Arbitrary for ReplicaDigest {
+    fn arbitrary(g: &mut Gen) -> Self {
+        let mut line = Self::new(ClockSet::arbitrary(g), u64::arbitrary(g));
+        line.live = Option::arbitrary(g);
+        line.unwanted = ClockSet::arbitrary(g).difference(&line.seen);
+        line
+    }
+}
+
+/// Of one part or several, none of which lies in another.
+impl Arbitrary for Asked {
+    fn arbitrary(g: &mut Gen) -> Self {
+        let seen = ClockSet::arbitrary(g);
+        let parts = seen.intervals().map(|range| Part {
+            first: *range.start(),
+            last: *range.end(),
+            held: if bool::arbitrary(g) {
+                Held::Fingerprint(u64::arbitrary(g))
+            } else {
+                Held::Dots {
+                    clocks: (*range.start()..=*range.start()).into(),
+                    fingerprint: u64::arbitrary(g),
+                }
+            },
+        });
+        let parts = parts.collect();
+        let unwanted = ClockSet::arbitrary(g).difference(&seen);
+        Self {
+            seen,
+            unwanted,
+            parts,
+        }
+    }
+}
+
+impl<R: Arbitrary + Ord> Arbitrary for Question<R> {
+    fn arbitrary(g: &mut Gen) -> Self {
+        let mut question = Self::new();
+        for replica in replicas() {
+            if bool::arbitrary(g) {
+                question.insert(replica, Asked::arbitrary(g));
+            }
+        }
+        question
+    }
+}
+
+impl<S> Arbitrary for Answer<S>
+where
+    S: ArbitraryStore<Replica: Arbitrary>,
+{
+    fn arbitrary(g: &mut Gen) -> Self {
+        Self {
+            delta: Causal::arbitrary(g),
+            differs: CausalContext::arbitrary(g),
+            more: bool::arbitrary(g),
+        }
+    }
+}
+
 impl<R: Arbitrary + Ord> Arbitrary for Digest<R> {
     fn arbitrary(g: &mut Gen) -> Self {
-        let known = |replica| {
-            let seen = ClockSet::arbitrary(g);
-            let fingerprint = u64::arbitrary(g);
-            (replica, ReplicaDigest { seen, fingerprint })
-        };
+        let known = |replica| (replica, ReplicaDigest::arbitrary(g));
         replicas().into_iter().map(known).collect()
     }
 

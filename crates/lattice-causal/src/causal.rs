@@ -1,12 +1,20 @@
 //! A dot store and what it has seen: the state, and the delta, of a CRDT.
 
+mod deltas;
+mod dialogue;
+mod room;
+mod split;
+
 use core::cmp::Ordering;
 use core::fmt;
 
+use crate::deaths::Deaths;
 use crate::{
-    CausalContext, ClockSet, Digest, Dot, DotFun, DotMap, DotStore, Edit, Identify, Observer,
-    ReplicaDigest, UncoveredDot,
+    CausalContext, ClockSet, Dot, DotFun, DotMap, DotStore, Edit, Identify, Observer, UncoveredDot,
+    dot_fingerprint,
 };
+
+pub use split::Split;
 
 /// A dot store with the causal context that it has seen.
 ///
@@ -41,6 +49,8 @@ use crate::{
 pub struct Causal<S: DotStore> {
     store: S,
     context: CausalContext<S::Replica>,
+    /// What died here of late. No content: it is neither compared nor sent.
+    deaths: Deaths<S::Replica>,
 }
 
 impl<S: DotStore> Causal<S> {
@@ -53,10 +63,7 @@ impl<S: DotStore> Causal<S> {
     /// ```
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            store: S::default(),
-            context: CausalContext::new(),
-        }
+        Self::covered(S::default(), CausalContext::new())
     }
 
     /// A state from its two parts. O(live dots + intervals).
@@ -80,7 +87,7 @@ impl<S: DotStore> Causal<S> {
         let uncovered = store.dots().difference(&context);
         match uncovered.dots().next() {
             Some(dot) => Err(UncoveredDot { dot }),
-            None => Ok(Self { store, context }),
+            None => Ok(Self::covered(store, context)),
         }
     }
 
@@ -96,7 +103,7 @@ impl<S: DotStore> Causal<S> {
     #[must_use]
     pub fn from_store(store: S) -> Self {
         let context = store.dots();
-        Self { store, context }
+        Self::covered(store, context)
     }
 
     /// The state in which the dots of `context` are seen and none is alive: the
@@ -112,16 +119,18 @@ impl<S: DotStore> Causal<S> {
     /// ```
     #[must_use]
     pub fn from_context(context: CausalContext<S::Replica>) -> Self {
-        Self {
-            store: S::default(),
-            context,
-        }
+        Self::covered(S::default(), context)
     }
 
     /// A state whose context is known to cover the store.
     pub(crate) fn covered(store: S, context: CausalContext<S::Replica>) -> Self {
         debug_assert!(context.dominates(&store.dots()));
-        Self { store, context }
+        let deaths = Deaths::new();
+        Self {
+            store,
+            context,
+            deaths,
+        }
     }
 
     /// What is alive.
@@ -202,15 +211,30 @@ impl<S: DotStore> Causal<S> {
     /// assert_eq!((count.0, count.1), (2, 0));
     /// ```
     pub fn merge_with<O: Observer<S>>(&mut self, other: &Self, observer: &mut O) {
+        let mut observer = Remember {
+            deaths: &mut self.deaths,
+            outer: observer,
+        };
         self.store
-            .join(&self.context, &other.store, &other.context, observer);
+            .join(&self.context, &other.store, &other.context, &mut observer);
         self.context.merge(&other.context);
+        self.trim(&other.context);
+    }
+
+    /// Restores the bounds of the log of deaths of every replica in `touched`.
+    fn trim(&mut self, touched: &CausalContext<S::Replica>) {
+        if !self.deaths.is_empty() {
+            for replica in touched.replicas() {
+                self.deaths.trim(replica, self.store.summary(replica).live);
+            }
+        }
     }
 
     /// Joins the delta of `edit`, and gives that delta back, for the peers.
     ///
     /// The effect is that of merging the delta, at the cost of the part of the
-    /// store that the edit names.
+    /// store that the edit names. If the delta claims dots that were seen and do not live
+    /// in that part, it costs what merging it would.
     ///
     /// # Panics
     ///
@@ -241,9 +265,24 @@ impl<S: DotStore> Causal<S> {
             !stale,
             "the edit was made from an older state: its dots are taken"
         );
-        self.store
-            .join_at(&path, &self.context, &delta.store, &delta.context, &mut ());
-        self.context.merge(&delta.context);
+        let mut observer = Remember {
+            deaths: &mut self.deaths,
+            outer: &mut (),
+        };
+        let (store, context) = (&delta.store, &delta.context);
+        // A claim on dots that live elsewhere kills them at every peer that merges the
+        // delta. Here as well, then, though it takes a walk over the whole store.
+        let claimed = context.difference(&minted);
+        let elsewhere = claimed.difference(&self.store.dots_at(&path));
+        if elsewhere.intersection(&self.context).is_empty() {
+            self.store
+                .join_at(&path, &self.context, store, context, &mut observer);
+        } else {
+            self.store
+                .join(&self.context, store, context, &mut observer);
+        }
+        self.context.merge(context);
+        self.trim(context);
         delta
     }
 
@@ -261,91 +300,7 @@ impl<S: DotStore> Causal<S> {
     #[must_use]
     pub fn slice(&self, chosen: &CausalContext<S::Replica>) -> Self {
         let context = self.context.intersection(chosen);
-        Self {
-            store: self.store.select(&context),
-            context,
-        }
-    }
-
-    /// What was seen and what is alive, in a few bytes per replica.
-    /// O(intervals).
-    ///
-    /// ```
-    /// use lattice_causal::{Causal, Dot, DotSet};
-    ///
-    /// let state = Causal::from_store(DotSet::from_iter([Dot::new("a", 1)]));
-    /// assert_eq!(state.digest().get(&"a").unwrap().seen.prefix(), 1);
-    /// ```
-    #[must_use]
-    pub fn digest(&self) -> Digest<S::Replica> {
-        let known = |seen: &ClockSet, fingerprint| ReplicaDigest {
-            seen: seen.clone(),
-            fingerprint,
-        };
-        self.context
-            .iter()
-            .map(|(replica, seen)| {
-                let fingerprint = self.store.summary(replica).fingerprint;
-                (replica.clone(), known(seen, fingerprint))
-            })
-            .collect()
-    }
-
-    /// What the owner of `digest` lacks: merging it there has the effect of
-    /// merging this whole state.
-    ///
-    /// Of a replica on which both agree, nothing. Otherwise the dots that the peer
-    /// has not seen; that is all, where what the peer holds among the others is
-    /// alive here, too: the fingerprints tell. If not, something died here that the
-    /// peer still holds, and the digest does not say what: then the context also
-    /// covers every seen dot *except* the live ones that the peer has seen, so that
-    /// absence from the delta removes what died, and nothing else.
-    ///
-    /// O(replicas + what is new) without such deaths, and with them O(live dots of the
-    /// replica), in time and in intervals.
-    ///
-    /// ```
-    /// use lattice_causal::{Causal, CausalContext, Dot, DotFun};
-    ///
-    /// let mut a = Causal::<DotFun<&str, char>>::new();
-    /// a.insert(&Dot::new("a", 1), 'x');
-    /// let b = a.clone();
-    /// a.insert(&Dot::new("a", 2), 'y');
-    ///
-    /// let delta = a.delta_since(&b.digest());
-    /// assert_eq!(delta.store().len(), 1);
-    /// assert_eq!(delta.context(), &CausalContext::from_iter([Dot::new("a", 2)]));
-    /// ```
-    #[must_use]
-    pub fn delta_since(&self, digest: &Digest<S::Replica>) -> Self {
-        let lacking = self.context.iter().filter_map(|(replica, seen)| {
-            let claims = match digest.get(replica) {
-                None => Some(seen.clone()),
-                Some(known) => self.claims_since(replica, seen, known),
-            };
-            claims.map(|claims| (replica.clone(), claims))
-        });
-        self.slice(&lacking.collect())
-    }
-
-    /// What to say of a replica to a peer that knows something of it.
-    fn claims_since(
-        &self,
-        replica: &S::Replica,
-        seen: &ClockSet,
-        known: &ReplicaDigest,
-    ) -> Option<ClockSet> {
-        if known.seen == *seen && known.fingerprint == self.store.summary(replica).fingerprint {
-            return None;
-        }
-        let news = seen.difference(&known.seen);
-        let all = self.store.summary(replica).fingerprint;
-        let of_news = self.store.summary_in(replica, &news).fingerprint;
-        if all.wrapping_sub(of_news) == known.fingerprint {
-            return (!news.is_empty()).then_some(news);
-        }
-        let kept = self.store.live(replica).intersection(&known.seen);
-        Some(seen.difference(&kept))
+        Self::covered(self.store.select(&context), context)
     }
 
     /// Forgets `replica`: its live dots, and what was seen of it, which comes
@@ -360,6 +315,7 @@ impl<S: DotStore> Causal<S> {
     /// ```
     pub fn forget_replica(&mut self, replica: &S::Replica) -> Option<ClockSet> {
         self.store.remove_replica(replica);
+        self.deaths.forget(replica);
         self.context.remove(replica)
     }
 }
@@ -393,7 +349,12 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> Causal<DotFun<R, V, I>> {
     /// assert!(state.context().contains(&Dot::new("a", 1)));
     /// ```
     pub fn remove(&mut self, dot: &Dot<R>) -> Option<V> {
-        self.store.remove(dot)
+        let value = self.store.remove(dot)?;
+        let fingerprint = dot_fingerprint(dot.clock, I::identity(&value));
+        self.deaths.push(&dot.replica, dot.clock, fingerprint);
+        let live = self.store.summary(&dot.replica).live;
+        self.deaths.trim(&dot.replica, live);
+        Some(value)
     }
 
     /// [`merge_with`](Self::merge_with) of one replica's part alone.
@@ -416,9 +377,15 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> Causal<DotFun<R, V, I>> {
     ) {
         if let Some(theirs) = other.context.get(replica) {
             let mine = self.context.get(replica);
+            let mut observer = Remember {
+                deaths: &mut self.deaths,
+                outer: observer,
+            };
             self.store
-                .join_replica(replica, mine, &other.store, theirs, observer);
+                .join_replica(replica, mine, &other.store, theirs, &mut observer);
             self.context.insert_set(replica.clone(), theirs);
+            let live = self.store.summary(replica).live;
+            self.deaths.trim(replica, live);
         }
     }
 
@@ -467,6 +434,36 @@ impl<K: Clone + Ord, S: DotStore> Causal<DotMap<K, S>> {
     ) -> Self {
         let delta = operation(self.store.get(key), &self.context);
         self.commit(Edit::under(key.clone(), Edit::from(delta)))
+    }
+}
+
+/// Notes what dies in the log of deaths, and passes everything on.
+struct Remember<'a, R, O> {
+    deaths: &'a mut Deaths<R>,
+    outer: &'a mut O,
+}
+
+impl<S: DotStore, O: Observer<S>> Observer<S> for Remember<'_, S::Replica, O> {
+    fn added(
+        &mut self,
+        replica: &S::Replica,
+        clock: u64,
+        key: impl FnOnce() -> S::Key,
+        leaf: &S::Leaf,
+    ) {
+        self.outer.added(replica, clock, key, leaf);
+    }
+
+    fn removed(
+        &mut self,
+        replica: &S::Replica,
+        clock: u64,
+        key: impl FnOnce() -> S::Key,
+        leaf: S::Leaf,
+    ) {
+        let fingerprint = S::fingerprint(clock, &leaf);
+        self.deaths.push(replica, clock, fingerprint);
+        self.outer.removed(replica, clock, key, leaf);
     }
 }
 

@@ -419,7 +419,6 @@ impl ClockSet {
     /// Appends `first..=last`, where that leaves the set canonical: behind the
     /// last clock, with a gap before it, and in range. Otherwise false, and
     /// nothing changed.
-    #[cfg(any(feature = "serde", feature = "quickcheck"))]
     pub(crate) fn push_interval(&mut self, first: u64, last: u64) -> bool {
         let behind = self.intervals.last().map_or(1, |i| i.last + 2);
         let canonical = behind <= first && first <= last && last <= MAX_CLOCK;
@@ -461,6 +460,17 @@ impl ClockSet {
         reaching
             .take_while(move |i| i.first <= end)
             .map(|i| i.first..=i.last)
+    }
+
+    /// The part of the set that lies in `range`: O(log intervals + the part).
+    pub(crate) fn within(&self, range: RangeInclusive<u64>) -> Self {
+        let (first, last) = (*range.start(), *range.end());
+        let parts = self.overlapping(range);
+        let clipped = parts.map(|i| Interval {
+            first: first.max(*i.start()),
+            last: last.min(*i.end()),
+        });
+        Self::from_intervals(clipped.collect())
     }
 
     /// A test of membership for clocks that come in ascending order. Neighbours

@@ -496,17 +496,10 @@ impl<R: Clone + Ord> FromIterator<Dot<R>> for CausalContext<R> {
 impl<R: Clone + Ord> FromIterator<(R, ClockSet)> for CausalContext<R> {
     /// A replica named twice has seen both sets.
     fn from_iter<T: IntoIterator<Item = (R, ClockSet)>>(replicas: T) -> Self {
-        let mut context = Self::new();
-        for (replica, clocks) in replicas {
-            match context.replicas.get_mut(&replica) {
-                Some(seen) => seen.union_with(&clocks),
-                None if clocks.is_empty() => {}
-                None => {
-                    context.replicas.insert(replica, clocks);
-                }
-            }
-        }
-        context
+        let some = |(_, clocks): &(R, ClockSet)| !clocks.is_empty();
+        let pairs = replicas.into_iter().filter(some);
+        let replicas = ReplicaMap::from_pairs(pairs, |seen, more| seen.union_with(more));
+        Self { replicas }
     }
 }
 

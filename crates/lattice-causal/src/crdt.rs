@@ -362,7 +362,8 @@ macro_rules! causal_crdt {
             }
 
             fn delta_for(&self, peer: &Self) -> Self {
-                self.delta_since(&peer.digest())
+                let state = crate::laws::Lattice::delta_for(&self.state, &peer.state);
+                Self { state }
             }
         }
 

@@ -54,8 +54,9 @@ impl<S: DotStore> Edit<S> {
 impl<K: Clone + Ord, S: DotStore> Edit<DotMap<K, S>> {
     /// The edit of a nested CRDT as an edit of the map that holds it at `key`.
     ///
-    /// The delta must kill no dot that lives under another key. The edits that
-    /// the CRDTs here make from the view of that key do not.
+    /// The edits that the CRDTs here make from the view of that key kill no dot that lives
+    /// under another one. An edit that does kills it at the author, too, when it is
+    /// committed, as it does at every peer; that costs a walk over the whole store.
     ///
     /// ```
     /// use lattice_causal::{Causal, Dot, DotMap, DotSet, Edit};

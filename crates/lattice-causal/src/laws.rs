@@ -372,7 +372,17 @@ impl<S: DotStore + PartialEq> Lattice for Causal<S> {
         self <= other
     }
 
+    /// What the answers to all questions of the peer amount to. The answer to its digest
+    /// may leave out what the peer will hear later.
     fn delta_for(&self, peer: &Self) -> Self {
-        self.delta_since(&peer.digest())
+        let (mut told, mut delta) = (peer.clone(), Self::new());
+        let mut question = told.question(self.context().replicas().cloned());
+        while !question.is_empty() {
+            let answer = self.answer(&question, 8);
+            told.merge(&answer.delta);
+            delta.merge(&answer.delta);
+            question = told.refine(&answer.differs);
+        }
+        delta
     }
 }

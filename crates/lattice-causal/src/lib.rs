@@ -54,7 +54,6 @@
 //!
 //! None is on by default; the crate needs `alloc` alone.
 //!
-//! - `std`: `std` in the dependencies. Nothing here needs it.
 //! - `serde`: `Serialize` and `Deserialize` for everything that is a value. Maps
 //!   are ascending sequences of pairs, clock sets ascending `[first, last]`
 //!   intervals, live dots are listed. Equal values give equal bytes. Decoding
@@ -74,7 +73,7 @@
 #![no_std]
 
 extern crate alloc;
-#[cfg(any(feature = "std", test))]
+#[cfg(any(feature = "quickcheck", test))]
 extern crate std;
 
 #[cfg(feature = "quickcheck")]
@@ -83,6 +82,7 @@ mod causal;
 mod clock_set;
 mod context;
 mod crdt;
+mod deaths;
 mod digest;
 mod dot;
 mod edit;
@@ -103,7 +103,7 @@ struct Readme;
 
 #[cfg(feature = "quickcheck")]
 pub use arbitrary::ArbitraryStore;
-pub use causal::Causal;
+pub use causal::{Causal, Split};
 pub use clock_set::ClockSet;
 pub use context::CausalContext;
 pub use crdt::{AwSet, CausalCrdt, EwFlag, MvRegister, OrMap, RwSet, View};

@@ -64,6 +64,18 @@ pub struct Part {
     pub held: Held,
 }
 
+impl Part {
+    /// Whether the part is a stretch of clocks, and lists none outside of it.
+    #[cfg(feature = "serde")]
+    pub(crate) fn is_valid(&self) -> bool {
+        let inside = match &self.held {
+            Held::Fingerprint(_) => true,
+            Held::Dots { clocks, .. } => clocks.is_subset(&(self.first..=self.last).into()),
+        };
+        1 <= self.first && self.first <= self.last && self.last <= crate::MAX_CLOCK && inside
+    }
+}
+
 /// What is held of a part.
 ///
 /// ```
@@ -87,8 +99,8 @@ pub enum Held {
 
 /// What a peer says to a [`Question`].
 ///
-/// Merge `delta`. Where `differs` is not empty, ask again about it; where `more` is
-/// set, ask again anyway: the answer was cut at its bound.
+/// Merge `delta`. Where `differs` is not empty, ask again about it, by
+/// [`Causal::refine`]: the dialogue ends where nothing differs any more.
 ///
 /// ```
 /// use lattice_causal::{Answer, Causal, CausalContext, DotSet};
@@ -103,10 +115,10 @@ pub enum Held {
 pub struct Answer<S: DotStore> {
     /// What the asker lacks, as far as it is known by now.
     pub delta: Causal<S>,
-    /// The clocks among which the two sides still differ, in a way that the question
-    /// did not reveal.
+    /// The clocks among which the two sides still differ: the question did not reveal
+    /// how, or the answer was cut at its bound.
     pub differs: CausalContext<S::Replica>,
-    /// Whether there is more to tell than the bound of the answer allowed.
+    /// Whether the answer was cut at its bound.
     pub more: bool,
 }
 
@@ -194,6 +206,34 @@ impl<S: DotStore> Answer<S> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.delta.context().is_empty() && self.differs.is_empty() && !self.more
+    }
+}
+
+impl<S: DotStore> Clone for Answer<S> {
+    fn clone(&self) -> Self {
+        Self {
+            delta: self.delta.clone(),
+            differs: self.differs.clone(),
+            more: self.more,
+        }
+    }
+}
+
+impl<S: DotStore + PartialEq> PartialEq for Answer<S> {
+    fn eq(&self, other: &Self) -> bool {
+        self.delta == other.delta && self.differs == other.differs && self.more == other.more
+    }
+}
+
+impl<S: DotStore + Eq> Eq for Answer<S> {}
+
+impl<S: DotStore<Replica: fmt::Debug> + fmt::Debug> fmt::Debug for Answer<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("delta", &self.delta)
+            .field("differs", &self.differs)
+            .field("more", &self.more)
+            .finish()
     }
 }
 

@@ -12,6 +12,8 @@
 //! spent on an input are proportional to its length, or to its length times the
 //! depth of nested maps: no interval is ever expanded.
 
+mod repair;
+
 use core::fmt;
 use core::marker::PhantomData;
 
@@ -21,8 +23,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error as ThisError;
 
 use crate::{
-    Causal, CausalContext, ClockSet, Digest, Dot, DotFun, DotMap, DotSet, DotStore, Identify,
-    MAX_CLOCK, ReplicaDigest, VersionVector,
+    Causal, CausalContext, ClockSet, Dot, DotFun, DotMap, DotSet, DotStore, Identify, MAX_CLOCK,
+    VersionVector,
 };
 
 /// Why an input that parses is no value.
@@ -40,6 +42,8 @@ enum Invalid {
     Shared,
     #[error("the context has not seen a live dot")]
     Uncovered,
+    #[error("a part is reversed, out of range, not behind the one before, or lists other clocks")]
+    Part,
 }
 
 const fn check_clock(clock: u64) -> Result<u64, Invalid> {
@@ -189,30 +193,6 @@ impl<'de, R: Deserialize<'de> + Clone + Ord> Deserialize<'de> for CausalContext<
     }
 }
 
-impl<R: Serialize> Serialize for Digest<R> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let known = self.iter();
-        serializer.collect_seq(known.map(|(replica, d)| (replica, &d.seen, d.fingerprint)))
-    }
-}
-
-impl<'de, R: Deserialize<'de> + Ord> Deserialize<'de> for Digest<R> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read(
-            deserializer,
-            "ascending triples of replica, seen clocks and fingerprint",
-            |digest: &mut Self, (replica, seen, fingerprint): (R, ClockSet, u64)| {
-                check_order(digest.iter().next_back().map(|(r, _)| r), &replica)?;
-                if seen.is_empty() {
-                    return Err(Invalid::Empty);
-                }
-                digest.insert(replica, ReplicaDigest { seen, fingerprint });
-                Ok(())
-            },
-        )
-    }
-}
-
 /// What one replica contributes to a store: items, written as they are walked.
 struct Items<I>(I);
 
@@ -223,9 +203,9 @@ impl<I: Iterator<Item: Serialize> + Clone> Serialize for Items<I> {
 }
 
 /// The live dots of one replica as they come in, checked.
-struct Part<T>(alloc::vec::Vec<T>);
+struct RunPart<T>(alloc::vec::Vec<T>);
 
-impl<T> Default for Part<T> {
+impl<T> Default for RunPart<T> {
     fn default() -> Self {
         Self(alloc::vec::Vec::new())
     }
@@ -248,7 +228,7 @@ impl<V> Clocked for (u64, V) {
     }
 }
 
-impl<'de, T: Clocked + Deserialize<'de>> Deserialize<'de> for Part<T> {
+impl<'de, T: Clocked + Deserialize<'de>> Deserialize<'de> for RunPart<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let part = read(
             deserializer,
@@ -280,7 +260,7 @@ impl<'de, R: Deserialize<'de> + Clone + Ord> Deserialize<'de> for DotSet<R> {
         read(
             deserializer,
             "ascending pairs of replica and live clocks",
-            |store: &mut Self, (replica, part): (R, Part<u64>)| {
+            |store: &mut Self, (replica, part): (R, RunPart<u64>)| {
                 check_order(
                     store.as_dot_fun().replicas().next_back().map(|(r, _)| r),
                     &replica,
@@ -312,7 +292,7 @@ where
         read(
             deserializer,
             "ascending pairs of replica and live dots with values",
-            |store: &mut Self, (replica, part): (R, Part<(u64, V)>)| {
+            |store: &mut Self, (replica, part): (R, RunPart<(u64, V)>)| {
                 check_order(store.replicas().next_back().map(|(r, _)| r), &replica)?;
                 let mut dot = Dot::new(replica, 0);
                 for (clock, value) in part.0 {

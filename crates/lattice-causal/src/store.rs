@@ -10,6 +10,8 @@ pub use dot_map::DotMap;
 pub use dot_set::DotSet;
 pub use run::RunIter;
 
+use core::ops::RangeInclusive;
+
 use crate::{CausalContext, ClockSet};
 
 /// Debug builds check whole stores up to this size: tests are small, and a server
@@ -98,6 +100,8 @@ impl<V> Identify<V> for () {
 ///     let summary = store.summary(replica);
 ///     let live = store.live(replica);
 ///     assert_eq!(store.summary_in(replica, &live), summary);
+///     assert_eq!(store.live_in(replica, &(2..=9).into()), [4].into_iter().collect());
+///     assert_eq!(store.nth_live(replica, 1..=9, 1), Some(4));
 ///     assert_eq!(store.dots().get(replica).cloned().unwrap_or_default(), live);
 ///     (summary.live, live)
 /// }
@@ -146,8 +150,40 @@ pub trait DotStore: Clone + Default {
     /// The clocks of the live dots of `replica`.
     fn live(&self, replica: &Self::Replica) -> ClockSet;
 
+    /// The clocks of the live dots of `replica` among `clocks`.
+    fn live_in(&self, replica: &Self::Replica, clocks: &ClockSet) -> ClockSet {
+        self.live(replica).intersection(clocks)
+    }
+
+    /// The clock of the live dot number `n` of `replica` in `range`, counted from 0: where
+    /// to cut what is alive into parts of a given size.
+    fn nth_live(
+        &self,
+        replica: &Self::Replica,
+        range: RangeInclusive<u64>,
+        n: usize,
+    ) -> Option<u64> {
+        let live = self.live_in(replica, &ClockSet::from(range));
+        live.clocks().nth(n)
+    }
+
     /// All live dots.
     fn dots(&self) -> CausalContext<Self::Replica>;
+
+    /// The live dots in one part of the store. The default is those of the whole.
+    ///
+    /// ```
+    /// use lattice_causal::{Dot, DotMap, DotSet, DotStore};
+    ///
+    /// let one = |clock| DotSet::from_iter([Dot::new("a", clock)]);
+    /// let map = DotMap::from_iter([("milk", one(1)), ("eggs", one(2))]);
+    /// assert_eq!(map.dots_at(&Some(("milk", ()))), one(1).dots());
+    /// assert_eq!(map.dots_at(&None), map.dots());
+    /// ```
+    fn dots_at(&self, path: &Self::Path) -> CausalContext<Self::Replica> {
+        let _ = path;
+        self.dots()
+    }
 
     /// The part of the store whose dots are in `chosen`.
     #[must_use]

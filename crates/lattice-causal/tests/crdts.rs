@@ -12,7 +12,7 @@ mod common;
 
 use std::fmt::Debug;
 
-use common::{Flat, Model, check, check_cases};
+use common::{Flat, Model, check, check_cases, dots};
 use lattice_causal::laws::{self, Lattice};
 use lattice_causal::{
     AwSet, Causal, CausalContext, CausalCrdt, ClockExhausted, DotSet, EwFlag, MAX_CLOCK,
@@ -167,7 +167,8 @@ impl<T: Subject> Cluster<T> {
                 let (crdt, model) = &self.nodes[usize::from(x)];
                 let peer = &self.nodes[node];
                 let delta = crdt.delta_for(&peer.0);
-                self.merge(node, (delta, model.delta_since(&peer.1)));
+                let told = model.part(&dots(delta.as_causal().context()).unwrap());
+                self.merge(node, (delta, told));
             }
             // Some delta of the past goes over, for the first time or again.
             4..=6 if !self.deltas.is_empty() => {

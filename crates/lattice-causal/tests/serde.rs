@@ -13,8 +13,8 @@ use std::fmt::Debug;
 
 use common::check;
 use lattice_causal::{
-    AwSet, Causal, CausalContext, ClockSet, Digest, Dot, DotFun, DotMap, DotSet, EwFlag, MAX_CLOCK,
-    MvRegister, OrMap, RwSet, VersionVector,
+    Answer, AwSet, Causal, CausalContext, ClockSet, Digest, Dot, DotFun, DotMap, DotSet, EwFlag,
+    MAX_CLOCK, MvRegister, OrMap, Question, ReplicaDigest, RwSet, VersionVector,
 };
 use quickcheck::Arbitrary;
 use serde::Serialize;
@@ -39,7 +39,10 @@ fn every_value_comes_back() {
     round_trips::<ClockSet>();
     round_trips::<VersionVector<u8>>();
     round_trips::<CausalContext<String>>();
+    round_trips::<ReplicaDigest>();
     round_trips::<Digest<u8>>();
+    round_trips::<Question<u8>>();
+    round_trips::<Answer<DotSet<u8>>>();
     round_trips::<DotSet<u8>>();
     round_trips::<DotFun<u8, u8>>();
     round_trips::<DotMap<u8, DotFun<u8, u8>>>();
@@ -118,10 +121,41 @@ fn clocks_and_intervals_that_are_none_are_refused() {
     ] {
         refuses::<ClockSet>(text, "the interval");
         refuses::<CausalContext<u8>>(&format!("[[1,{text}]]"), "the interval");
-        refuses::<Digest<u8>>(&format!("[[1,{text},0]]"), "the interval");
+        refuses::<Digest<u8>>(&format!("[[1,{}]]", line(text)), "the interval");
+        refuses::<Question<u8>>(&format!("[[1,{}]]", asked(text, "")), "the interval");
     }
     refuses::<ClockSet>("[1,2]", "invalid type");
     refuses::<ClockSet>("{}", "ascending intervals");
+}
+
+fn line(seen: &str) -> String {
+    format!(r#"{{"seen":{seen},"fingerprint":0,"live":null,"unwanted":[]}}"#)
+}
+
+fn asked(seen: &str, parts: &str) -> String {
+    format!(r#"{{"seen":{seen},"unwanted":[],"parts":[{parts}]}}"#)
+}
+
+#[test]
+fn parts_of_a_question_that_are_no_parts_are_refused() {
+    let part = |first: u64, last: u64, held: &str| {
+        format!(r#"{{"first":{first},"last":{last},"held":{held}}}"#)
+    };
+    let sum = r#"{"Fingerprint":7}"#;
+    let question = |parts: &str| format!("[[1,{}]]", asked("[[1,9]]", parts));
+    let good = [part(1, 4, sum), part(5, 5, sum)].join(",");
+    assert!(serde_json::from_str::<Question<u8>>(&question(&good)).is_ok());
+    for bad in [
+        part(0, 4, sum),
+        part(4, 3, sum),
+        part(1, MAX_CLOCK + 1, sum),
+        [part(1, 4, sum), part(4, 5, sum)].join(","),
+        [part(5, 6, sum), part(1, 4, sum)].join(","),
+    ] {
+        refuses::<Question<u8>>(&question(&bad), "a part is reversed");
+    }
+    let beyond = part(1, 4, r#"{"Dots":{"clocks":[[2,5]],"fingerprint":0}}"#);
+    refuses::<Question<u8>>(&question(&beyond), "a part is reversed");
 }
 
 #[test]
@@ -130,10 +164,10 @@ fn unsorted_repeated_and_empty_entries_are_refused() {
     for [first, second] in [[2, 1], [1, 1]] {
         refuses::<VersionVector<u8>>(&format!("[[{first},1],[{second},1]]"), order);
         refuses::<CausalContext<u8>>(&format!("[[{first},[[1,1]]],[{second},[[1,1]]]]"), order);
-        refuses::<Digest<u8>>(
-            &format!("[[{first},[[1,1]],0],[{second},[[1,1]],0]]"),
-            order,
-        );
+        let one = line("[[1,1]]");
+        refuses::<Digest<u8>>(&format!("[[{first},{one}],[{second},{one}]]"), order);
+        let one = asked("[[1,1]]", "");
+        refuses::<Question<u8>>(&format!("[[{first},{one}],[{second},{one}]]"), order);
         refuses::<DotSet<u8>>(&format!("[[{first},[1]],[{second},[1]]]"), order);
         refuses::<DotSet<u8>>(&format!("[[7,[{first},{second}]]]"), order);
         refuses::<DotFun<u8, u8>>(&format!("[[{first},[[1,0]]],[{second},[[1,0]]]]"), order);
@@ -142,7 +176,7 @@ fn unsorted_repeated_and_empty_entries_are_refused() {
         refuses::<DotMap<u8, DotSet<u8>>>(&map, order);
     }
     refuses::<CausalContext<u8>>("[[1,[]]]", empty);
-    refuses::<Digest<u8>>("[[1,[],0]]", empty);
+    refuses::<Digest<u8>>(&format!("[[1,{}]]", line("[]")), empty);
     refuses::<DotSet<u8>>("[[1,[]]]", empty);
     refuses::<DotFun<u8, u8>>("[[1,[]]]", empty);
     refuses::<DotMap<u8, DotSet<u8>>>("[[1,[]]]", empty);

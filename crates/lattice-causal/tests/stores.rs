@@ -15,7 +15,7 @@ use std::fmt::Debug;
 
 use common::{Flat, Model, PlainDot, check, clocks, context, dots};
 use lattice_causal::{
-    ArbitraryStore, Causal, CausalContext, ClockSet, Dot, DotFun, DotMap, DotSet, DotStore,
+    ArbitraryStore, Causal, CausalContext, ClockSet, Dot, DotFun, DotMap, DotSet, DotStore, Edit,
     MAX_CLOCK, Observer,
 };
 use quickcheck::TestResult;
@@ -118,28 +118,47 @@ fn merging_is_the_join_of_the_paper() {
 }
 
 #[test]
-fn a_delta_for_a_peer_has_the_effect_of_the_state() {
+fn a_delta_for_a_peer_is_a_part_of_the_state_and_has_all_that_is_new() {
     fn property<S: Store>(a: Causal<S>, b: Causal<S>) -> TestResult {
         let (Some(x), Some(y)) = (Model::of(&a), Model::of(&b)) else {
             return TestResult::discard();
         };
         let delta = a.delta_since(&b.digest());
-        assert_describes(&delta, &x.delta_since(&y));
-        let (mut by_delta, mut by_state) = (b.clone(), b.clone());
-        by_delta.merge(&delta);
-        by_state.merge(&a);
-        assert_eq!(by_delta, by_state);
-        assert_eq!(by_delta.digest(), by_state.digest());
-        // Who has merged it lacks nothing more.
-        assert_eq!(
-            a.delta_since(&by_state.digest())
-                .store()
-                .dots()
-                .dots()
-                .count(),
-            0
-        );
-        assert_eq!(by_state.delta_since(&by_state.digest()), Causal::new());
+        let told = dots(delta.context()).unwrap();
+        assert_describes(&delta, &x.part(&told));
+        assert!(x.seen.difference(&y.seen).all(|dot| told.contains(dot)));
+        for replica in delta.context().replicas() {
+            assert_ne!(x.of_replica(*replica), y.of_replica(*replica));
+        }
+        let lines = b.digest_of(x.replicas());
+        let strangers = x.replicas().into_iter().filter(|r| lines.get(r).is_none());
+        let mut rest = a.delta_for_lines(&lines);
+        for replica in strangers {
+            assert_eq!(rest.context().get(&replica), None);
+            let all = a.context().get(&replica).cloned().unwrap();
+            rest.merge(&a.slice(&[(replica, all)].into_iter().collect()));
+        }
+        assert_eq!(rest, delta);
+        assert_eq!(b.delta_since(&b.digest()), Causal::new());
+        TestResult::passed()
+    }
+    check_stores!(property, (Flags, Values, Keys, Deep), 2);
+}
+
+#[test]
+fn digests_both_ways_make_two_states_one() {
+    fn property<S: Store>(a: Causal<S>, b: Causal<S>) -> TestResult {
+        let mut both = a.clone();
+        both.merge(&b);
+        let (mut left, mut right) = (a, b);
+        for _ in 0..3 {
+            let to_right = left.delta_since(&right.digest());
+            let to_left = right.delta_since(&left.digest());
+            right.merge(&to_right);
+            left.merge(&to_left);
+        }
+        assert_eq!(left, both);
+        assert_eq!(right, both);
         TestResult::passed()
     }
     check_stores!(property, (Flags, Values, Keys, Deep), 2);
@@ -319,7 +338,6 @@ fn runs_that_lose_most_of_their_dots_stay_right() {
     let expected: ClockSet = (1..=300).filter(|clock| live(*clock)).collect();
     assert_eq!(state.store().live(&1), expected);
     let delta = state.delta_since(&peer.digest());
-    assert!(delta.store().is_empty());
     peer.merge(&delta);
     assert_eq!(peer, state);
     assert_eq!(peer.digest(), state.digest());
@@ -492,4 +510,39 @@ fn a_join_does_not_trust_fingerprints_where_contexts_differ() {
     let mut joined = blind_under('k', &older);
     joined.merge(&blind_under('k', &newer));
     assert_eq!(joined.store().live(&1), (2..=2).into());
+}
+
+/// An edit under one key that claims dots of another one: the author does what the peers do.
+#[test]
+fn a_foreign_claim_does_the_same_at_the_author_and_at_peers() {
+    type Carts = DotMap<&'static str, DotMap<&'static str, DotSet<char>>>;
+    let one = |clock| DotSet::from_iter([Dot::new('a', clock)]);
+    let cart = |item, clock| DotMap::from_iter([(item, one(clock))]);
+    let start = Causal::<Carts>::from_store(DotMap::from_iter([
+        ("alice", cart("milk", 1)),
+        ("bob", cart("eggs", 2)),
+    ]));
+    let claim = |clocks: &[u64]| {
+        let dots = clocks.iter().map(|clock| Dot::new('a', *clock));
+        Edit::from(Causal::<DotSet<char>>::from_context(dots.collect()))
+    };
+    for (clocks, left) in [
+        (&[1][..], &["bob"][..]),
+        (&[2], &["alice"]),
+        (&[1, 2], &[]),
+        (&[9], &["alice", "bob"]),
+    ] {
+        let (mut author, mut peer) = (start.clone(), start.clone());
+        let delta = author.commit(Edit::under("alice", Edit::under("milk", claim(clocks))));
+        peer.merge(&delta);
+        assert_eq!(author, peer, "{clocks:?}");
+        assert_eq!(
+            author.store().keys().collect::<Vec<_>>(),
+            left.iter().collect::<Vec<_>>()
+        );
+        // Once more, now that the dots are dead.
+        let delta = author.commit(Edit::under("alice", Edit::under("milk", claim(clocks))));
+        peer.merge(&delta);
+        assert_eq!(author, peer);
+    }
 }

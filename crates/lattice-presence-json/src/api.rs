@@ -213,6 +213,30 @@ pub fn digest_to_json_string(digest: &Digest<ReplicaId>) -> Result<String, Encod
     Encoder::new().digest_to_json_string(digest)
 }
 
+/// [`Encoder::digest_to_json_writer`] under default limits.
+///
+/// # Errors
+///
+/// Where the writer fails.
+///
+/// ```
+/// use lattice_presence::PresenceState;
+/// use lattice_presence_json::{JsonMeta, digest_to_json_string, digest_to_json_writer};
+///
+/// let mut state = PresenceState::new("node-a");
+/// state.join("pid-1", "room", "ada", JsonMeta::default())?;
+/// let mut bytes = Vec::new();
+/// digest_to_json_writer(&state.digest(), &mut bytes)?;
+/// assert_eq!(bytes, digest_to_json_string(&state.digest())?.into_bytes());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn digest_to_json_writer<W: io::Write>(
+    digest: &Digest<ReplicaId>,
+    writer: W,
+) -> Result<(), EncodeError> {
+    Encoder::new().digest_to_json_writer(digest, writer)
+}
+
 /// [`Decoder::digest_from_json`] under default limits.
 ///
 /// # Errors

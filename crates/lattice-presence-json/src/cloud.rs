@@ -5,17 +5,17 @@ use core::ops::RangeInclusive;
 use lattice_presence::ClockSet;
 
 use crate::cursor::{Cursor, Result};
-use crate::decoder::Decoder;
 use crate::error::{Category, DecodeError};
+use crate::limits::Limits;
 
 /// Reads clouds and counts their items against the limit of the payload.
 pub(crate) struct CloudReader<'l> {
-    limits: &'l Decoder,
+    limits: &'l Limits,
     items: usize,
 }
 
 impl<'l> CloudReader<'l> {
-    pub(crate) const fn new(limits: &'l Decoder) -> Self {
+    pub(crate) const fn new(limits: &'l Limits) -> Self {
         Self { limits, items: 0 }
     }
 
@@ -30,7 +30,12 @@ impl<'l> CloudReader<'l> {
         while let Some(index) = items.next(cursor)? {
             let (first, last) = self.item(cursor).map_err(|e| e.within_index(index))?;
             if first > ascending.max() {
-                ascending.insert_range(first..=last);
+                // The usual clock of its own is an append.
+                if first < last {
+                    ascending.insert_range(first..=last);
+                } else {
+                    ascending.insert(first);
+                }
             } else {
                 push(&mut others, first, last);
             }

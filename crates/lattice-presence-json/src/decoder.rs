@@ -6,32 +6,13 @@ use lattice_presence::{Digest, PresenceDelta, PresenceState, ReplicaId};
 use serde::de::DeserializeOwned;
 
 use crate::cursor::Cursor;
-use crate::error::{Category, DecodeError};
-use crate::meta::{MAX_META_BYTES, MAX_META_DEPTH};
+use crate::error::DecodeError;
+use crate::limits::{Limits, setters};
 use crate::{digest, payload};
-
-/// How many bytes a topic, key, pid or replica name may take, unless a
-/// [`Decoder`] or an [`Encoder`](crate::Encoder) says otherwise.
-///
-/// ```
-/// assert_eq!(lattice_presence_json::MAX_STRING_BYTES, 1 << 16);
-/// ```
-pub const MAX_STRING_BYTES: usize = 1 << 16;
 
 /// Decodes payloads under stated limits.
 ///
-/// The free functions of this crate decode under the defaults, which are meant
-/// to be far above what a healthy cluster sends, and finite:
-///
-/// | limit | default |
-/// |---|---|
-/// | [`max_bytes`](Self::max_bytes) | 2^28 (256 MiB) |
-/// | [`max_entries`](Self::max_entries) | 2^22 |
-/// | [`max_replicas`](Self::max_replicas) | 2^16 |
-/// | [`max_clouds`](Self::max_clouds) | 2^22 |
-/// | [`max_meta_depth`](Self::max_meta_depth) | 64 |
-/// | [`max_meta_bytes`](Self::max_meta_bytes) | 2^20 (1 MiB) |
-/// | [`max_string_bytes`](Self::max_string_bytes) | 2^16 (64 KiB) |
+/// The free functions of this crate decode under the defaults, which [`Limits`] lists.
 ///
 /// ```
 /// use lattice_presence_json::{Category, Decoder, JsonMeta, from_json};
@@ -44,13 +25,7 @@ pub const MAX_STRING_BYTES: usize = 1 << 16;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoder {
-    pub(crate) max_bytes: usize,
-    pub(crate) max_entries: usize,
-    pub(crate) max_replicas: usize,
-    pub(crate) max_clouds: usize,
-    pub(crate) max_meta_depth: usize,
-    pub(crate) max_meta_bytes: usize,
-    pub(crate) max_string_bytes: usize,
+    pub(crate) limits: Limits,
 }
 
 impl Default for Decoder {
@@ -59,24 +34,7 @@ impl Default for Decoder {
     }
 }
 
-macro_rules! limits {
-    ($($(#[$doc:meta])* $limit:ident)*) => {
-        $(
-            $(#[$doc])*
-            ///
-            /// ```
-            /// use lattice_presence_json::Decoder;
-            ///
-            #[doc = concat!("assert_ne!(Decoder::new().", stringify!($limit), "(1), Decoder::new());")]
-            /// ```
-            #[must_use]
-            pub const fn $limit(mut self, limit: usize) -> Self {
-                self.$limit = limit;
-                self
-            }
-        )*
-    };
-}
+setters!(Decoder);
 
 impl Decoder {
     /// A decoder with the default limits.
@@ -87,47 +45,34 @@ impl Decoder {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            max_bytes: 1 << 28,
-            max_entries: 1 << 22,
-            max_replicas: 1 << 16,
-            max_clouds: 1 << 22,
-            max_meta_depth: MAX_META_DEPTH,
-            max_meta_bytes: MAX_META_BYTES,
-            max_string_bytes: MAX_STRING_BYTES,
+            limits: Limits::new(),
         }
     }
 
-    limits! {
-        /// How many bytes a payload may have.
-        max_bytes
-        /// How many values a payload may list.
-        max_entries
-        /// How many different replicas a payload may name.
-        max_replicas
-        /// How many cloud items (clocks and intervals) a payload may list.
-        max_clouds
-        /// How many bytes the metadata of one entry may take, in the payload.
-        max_meta_bytes
-        /// How many bytes a topic, key, pid or replica name may take, unescaped.
-        max_string_bytes
+    /// All limits at once, as the peers' encoders have them.
+    ///
+    /// ```
+    /// use lattice_presence_json::{Decoder, Limits};
+    ///
+    /// let limits = Limits::new().max_entries(9);
+    /// assert_eq!(Decoder::new().limits(limits), Decoder::new().max_entries(9));
+    /// ```
+    #[must_use]
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 
-    /// How deep metadata may nest. A limit above [`MAX_META_DEPTH`] acts as
-    /// that: what is deeper could not be sent on to anybody.
+    /// [`Limits::max_meta_depth`].
     ///
     /// ```
     /// use lattice_presence_json::Decoder;
     ///
     /// assert_ne!(Decoder::new().max_meta_depth(1), Decoder::new());
-    /// assert_eq!(Decoder::new().max_meta_depth(1000), Decoder::new());
     /// ```
     #[must_use]
     pub const fn max_meta_depth(mut self, limit: usize) -> Self {
-        self.max_meta_depth = if limit < MAX_META_DEPTH {
-            limit
-        } else {
-            MAX_META_DEPTH
-        };
+        self.limits = self.limits.max_meta_depth(limit);
         self
     }
 
@@ -197,8 +142,9 @@ impl Decoder {
     where
         M: DeserializeOwned + 'static,
     {
-        self.check_bytes(text.len())
-            .and_then(|()| payload::decode(text, self))
+        self.limits
+            .check_bytes(text.len())
+            .and_then(|()| payload::decode(text, &self.limits))
             .map_err(|error| error.located(text.as_bytes()))
     }
 
@@ -233,8 +179,9 @@ impl Decoder {
     /// # Ok::<(), lattice_presence_json::DecodeError>(())
     /// ```
     pub fn digest_from_json(&self, text: &str) -> Result<Digest<ReplicaId>, DecodeError> {
-        self.check_bytes(text.len())
-            .and_then(|()| digest::decode(text, self))
+        self.limits
+            .check_bytes(text.len())
+            .and_then(|()| digest::decode(text, &self.limits))
             .map_err(|error| error.located(text.as_bytes()))
     }
 
@@ -251,26 +198,9 @@ impl Decoder {
         self.digest_from_json(self.checked_text(bytes)?)
     }
 
-    /// Refuses a string above the limit.
-    #[inline]
-    pub(crate) fn check_string(&self, string: &str, offset: usize) -> Result<(), DecodeError> {
-        if string.len() <= self.max_string_bytes {
-            return Ok(());
-        }
-        let reason = format!("a string of more than {} bytes", self.max_string_bytes);
-        Err(DecodeError::new(Category::Limit, offset, reason))
-    }
-
-    fn check_bytes(&self, len: usize) -> Result<(), DecodeError> {
-        if len <= self.max_bytes {
-            return Ok(());
-        }
-        let reason = format!("a payload of more than {} bytes", self.max_bytes);
-        Err(DecodeError::new(Category::Limit, 0, reason))
-    }
-
     fn checked_text<'a>(&self, bytes: &'a [u8]) -> Result<&'a str, DecodeError> {
-        self.check_bytes(bytes.len())
+        self.limits
+            .check_bytes(bytes.len())
             .and_then(|()| {
                 core::str::from_utf8(bytes)
                     .map_err(|e| DecodeError::syntax(e.valid_up_to(), "not UTF-8"))
@@ -282,7 +212,7 @@ impl Decoder {
 impl<'a> Cursor<'a> {
     /// A string within the decoder's limit.
     #[inline]
-    pub(crate) fn name(&mut self, limits: &Decoder) -> Result<Cow<'a, str>, DecodeError> {
+    pub(crate) fn name(&mut self, limits: &Limits) -> Result<Cow<'a, str>, DecodeError> {
         self.skip_space();
         let start = self.offset();
         let name = self.string()?;

@@ -1,138 +1,112 @@
-//! The text of payloads, written in one pass.
+//! The text of payloads.
 
-use lattice_presence::{
-    CausalContext, ClockSet, Digest, Presence, PresenceDelta, PresenceState, ReplicaId,
-};
+use lattice_presence::{CausalContext, ClockSet, Presence, ReplicaDigest, ReplicaId};
 use serde::Serialize;
 
-use crate::cursor::Cursor;
-use crate::encode_error::{EncodeError, EntryName};
+use crate::encode_error::EncodeError;
 use crate::encoder::Encoder;
-use crate::meta::{self, MAX_META_DEPTH};
+use crate::entry_check::{EntryError, text_of};
+use crate::plan::{Plan, Source};
 use crate::sink::Sink;
-use crate::skip::push_compact;
 use crate::write::{push_escaped, push_hex, push_integer, push_string};
 
 type Result<T> = core::result::Result<T, EncodeError>;
 
 impl Encoder {
-    pub(crate) fn digest(&self, digest: &Digest<ReplicaId>) -> Result<String> {
-        check_count("replicas", digest.iter().len(), self.max_replicas)?;
-        let mut sink = Sink::whole(self.max_bytes);
-        let mut items = 0;
-        sink.out.push('{');
-        for (replica, known) in digest.iter() {
-            self.check_replica(replica)?;
-            items += known.seen.cloud().len();
-            check_count("cloud items", items, self.max_clouds)?;
-            separate(&mut sink.out, '{');
-            push_string(&mut sink.out, replica.as_str());
-            sink.out.push_str(":{\"context\":");
-            push_integer(&mut sink.out, known.seen.prefix());
-            sink.out.push_str(",\"cloud\":[");
-            push_intervals(&mut sink, &known.seen)?;
-            sink.out.push_str("],\"fingerprint\":\"");
-            push_hex(&mut sink.out, known.fingerprint);
-            sink.out.push_str("\"}");
-        }
-        sink.out.push('}');
-        sink.finish()
-    }
-
-    pub(crate) fn payload<'p, M: Serialize + 'static>(
+    /// Writes what `plan` says of `source`.
+    pub(crate) fn payload<M: Serialize + 'static>(
         &self,
         mut sink: Sink<'_>,
-        parts: &Parts<'_>,
-        entries: impl Iterator<Item = &'p Presence<M>>,
+        source: &impl Source<M>,
+        plan: &Plan<'_>,
     ) -> Result<String> {
-        self.check_replicas(parts)?;
-        sink.out.push_str("{\"replica\":");
-        push_string(&mut sink.out, parts.replica.as_str());
-        sink.out.push_str(",\"context\":{");
-        push_prefixes(&mut sink, parts.context)?;
-        sink.out.push_str("},\"clouds\":{");
-        self.push_clouds(&mut sink, parts.context)?;
-        sink.out.push_str("},\"values\":[");
-        self.push_values(&mut sink, entries)?;
-        sink.out.push_str("]}");
+        self.check_counts(source.writer(), &plan.context)?;
+        self.push_head(&mut sink, source.writer(), &plan.context)?;
+        let mut run = Run::default();
+        let mut count = 0;
+        for presence in source.entries() {
+            if plan.skips(presence.dot()) {
+                continue;
+            }
+            count += 1;
+            check_count("values", count, self.limits.max_entries)?;
+            self.push_value(&mut sink.out, &mut run, presence)
+                .map_err(|why| EncodeError::entry(presence, why))?;
+            sink.flush()?;
+        }
+        sink.out.push_str(TAIL);
         sink.finish()
     }
 
-    /// Every replica that the payload names: the context covers its values.
-    fn check_replicas(&self, parts: &Parts<'_>) -> Result<()> {
-        let Parts { replica, context } = parts;
-        let writer = usize::from(context.get(replica).is_none());
-        let count = context.iter().len() + writer;
-        check_count("replicas", count, self.max_replicas)?;
-        self.check_replica(replica)?;
-        context.replicas().try_for_each(|r| self.check_replica(r))
-    }
-
-    fn push_clouds(&self, sink: &mut Sink<'_>, context: &CausalContext<ReplicaId>) -> Result<()> {
-        let mut items = 0;
+    /// Everything up to the first value.
+    pub(crate) fn push_head(
+        &self,
+        sink: &mut Sink<'_>,
+        writer: &ReplicaId,
+        context: &CausalContext<ReplicaId>,
+    ) -> Result<()> {
+        sink.out.push_str("{\"replica\":");
+        push_string(&mut sink.out, writer.as_str());
+        sink.out.push_str(",\"context\":{");
+        push_prefixes(sink, context)?;
+        sink.out.push_str("},\"clouds\":{");
         for (replica, seen) in context.iter() {
-            if seen.cloud().len() == 0 {
-                continue;
+            if seen.cloud().len() > 0 {
+                separate(&mut sink.out, '{');
+                push_string(&mut sink.out, replica.as_str());
+                sink.out.push_str(":[");
+                self.push_cloud(sink, seen)?;
+                sink.out.push(']');
             }
-            items += self.items_of(replica, seen, self.max_clouds - items)?;
-            separate(&mut sink.out, '{');
-            push_string(&mut sink.out, replica.as_str());
-            sink.out.push_str(":[");
-            if self.compact {
-                push_intervals(sink, seen)?;
-            } else {
-                push_clocks(sink, seen)?;
-            }
-            sink.out.push(']');
         }
+        sink.out.push_str("},\"values\":[");
         Ok(())
     }
 
-    /// How many items the cloud of `replica` takes, if not more than are `left`.
-    fn items_of(&self, replica: &ReplicaId, seen: &ClockSet, left: usize) -> Result<usize> {
-        if self.compact {
-            let runs = seen.cloud().len();
-            check_count(
-                "cloud items",
-                self.max_clouds - left + runs,
-                self.max_clouds,
-            )?;
-            return Ok(runs);
-        }
-        let clocks = usize::try_from(seen.len() - seen.prefix());
-        let fitting = clocks.ok().filter(|&clocks| clocks <= left);
-        fitting.ok_or_else(|| EncodeError::CloudTooWide {
-            replica: Box::new(replica.clone()),
-            limit: self.max_clouds,
-        })
+    /// The counts that a peer limits, but for that of the values. The context covers
+    /// them, so it names every replica.
+    fn check_counts(&self, writer: &ReplicaId, context: &CausalContext<ReplicaId>) -> Result<()> {
+        self.check_replica(writer)?;
+        let writer = usize::from(context.get(writer).is_none());
+        let replicas = context.iter().len() + writer;
+        check_count("replicas", replicas, self.limits.max_replicas)?;
+        let items = context.iter().map(|(_, seen)| self.items_of(seen));
+        let items = items.fold(0, usize::saturating_add);
+        check_count("cloud items", items, self.limits.max_clouds)
     }
 
-    fn push_values<'p, M: Serialize + 'static>(
-        &self,
-        sink: &mut Sink<'_>,
-        entries: impl Iterator<Item = &'p Presence<M>>,
-    ) -> Result<()> {
-        let mut run = Run::default();
-        for (index, presence) in entries.enumerate() {
-            check_count("values", index + 1, self.max_entries)?;
-            self.push_value(&mut sink.out, &mut run, presence)?;
+    /// How many items the cloud of `seen` takes.
+    fn items_of(&self, seen: &ClockSet) -> usize {
+        if self.compact {
+            return seen.cloud().len();
+        }
+        usize::try_from(seen.len() - seen.prefix()).unwrap_or(usize::MAX)
+    }
+
+    fn push_cloud(&self, sink: &mut Sink<'_>, seen: &ClockSet) -> Result<()> {
+        if self.compact {
+            return push_intervals(sink, seen.cloud());
+        }
+        for clock in seen.cloud().flatten() {
+            separate(&mut sink.out, '[');
+            push_integer(&mut sink.out, clock);
             sink.flush()?;
         }
         Ok(())
     }
 
-    fn push_value<'p, M: Serialize + 'static>(
+    #[inline]
+    pub(crate) fn push_value<'p, M: Serialize + 'static>(
         &self,
         out: &mut String,
         run: &mut Run<'p>,
         presence: &'p Presence<M>,
-    ) -> Result<()> {
+    ) -> core::result::Result<(), EntryError> {
         let dot = presence.dot();
-        let known_meta = meta::known_text(presence.meta());
         let (topic, key, pid) = (presence.topic(), presence.key(), presence.pid());
-        if topic.len().max(key.len()).max(pid.len()) > self.max_string_bytes {
-            return Err(self.string_too_long(presence));
-        }
+        self.limits.check_texts(topic, key, pid)?;
+        let meta = text_of(presence.meta())?;
+        self.limits.check_meta_bytes(meta.len())?;
         out.push_str(run.opening(&dot.replica));
         push_integer(out, dot.clock);
         out.push_str("},\"entry\":{\"topic\":\"");
@@ -142,80 +116,47 @@ impl Encoder {
         out.push_str("\",\"pid\":\"");
         push_escaped(out, pid);
         out.push_str("\",\"meta\":");
-        let start = out.len();
-        match known_meta {
-            Some(text) => out.push_str(text),
-            None => push_serialized(out, presence)?,
-        }
-        let bytes = out.len() - start;
-        if bytes > self.max_meta_bytes {
-            let entry = EntryName::of(presence);
-            return Err(EncodeError::MetaTooLong { entry, bytes });
-        }
+        out.push_str(&meta);
         out.push_str("}}");
         Ok(())
     }
 
-    fn check_replica(&self, replica: &ReplicaId) -> Result<()> {
-        match replica.as_str().len() {
-            0 => Err(EncodeError::EmptyReplica),
-            bytes if bytes > self.max_string_bytes => Err(EncodeError::ReplicaTooLong { bytes }),
-            _ => Ok(()),
-        }
+    /// What [`push_value`](Self::push_value) would refuse.
+    pub(crate) fn check_presence<M: Serialize + 'static>(
+        &self,
+        presence: &Presence<M>,
+    ) -> core::result::Result<(), EntryError> {
+        let (topic, key, pid) = (presence.topic(), presence.key(), presence.pid());
+        self.limits.check_texts(topic, key, pid)?;
+        self.limits
+            .check_meta_bytes(text_of(presence.meta())?.len())
     }
 
-    #[cold]
-    fn string_too_long<M>(&self, presence: &Presence<M>) -> EncodeError {
-        let strings = [
-            ("topic", presence.topic()),
-            ("key", presence.key()),
-            ("pid", presence.pid()),
-        ];
-        let too_long = strings
-            .into_iter()
-            .find(|(_, string)| string.len() > self.max_string_bytes);
-        let (field, bytes) = too_long.map_or(("pid", 0), |(field, string)| (field, string.len()));
-        EncodeError::StringTooLong {
-            dot: Box::new(presence.dot().clone()),
-            field,
-            bytes,
+    pub(crate) fn check_replica(&self, replica: &ReplicaId) -> Result<()> {
+        match replica.as_str().len() {
+            0 => Err(EncodeError::EmptyReplica),
+            bytes if bytes > self.limits.max_string_bytes => {
+                Err(EncodeError::ReplicaTooLong { bytes })
+            }
+            _ => Ok(()),
         }
     }
 }
 
+/// What closes a payload behind its values.
+pub(crate) const TAIL: &str = "]}";
+
 #[inline]
-fn check_count(what: &'static str, count: usize, limit: usize) -> Result<()> {
+pub(crate) fn check_count(what: &'static str, count: usize, limit: usize) -> Result<()> {
     if count <= limit {
         return Ok(());
     }
     Err(EncodeError::TooMany { what, limit })
 }
 
-/// What stands before the values.
-pub(crate) struct Parts<'s> {
-    replica: &'s ReplicaId,
-    context: &'s CausalContext<ReplicaId>,
-}
-
-impl<'s> Parts<'s> {
-    pub(crate) fn of_state<M>(state: &'s PresenceState<M>) -> Self {
-        Self {
-            replica: state.replica(),
-            context: state.context(),
-        }
-    }
-
-    pub(crate) fn of_delta<M>(delta: &'s PresenceDelta<M>) -> Self {
-        Self {
-            replica: delta.replica(),
-            context: delta.context(),
-        }
-    }
-}
-
 /// Values come in runs of one replica: what opens each of them is made once.
 #[derive(Default)]
-struct Run<'p> {
+pub(crate) struct Run<'p> {
     replica: Option<&'p ReplicaId>,
     /// A comma, then the text up to the clock.
     opening: String,
@@ -239,7 +180,7 @@ impl<'p> Run<'p> {
 
 /// A comma, unless what is written next is the first of its container.
 #[inline]
-fn separate(out: &mut String, opening: char) {
+pub(crate) fn separate(out: &mut String, opening: char) {
     if !out.ends_with(opening) {
         out.push(',');
     }
@@ -260,19 +201,12 @@ fn push_prefixes(sink: &mut Sink<'_>, context: &CausalContext<ReplicaId>) -> Res
     Ok(())
 }
 
-/// The cloud of `seen` in the default form.
-fn push_clocks(sink: &mut Sink<'_>, seen: &ClockSet) -> Result<()> {
-    for clock in seen.cloud().flatten() {
-        separate(&mut sink.out, '[');
-        push_integer(&mut sink.out, clock);
-        sink.flush()?;
-    }
-    Ok(())
-}
-
-/// The cloud of `seen` in the compact form.
-fn push_intervals(sink: &mut Sink<'_>, seen: &ClockSet) -> Result<()> {
-    for interval in seen.cloud() {
+/// Runs of clocks in the compact form.
+pub(crate) fn push_intervals(
+    sink: &mut Sink<'_>,
+    intervals: impl Iterator<Item = core::ops::RangeInclusive<u64>>,
+) -> Result<()> {
+    for interval in intervals {
         separate(&mut sink.out, '[');
         let (first, last) = interval.into_inner();
         if first == last {
@@ -289,27 +223,30 @@ fn push_intervals(sink: &mut Sink<'_>, seen: &ClockSet) -> Result<()> {
     Ok(())
 }
 
-/// The metadata of an entry, of any type but [`JsonMeta`](crate::JsonMeta).
-pub(crate) fn push_serialized<M: Serialize>(
-    out: &mut String,
-    presence: &Presence<M>,
+/// One line of a digest.
+pub(crate) fn push_line(
+    sink: &mut Sink<'_>,
+    replica: &ReplicaId,
+    known: &ReplicaDigest,
 ) -> Result<()> {
-    let text = serde_json::to_string(presence.meta()).map_err(|source| EncodeError::Serialize {
-        entry: EntryName::of(presence),
-        source,
-    })?;
-    // A type may write raw text, and any type may nest.
-    let mut cursor = Cursor::new(&text);
-    let skipped = cursor
-        .skip_value(MAX_META_DEPTH)
-        .map_err(|error| EncodeError::Meta {
-            entry: EntryName::of(presence),
-            source: error.located(text.as_bytes()),
-        })?;
-    if skipped.spaced {
-        push_compact(out, skipped.text);
-    } else {
-        out.push_str(skipped.text);
+    separate(&mut sink.out, '{');
+    push_string(&mut sink.out, replica.as_str());
+    sink.out.push_str(":{\"context\":");
+    push_integer(&mut sink.out, known.seen.prefix());
+    sink.out.push_str(",\"cloud\":[");
+    push_intervals(sink, known.seen.cloud())?;
+    sink.out.push_str("],\"fingerprint\":\"");
+    push_hex(&mut sink.out, known.fingerprint);
+    sink.out.push('"');
+    if let Some(live) = known.live {
+        sink.out.push_str(",\"live\":");
+        push_integer(&mut sink.out, live);
     }
+    if !known.unwanted.is_empty() {
+        sink.out.push_str(",\"unwanted\":[");
+        push_intervals(sink, known.unwanted.intervals())?;
+        sink.out.push(']');
+    }
+    sink.out.push('}');
     Ok(())
 }

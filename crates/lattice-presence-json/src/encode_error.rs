@@ -1,4 +1,4 @@
-//! Why something cannot be written.
+//! Why something cannot be written, and what was left out of what was.
 
 use core::fmt;
 use std::io;
@@ -6,9 +6,9 @@ use std::io;
 use lattice_presence::{Dot, Presence, ReplicaId};
 use thiserror::Error;
 
-use crate::error::DecodeError;
+use crate::entry_check::EntryError;
 
-/// Which entry an [`EncodeError`] is about.
+/// Which entry an [`EncodeError`] is about. A text of more than 256 bytes is cut.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -16,8 +16,9 @@ use crate::error::DecodeError;
 ///
 /// let mut state = PresenceState::new("node-a");
 /// state.join("pid-1", "room", "ada", JsonMeta::default())?;
-/// let error = Encoder::new().max_meta_bytes(1).to_json_string(&state).unwrap_err();
-/// let EncodeError::MetaTooLong { entry, .. } = error else { panic!("{error}") };
+/// let encoder = Encoder::new().strict(true).max_meta_bytes(1);
+/// let error = encoder.to_json_string(&state).unwrap_err();
+/// let EncodeError::Entry { entry, .. } = error else { panic!("{error}") };
 /// assert_eq!(entry.key, "ada");
 /// assert_eq!(entry.to_string(), r#"node-a:1 (topic "room", key "ada", pid "pid-1")"#);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -37,14 +38,24 @@ pub struct EntryName {
 
 impl EntryName {
     #[cold]
-    pub(crate) fn of<M>(presence: &Presence<M>) -> Box<Self> {
+    fn of<M>(presence: &Presence<M>) -> Box<Self> {
         Box::new(Self {
             dot: presence.dot().clone(),
-            topic: presence.topic().into(),
-            key: presence.key().into(),
-            pid: presence.pid().into(),
+            topic: cut(presence.topic()),
+            key: cut(presence.key()),
+            pid: cut(presence.pid()),
         })
     }
+}
+
+/// What a log can bear of a text.
+fn cut(text: &str) -> String {
+    const SHOWN: usize = 256;
+    if text.len() <= SHOWN {
+        return text.into();
+    }
+    let end = (0..=SHOWN).rev().find(|&end| text.is_char_boundary(end));
+    format!("{}…", &text[..end.unwrap_or(0)])
 }
 
 impl fmt::Display for EntryName {
@@ -55,21 +66,17 @@ impl fmt::Display for EntryName {
             key,
             pid,
         } = self;
-        let dot = escaped(dot);
+        // A replica may have any name, and a log is a terminal.
+        let dot: String = cut(&dot.to_string()).escape_debug().collect();
         write!(f, "{dot} (topic {topic:?}, key {key:?}, pid {pid:?})")
     }
 }
 
-/// A dot for people: a replica may have any name, and a log is a terminal.
-fn escaped(dot: &Dot<ReplicaId>) -> String {
-    dot.to_string().escape_debug().collect()
-}
-
-/// Why a state, delta or digest cannot be written.
+/// Why a state, delta, digest or message cannot be written, or cannot be written
+/// whole.
 ///
-/// It is refused here rather than at every peer, where one entry would keep all
-/// the others from arriving. A writer may have got part of the payload; a string
-/// is not returned at all. Shown, it holds no control characters of names.
+/// A writer may have got part of the payload; a string is not returned at all. Shown,
+/// it holds no control characters of names.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -81,41 +88,14 @@ fn escaped(dot: &Dot<ReplicaId>) -> String {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// The metadata of an entry does not serialize as JSON.
-    #[error("the metadata of {entry} does not serialize")]
-    Serialize {
+    /// Every peer would refuse an entry, and all others with it.
+    #[error("{why}, in {entry}")]
+    Entry {
         /// The entry.
         entry: Box<EntryName>,
-        /// What its metadata type says.
-        source: serde_json::Error,
-    },
-    /// The metadata of an entry nests deeper than
-    /// [`MAX_META_DEPTH`](crate::MAX_META_DEPTH), or holds a lone surrogate in
-    /// raw text.
-    #[error("the metadata of {entry} is refused by every peer")]
-    Meta {
-        /// The entry.
-        entry: Box<EntryName>,
-        /// What a peer would say of the metadata alone.
-        source: DecodeError,
-    },
-    /// The metadata of an entry is longer than the encoder's limit.
-    #[error("the metadata of {entry} takes {bytes} bytes")]
-    MetaTooLong {
-        /// The entry.
-        entry: Box<EntryName>,
-        /// How many bytes it takes.
-        bytes: usize,
-    },
-    /// The topic, key or pid of an entry is longer than the encoder's limit.
-    #[error("the {field} of {} takes {bytes} bytes", escaped(dot))]
-    StringTooLong {
-        /// The dot of the entry.
-        dot: Box<Dot<ReplicaId>>,
-        /// Which of its strings: `topic`, `key` or `pid`.
-        field: &'static str,
-        /// How many bytes it takes.
-        bytes: usize,
+        /// What is wrong with it.
+        #[source]
+        why: EntryError,
     },
     /// A replica has an empty name.
     #[error("a replica with an empty name")]
@@ -126,7 +106,8 @@ pub enum EncodeError {
         /// How many bytes it takes.
         bytes: usize,
     },
-    /// The payload as a whole is over a limit of the encoder.
+    /// The payload as a whole is over a limit of the encoder: write it in
+    /// [parts](crate::Encoder::parts).
     #[error("more than {limit} {what}")]
     TooMany {
         /// What there is too much of: `replicas`, `values`, `cloud items` or
@@ -135,18 +116,25 @@ pub enum EncodeError {
         /// The encoder's limit.
         limit: usize,
     },
-    /// The clouds hold more clocks than the default form, which lists each of
-    /// them, may list. In the compact form a run of clocks is one item.
-    #[error(
-        "clouds of more than {limit} clocks, up to replica {replica:?}: only the compact form can list them"
-    )]
+    /// The clouds claim more clocks that no entry of the payload carries than the form
+    /// may list, or than the limit on claims allows.
+    #[error("claims of more than {limit} clocks without an entry, in replica {replica:?}")]
     CloudTooWide {
-        /// The replica at which the limit was passed.
+        /// The first replica with a claim that is over the limit.
         replica: Box<ReplicaId>,
-        /// The encoder's limit.
-        limit: usize,
+        /// The limit: [`max_listed`](crate::Encoder::max_listed) in the default form,
+        /// [`max_claims`](crate::Encoder::max_claims) in the compact one.
+        limit: u64,
     },
     /// The writer failed.
     #[error("the payload could not be written")]
     Io(#[source] io::Error),
+}
+
+impl EncodeError {
+    #[cold]
+    pub(crate) fn entry<M>(presence: &Presence<M>, why: EntryError) -> Self {
+        let entry = EntryName::of(presence);
+        Self::Entry { entry, why }
+    }
 }

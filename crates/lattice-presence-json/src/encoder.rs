@@ -2,13 +2,16 @@
 
 use std::io;
 
-use lattice_presence::{Digest, PresenceDelta, PresenceState, ReplicaId};
+use lattice_presence::{CausalContext, Digest, PresenceDelta, PresenceState, ReplicaId};
 use serde::Serialize;
 
-use crate::decoder::Decoder;
-use crate::emit::Parts;
 use crate::encode_error::EncodeError;
-use crate::sink::Sink;
+use crate::encoded::{Encoded, LeftOut};
+use crate::entry_check::{EntryError, text_of};
+use crate::limits::{Limits, setters};
+use crate::parts::Parts;
+use crate::to_json::ToJson;
+use crate::write::quoted_len;
 
 type Result<T> = core::result::Result<T, EncodeError>;
 
@@ -19,28 +22,40 @@ type Result<T> = core::result::Result<T, EncodeError>;
 /// written as it came in, a `HashMap` in an order that differs between two
 /// processes.
 ///
-/// What a peer would refuse is refused here, under the limits that are the
-/// defaults of [`Decoder`](crate::Decoder). Raise them only together with the
-/// peers'.
+/// **What no peer would read is left out**, so that one bad entry does not keep all the
+/// others from arriving: an entry over a limit, with its dot; a replica whose name is
+/// over one; claims of very many clocks without an entry. A payload that says less is
+/// still right: its reader takes what is missing for what has not happened yet.
+/// [`encode`](Self::encode) reports what was left out, and [`strict`](Self::strict)
+/// makes an error of it, which names the entry. To find a bad entry before it is joined,
+/// there is [`check`](Self::check).
+///
+/// **What does not fit into one payload** goes out in [`parts`](Self::parts). Written
+/// as one all the same, a state that is too large is an error; a delta or a digest that
+/// is too large is cut, and the next exchange of digests tells the rest.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
-/// use lattice_presence_json::{Encoder, JsonMeta, to_json_string};
+/// use lattice_presence_json::{Encoder, JsonMeta, delta_from_json};
 ///
 /// let mut state = PresenceState::new("node-a");
 /// state.join("pid-1", "room", "ada", JsonMeta::default())?;
-/// assert_eq!(Encoder::new().to_json_string(&state)?, to_json_string(&state)?);
+/// let _ = state.leave("pid-1", "room", "ada");
+/// state.join("pid-2", "room", "bob", JsonMeta::new(&"x".repeat(200))?)?;
+///
+/// let encoder = Encoder::new().max_meta_bytes(100);
+/// let encoded = encoder.encode(&state)?;
+/// assert_eq!(encoded.left_out.entries, 1); // log it
+/// assert_eq!(delta_from_json::<JsonMeta>(&encoded.text)?.context().max(&"node-a".into()), 1);
+/// assert!(encoder.strict(true).encode(&state).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoder {
     pub(crate) compact: bool,
-    pub(crate) max_bytes: usize,
-    pub(crate) max_entries: usize,
-    pub(crate) max_replicas: usize,
-    pub(crate) max_clouds: usize,
-    pub(crate) max_meta_bytes: usize,
-    pub(crate) max_string_bytes: usize,
+    pub(crate) strict: bool,
+    pub(crate) max_listed: u64,
+    pub(crate) limits: Limits,
 }
 
 impl Default for Encoder {
@@ -49,24 +64,7 @@ impl Default for Encoder {
     }
 }
 
-macro_rules! limits {
-    ($($(#[$doc:meta])* $limit:ident)*) => {
-        $(
-            $(#[$doc])*
-            ///
-            /// ```
-            /// use lattice_presence_json::Encoder;
-            ///
-            #[doc = concat!("assert_ne!(Encoder::new().", stringify!($limit), "(1), Encoder::new());")]
-            /// ```
-            #[must_use]
-            pub const fn $limit(mut self, limit: usize) -> Self {
-                self.$limit = limit;
-                self
-            }
-        )*
-    };
-}
+setters!(Encoder);
 
 impl Encoder {
     /// An encoder of the default form, with the default limits.
@@ -76,16 +74,26 @@ impl Encoder {
     /// ```
     #[must_use]
     pub const fn new() -> Self {
-        let peer = Decoder::new();
         Self {
             compact: false,
-            max_bytes: peer.max_bytes,
-            max_entries: peer.max_entries,
-            max_replicas: peer.max_replicas,
-            max_clouds: peer.max_clouds,
-            max_meta_bytes: peer.max_meta_bytes,
-            max_string_bytes: peer.max_string_bytes,
+            strict: false,
+            max_listed: 1 << 14,
+            limits: Limits::new(),
         }
+    }
+
+    /// All limits at once: those of the peers' decoders.
+    ///
+    /// ```
+    /// use lattice_presence_json::{Encoder, Limits};
+    ///
+    /// let limits = Limits::new().max_entries(9);
+    /// assert_eq!(Encoder::new().limits(limits), Encoder::new().max_entries(9));
+    /// ```
+    #[must_use]
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// Whether a run of clocks in a cloud is written as `[first, last]`. Every
@@ -110,48 +118,238 @@ impl Encoder {
         self
     }
 
-    /// How many items the clouds of one payload may list, 2^22 unless stated. In
-    /// the default form each clock is an item, and a peer may claim 2^53 of them
-    /// in a few bytes; in the compact form each run of clocks is one.
+    /// Whether something that would be left out is an error instead, which says what.
     ///
     /// ```
-    /// use lattice_presence_json::{EncodeError, Encoder, JsonMeta, delta_from_json};
+    /// use lattice_presence::PresenceState;
+    /// use lattice_presence_json::{EncodeError, Encoder, JsonMeta};
     ///
-    /// let text = r#"{"replica":"n","context":{},"clouds":{"n":[[3,9]]},"values":[]}"#;
-    /// let delta = delta_from_json::<JsonMeta>(text)?;
-    /// let encoder = Encoder::new().max_clouds(6);
-    /// let error = encoder.delta_to_json_string(&delta).unwrap_err();
-    /// assert!(matches!(error, EncodeError::CloudTooWide { .. }));
-    /// assert!(encoder.compact(true).delta_to_json_string(&delta).is_ok());
+    /// let mut state = PresenceState::new("n");
+    /// state.join("pid", "room", "ada", JsonMeta::new("much too long")?)?;
+    /// let strict = Encoder::new().max_meta_bytes(9).strict(true);
+    /// let error = strict.to_json_string(&state).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     r#"metadata of 15 bytes, and 9 are the limit, in n:1 (topic "room", key "ada", pid "pid")"#,
+    /// );
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub const fn max_clouds(mut self, limit: usize) -> Self {
-        self.max_clouds = limit;
+    pub const fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
         self
     }
 
-    limits! {
-        /// How many bytes a payload may have, 2^28 unless stated.
-        max_bytes
-        /// How many entries a payload may list, 2^22 unless stated.
-        max_entries
-        /// How many different replicas a payload may name, 2^16 unless stated.
-        max_replicas
-        /// How many bytes the metadata of one entry may take,
-        /// [`MAX_META_BYTES`](crate::MAX_META_BYTES) unless stated.
-        max_meta_bytes
-        /// How many bytes a topic, key, pid or replica name may take,
-        /// [`MAX_STRING_BYTES`](crate::MAX_STRING_BYTES) unless stated.
-        max_string_bytes
+    /// How many clocks that no entry carries the default form may list, 2^14 unless
+    /// stated. What is over that is left out, wide runs first: a peer can claim a run of
+    /// 2^40 in a few bytes, and listing it would take terabytes. In the compact form a
+    /// run is one item, and this limit is not asked.
+    ///
+    /// ```
+    /// use lattice_presence_json::{Encoder, JsonMeta, delta_from_json};
+    ///
+    /// let text = r#"{"replica":"n","context":{},"clouds":{"a":[[3,900]],"b":[[5,6]]},"values":[]}"#;
+    /// let delta = delta_from_json::<JsonMeta>(text)?;
+    /// let encoded = Encoder::new().max_listed(100).encode(&delta)?;
+    /// assert!(encoded.text.contains(r#""clouds":{"b":[5,6]}"#));
+    /// assert_eq!(encoded.left_out.claims, 898);
+    /// assert_eq!(Encoder::new().compact(true).encode(&delta)?.text, text);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn max_listed(mut self, limit: u64) -> Self {
+        self.max_listed = limit;
+        self
     }
 
-    /// Encodes a state: all its entries, those of hidden replicas included.
-    /// O(size of the output).
+    /// How many clocks without an entry a payload of this form may claim behind prefixes.
+    pub(crate) fn max_dead_claims(&self) -> u64 {
+        if self.compact {
+            self.limits.max_claims
+        } else {
+            self.max_listed.min(self.limits.max_claims)
+        }
+    }
+
+    /// Whether every peer reads an entry of this content: ask before you join it.
+    /// O(length), and without serializing where the metadata is
+    /// [`JsonMeta`](crate::JsonMeta).
     ///
     /// # Errors
     ///
-    /// Where a peer would refuse something in it: see [`EncodeError`].
+    /// What is too long, or wrong with the metadata.
+    ///
+    /// ```
+    /// use lattice_presence_json::{Encoder, JsonMeta};
+    ///
+    /// let encoder = Encoder::new().max_meta_bytes(20);
+    /// assert!(encoder.check("room", "ada", "pid-1", &JsonMeta::new("here")?).is_ok());
+    /// let error = encoder.check("room", "ada", "pid-1", &[7; 20]).unwrap_err();
+    /// assert_eq!(error.to_string(), "metadata of 41 bytes, and 20 are the limit");
+    /// # Ok::<(), lattice_presence_json::MetaError>(())
+    /// ```
+    pub fn check<M>(
+        &self,
+        topic: &str,
+        key: &str,
+        pid: &str,
+        meta: &M,
+    ) -> core::result::Result<(), EntryError>
+    where
+        M: Serialize + 'static,
+    {
+        self.limits.check_texts(topic, key, pid)?;
+        let meta = text_of(meta)?.len();
+        self.limits.check_meta_bytes(meta)?;
+        let texts = [topic, key, pid].map(quoted_len);
+        let bytes = texts.iter().sum::<usize>() + meta;
+        let limit = self.limits.max_bytes;
+        if bytes > limit {
+            return Err(EntryError::TooLong { bytes, limit });
+        }
+        Ok(())
+    }
+
+    /// `delta`, a delta of `state`, as this form tells it best. In the compact form, as it
+    /// is. In the default form, where a replica has long runs of dots that left, which
+    /// would be listed clock by clock or [left out](Self::max_listed), all of that replica
+    /// is told instead, where that is shorter: then its clocks are one prefix.
+    ///
+    /// A connection that stays while a million others come and go has a million such dots
+    /// before the next join. O(what is told).
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    /// use lattice_presence_json::{Encoder, JsonMeta};
+    ///
+    /// let mut a = PresenceState::new("a");
+    /// a.join("pid", "room", "old", JsonMeta::default())?;
+    /// let peer = a.clone().digest();
+    /// for _ in 0..1000 {
+    ///     a.join("pid", "room", "guest", JsonMeta::default())?;
+    ///     let _ = a.leave("pid", "room", "guest");
+    /// }
+    /// let delta = a.delta_since(&peer);
+    /// let encoder = Encoder::new();
+    /// assert!(encoder.encode(&delta)?.text.len() > 3000);
+    /// assert!(encoder.encode(&encoder.told(&a, delta))?.text.len() < 200);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn told<M>(&self, state: &PresenceState<M>, delta: PresenceDelta<M>) -> PresenceDelta<M> {
+        // Clocks that are listed in any case, and rather than one entry more: a written
+        // entry is about so many times as long as a written clock.
+        const FEW_CLOCKS: u64 = 64;
+        const CLOCKS_PER_ENTRY: u64 = 8;
+        let entries = |replica| state.line(replica).and_then(|line| line.live);
+        let scattered = delta.context().iter().filter(|(replica, claims)| {
+            let worth = entries(replica)
+                .unwrap_or(u64::MAX)
+                .saturating_mul(CLOCKS_PER_ENTRY);
+            claims.len() - claims.prefix() > worth.saturating_add(FEW_CLOCKS)
+        });
+        let whole = scattered.filter_map(|(replica, _)| {
+            let seen = state.context().get(replica)?;
+            Some((replica.clone(), seen.clone()))
+        });
+        let whole: CausalContext<ReplicaId> = whole.collect();
+        if self.compact || whole.is_empty() {
+            return delta;
+        }
+        state.delta_of(&delta.context().union(&whole))
+    }
+
+    /// Encodes a state, a delta, or a digest, and says what was left out of it. O(size of
+    /// the output).
+    ///
+    /// # Errors
+    ///
+    /// Where the writer of the payload has no name that a peer reads; where a state is
+    /// too large for one payload; where the encoder is [`strict`](Self::strict) and
+    /// something would be left out.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    /// use lattice_presence_json::{Encoder, JsonMeta};
+    ///
+    /// let mut state = PresenceState::new("n");
+    /// state.join("pid", "room", "ada", JsonMeta::default())?;
+    /// let digest = Encoder::new().encode(&state.digest())?;
+    /// assert!(digest.text.starts_with(r#"{"n":{"context":1,"cloud":[],"fingerprint":""#));
+    /// assert!(digest.left_out.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn encode<T: ToJson + ?Sized>(&self, what: &T) -> Result<Encoded> {
+        what.encode(self)
+    }
+
+    /// The same into a writer, in pieces of some 64 KiB, more only where one entry takes
+    /// more: buffering it is not necessary. Each entry is looked at before the first
+    /// byte is written.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`encode`](Self::encode); where a delta has too many bytes for one
+    /// payload; where the writer fails. What was written until then stays written.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    /// use lattice_presence_json::{Encoder, JsonMeta};
+    ///
+    /// let state = PresenceState::<JsonMeta>::new("n");
+    /// let mut bytes = Vec::new();
+    /// let left_out = Encoder::new().encode_to(&state, &mut bytes)?;
+    /// assert_eq!(bytes, Encoder::new().encode(&state)?.text.into_bytes());
+    /// assert!(left_out.is_empty());
+    /// # Ok::<(), lattice_presence_json::EncodeError>(())
+    /// ```
+    pub fn encode_to<T, W>(&self, what: &T, mut writer: W) -> Result<LeftOut>
+    where
+        T: ToJson + ?Sized,
+        W: io::Write,
+    {
+        what.encode_to(self, &mut writer)
+    }
+
+    /// Encodes a state, a delta, or a digest in as many payloads as it takes, each within
+    /// the limits. Each says what was left out of it.
+    ///
+    /// The parts of a state or a delta are deltas: merge each as it comes. Those of a
+    /// digest are digests: who answers it collects them first, since a replica that is
+    /// not in a digest counts as unknown.
+    ///
+    /// In the default form the clocks of a replica that is in several parts are listed,
+    /// and long runs of them that have left are left out; prefer the
+    /// [compact](Self::compact) form where peers read it.
+    ///
+    /// ```
+    /// use lattice_presence::{CausalContext, Digest, PresenceState};
+    /// use lattice_presence_json::{Encoder, JsonMeta, digest_from_json};
+    ///
+    /// let mut state = PresenceState::<JsonMeta>::new("n");
+    /// for peer in ["a", "b", "c"] {
+    ///     let mut other = PresenceState::new(peer);
+    ///     other.join("pid", "room", "ada", JsonMeta::default())?;
+    ///     state.merge(&other)?;
+    /// }
+    /// let mut collected = Digest::new();
+    /// for part in Encoder::new().max_replicas(2).parts(&state.digest()) {
+    ///     for (replica, known) in digest_from_json(&part?.text)?.iter() {
+    ///         collected.insert(replica.clone(), known.clone());
+    ///     }
+    /// }
+    /// assert_eq!(collected, state.digest());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn parts<'p, T: ToJson + ?Sized>(&self, what: &'p T) -> Parts<'p> {
+        what.parts(self)
+    }
+
+    /// [`encode`](Self::encode), for who does not ask what was left out of a state.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`encode`](Self::encode).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -168,20 +366,14 @@ impl Encoder {
     where
         M: Serialize + 'static,
     {
-        self.payload(
-            Sink::whole(self.max_bytes),
-            &Parts::of_state(state),
-            state.entries(),
-        )
+        self.encode(state).map(|encoded| encoded.text)
     }
 
-    /// The same into a writer, in pieces of some 64 KiB, more only where one
-    /// entry takes more: buffering it is not necessary.
+    /// [`encode_to`](Self::encode_to), for who does not ask what was left out of a state.
     ///
     /// # Errors
     ///
-    /// Where a peer would refuse something in it, or the writer fails: see
-    /// [`EncodeError`]. What was written until then stays written.
+    /// Those of [`encode_to`](Self::encode_to).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -192,21 +384,19 @@ impl Encoder {
     /// assert!(bytes.starts_with(br#"{"replica":"n""#));
     /// # Ok::<(), lattice_presence_json::EncodeError>(())
     /// ```
-    pub fn to_json_writer<M, W>(&self, state: &PresenceState<M>, mut writer: W) -> Result<()>
+    pub fn to_json_writer<M, W>(&self, state: &PresenceState<M>, writer: W) -> Result<()>
     where
         M: Serialize + 'static,
         W: io::Write,
     {
-        let sink = Sink::pieces(&mut writer, self.max_bytes);
-        self.payload(sink, &Parts::of_state(state), state.entries())
-            .map(drop)
+        self.encode_to(state, writer).map(drop)
     }
 
-    /// Encodes a delta. O(size of the output).
+    /// [`encode`](Self::encode), for who does not ask what was left out of a delta.
     ///
     /// # Errors
     ///
-    /// Where a peer would refuse something in it: see [`EncodeError`].
+    /// Those of [`encode`](Self::encode).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -214,30 +404,23 @@ impl Encoder {
     ///
     /// let mut state = PresenceState::new("n");
     /// state.join("p", "t", "k", JsonMeta::default())?;
-    /// if let Some(delta) = state.take_delta() {
-    ///     let text = Encoder::new().delta_to_json_string(&delta)?;
-    ///     assert!(text.contains(r#""clock":1"#));
-    /// }
+    /// let delta = state.take_delta().expect("something was joined");
+    /// let text = Encoder::new().delta_to_json_string(&delta)?;
+    /// assert!(text.contains(r#""clock":1"#));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn delta_to_json_string<M>(&self, delta: &PresenceDelta<M>) -> Result<String>
     where
         M: Serialize + 'static,
     {
-        self.payload(
-            Sink::whole(self.max_bytes),
-            &Parts::of_delta(delta),
-            delta.entries(),
-        )
+        self.encode(delta).map(|encoded| encoded.text)
     }
 
-    /// The same into a writer, in pieces of some 64 KiB, more only where one
-    /// entry takes more.
+    /// [`encode_to`](Self::encode_to), for who does not ask what was left out of a delta.
     ///
     /// # Errors
     ///
-    /// Where a peer would refuse something in it, or the writer fails: see
-    /// [`EncodeError`]. What was written until then stays written.
+    /// Those of [`encode_to`](Self::encode_to).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -249,27 +432,25 @@ impl Encoder {
     /// assert!(bytes.ends_with(br#""values":[]}"#));
     /// # Ok::<(), lattice_presence_json::EncodeError>(())
     /// ```
-    pub fn delta_to_json_writer<M, W>(&self, delta: &PresenceDelta<M>, mut writer: W) -> Result<()>
+    pub fn delta_to_json_writer<M, W>(&self, delta: &PresenceDelta<M>, writer: W) -> Result<()>
     where
         M: Serialize + 'static,
         W: io::Write,
     {
-        let sink = Sink::pieces(&mut writer, self.max_bytes);
-        self.payload(sink, &Parts::of_delta(delta), delta.entries())
-            .map(drop)
+        self.encode_to(delta, writer).map(drop)
     }
 
-    /// Encodes a digest. Its clouds are always compact. O(size of the output).
+    /// [`encode`](Self::encode), for who does not ask what was left out of a digest. Its
+    /// clouds are always compact.
     ///
     /// # Errors
     ///
-    /// Where a replica has no name, or one above the limit, or the digest is over
-    /// a limit as a whole.
+    /// Only where the encoder is [`strict`](Self::strict).
     ///
     /// ```
-    /// use lattice_presence::{Digest, ReplicaDigest};
+    /// use lattice_presence::{CausalContext, Digest, ReplicaDigest};
     ///
-    /// let known = ReplicaDigest { seen: [1, 2, 3, 5, 6].into_iter().collect(), fingerprint: 7 };
+    /// let known = ReplicaDigest::new([1, 2, 3, 5, 6].into_iter().collect(), 7);
     /// let digest = Digest::from_iter([("node-a".into(), known)]);
     /// assert_eq!(
     ///     lattice_presence_json::Encoder::new().digest_to_json_string(&digest)?,
@@ -278,6 +459,31 @@ impl Encoder {
     /// # Ok::<(), lattice_presence_json::EncodeError>(())
     /// ```
     pub fn digest_to_json_string(&self, digest: &Digest<ReplicaId>) -> Result<String> {
-        self.digest(digest)
+        self.encode(digest).map(|encoded| encoded.text)
+    }
+
+    /// [`encode_to`](Self::encode_to), for who does not ask what was left out of a digest.
+    ///
+    /// # Errors
+    ///
+    /// Where the writer fails, or the encoder is [`strict`](Self::strict).
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    /// use lattice_presence_json::{Encoder, JsonMeta, digest_from_json_slice};
+    ///
+    /// let mut state = PresenceState::new("n");
+    /// state.join("pid", "room", "ada", JsonMeta::default())?;
+    /// let mut bytes = Vec::new();
+    /// Encoder::new().digest_to_json_writer(&state.digest(), &mut bytes)?;
+    /// assert_eq!(digest_from_json_slice(&bytes)?, state.digest());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn digest_to_json_writer<W: io::Write>(
+        &self,
+        digest: &Digest<ReplicaId>,
+        writer: W,
+    ) -> Result<()> {
+        self.encode_to(digest, writer).map(drop)
     }
 }

@@ -7,8 +7,8 @@ use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 use lattice_presence::ReplicaId;
 
 use crate::cursor::Result;
-use crate::decoder::Decoder;
 use crate::error::{Category, DecodeError};
+use crate::limits::Limits;
 
 /// The topics of one payload.
 #[derive(Default)]
@@ -36,7 +36,7 @@ pub(crate) struct Replicas<T> {
 impl<T: Default> Replicas<T> {
     /// The place of the replica that the payload names at `offset`.
     #[inline]
-    pub(crate) fn intern(&mut self, name: &str, offset: usize, limits: &Decoder) -> Result<usize> {
+    pub(crate) fn intern(&mut self, name: &str, offset: usize, limits: &Limits) -> Result<usize> {
         // Values come replica by replica.
         if let Some((last, _)) = self.known.get(self.last)
             && last.as_str() == name
@@ -47,7 +47,7 @@ impl<T: Default> Replicas<T> {
         Ok(self.last)
     }
 
-    fn look_up(&mut self, name: &str, offset: usize, limits: &Decoder) -> Result<usize> {
+    fn look_up(&mut self, name: &str, offset: usize, limits: &Limits) -> Result<usize> {
         let Self {
             known,
             places,

@@ -31,11 +31,10 @@
 //!   pass, no recursion, memory bounded by the length of the input; a
 //!   [`DecodeError`] says what is wrong, where, and in which [`Category`].
 //! - **Encoding** is canonical: [`to_json_string`], [`delta_to_json_string`],
-//!   [`digest_to_json_string`]; [`Encoder`] for the compact form and other
-//!   limits. Equal content gives equal bytes, as far as the metadata's
-//!   `Serialize` does (that of [`JsonMeta`] does; a hash map's does not). What
-//!   every peer would refuse is refused here, and [`EncodeError`] names the entry
-//!   or the limit.
+//!   [`digest_to_json_string`]; [`Encoder`] for the compact form, other limits, a
+//!   report of what was left out, and parts. Equal content gives equal bytes, as far as
+//!   the metadata's `Serialize` does (that of [`JsonMeta`] does; a hash map's does not).
+//!   What every peer would refuse is left out, so that the rest arrives.
 //! - **Metadata** is [`JsonMeta`], validated text that survives relays digit by
 //!   digit, or any type that is `Serialize + DeserializeOwned`.
 //! - **[`phoenix`]** has the messages of the Phoenix JavaScript client.
@@ -51,8 +50,9 @@
 //!
 //! # Invariants
 //!
-//! - What is decoded can be encoded again, under the same limits: always in the
-//!   compact form, and in the default form where no peer claimed wide intervals.
+//! - What is decoded can be encoded again, under the same limits: whole in the compact
+//!   form, and in the default form but for claims that it would have to list.
+//! - Nothing that a state holds keeps it from being written.
 //! - The heap that decoding takes at its peak is at most 20 times the length of
 //!   the input and 4 KiB, metadata of the caller's own types apart.
 //! - A call that fails returns nothing in part, and no input makes one panic.
@@ -66,32 +66,44 @@ mod cloud;
 mod cursor;
 mod decoder;
 mod digest;
+mod digest_parts;
 mod emit;
 mod encode_error;
+mod encoded;
 mod encoder;
+mod entry_check;
 mod error;
 mod field;
 mod intern;
+mod limits;
 mod locate;
 mod meta;
+mod parts;
 mod payload;
 pub mod phoenix;
+mod plan;
 mod scan;
 mod shortcut;
 mod sink;
 mod skip;
+mod to_json;
 mod write;
 
 pub use api::{
     delta_from_json, delta_from_json_slice, delta_to_json_string, delta_to_json_writer,
-    digest_from_json, digest_from_json_slice, digest_to_json_string, from_json, from_json_slice,
-    to_json_string, to_json_writer,
+    digest_from_json, digest_from_json_slice, digest_to_json_string, digest_to_json_writer,
+    from_json, from_json_slice, to_json_string, to_json_writer,
 };
-pub use decoder::{Decoder, MAX_STRING_BYTES};
+pub use decoder::Decoder;
 pub use encode_error::{EncodeError, EntryName};
+pub use encoded::{Encoded, LeftOut};
 pub use encoder::Encoder;
+pub use entry_check::EntryError;
 pub use error::{Category, DecodeError};
+pub use limits::{Limits, MAX_STRING_BYTES};
 pub use meta::{JsonMeta, MAX_META_BYTES, MAX_META_DEPTH, MetaError};
+pub use parts::Parts;
+pub use to_json::ToJson;
 
 /// The front page, whose example must run.
 #[cfg(doctest)]

@@ -157,27 +157,6 @@ impl JsonMeta {
     }
 }
 
-/// [`new`](JsonMeta::new), for types of which the program knows that they serialize.
-///
-/// # Panics
-///
-/// Where the value does not serialize, or is deeper or larger than metadata may
-/// be. Where a user decides about its depth or size, call [`new`](JsonMeta::new).
-///
-/// ```
-/// use lattice_presence_json::JsonMeta;
-///
-/// assert_eq!(JsonMeta::from(&("away", 3)).as_str(), r#"["away",3]"#);
-/// ```
-impl<T: Serialize + ?Sized> From<&T> for JsonMeta {
-    fn from(value: &T) -> Self {
-        match Self::new(value) {
-            Ok(meta) => meta,
-            Err(error) => panic!("the value is no metadata: {error}"),
-        }
-    }
-}
-
 impl FromStr for JsonMeta {
     type Err = DecodeError;
 

@@ -3,20 +3,20 @@
 use alloc::borrow::Cow;
 use alloc::sync::Arc;
 
-use lattice_presence::{Dot, PartsError, Presence, PresenceDelta};
+use lattice_presence::{CausalContext, Dot, PartsError, Presence, PresenceDelta, ReplicaId};
 use serde::de::DeserializeOwned;
 
 use crate::claim::{Claim, ClaimedClouds};
 use crate::cloud::CloudReader;
 use crate::cursor::{Cursor, Result};
-use crate::decoder::Decoder;
 use crate::error::{Category, DecodeError, Segment};
 use crate::field::{once, required, set};
 use crate::intern::{Replicas, Topics};
+use crate::limits::Limits;
 use crate::locate;
 use crate::meta::{self, too_long};
 
-pub(crate) fn decode<M>(text: &str, limits: &Decoder) -> Result<PresenceDelta<M>>
+pub(crate) fn decode<M>(text: &str, limits: &Limits) -> Result<PresenceDelta<M>>
 where
     M: DeserializeOwned + 'static,
 {
@@ -29,7 +29,7 @@ where
 pub(crate) struct Payload<'a, 'l, M> {
     text: &'a str,
     pub(crate) cursor: Cursor<'a>,
-    pub(crate) limits: &'l Decoder,
+    pub(crate) limits: &'l Limits,
     pub(crate) replicas: Replicas<Claim>,
     pub(crate) topics: Topics,
     cloud_reader: CloudReader<'l>,
@@ -52,7 +52,7 @@ struct Entry<'a, M> {
 }
 
 impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
-    fn new(text: &'a str, limits: &'l Decoder) -> Self {
+    fn new(text: &'a str, limits: &'l Limits) -> Self {
         Self {
             text,
             cursor: Cursor::new(text),
@@ -248,9 +248,27 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
         drop(self.topics);
         let writer = self.replicas.id(writer).clone();
         let context = self.clouds.into_context(self.replicas);
+        check_claims(&context, self.entries.len(), self.limits)?;
         PresenceDelta::from_parts(writer, context, self.entries)
             .map_err(|error| refused(self.text, &error))
     }
+}
+
+/// Refuses clouds that claim far more than the payload carries: an interval of a few
+/// bytes can claim 2^53 clocks.
+fn check_claims(context: &CausalContext<ReplicaId>, entries: usize, limits: &Limits) -> Result<()> {
+    let behind = context
+        .iter()
+        .map(|(_, seen)| seen.len() - seen.prefix())
+        .fold(0, u64::saturating_add);
+    if behind.saturating_sub(entries as u64) <= limits.max_claims {
+        return Ok(());
+    }
+    let reason = format!(
+        "claims of more than {} clocks without a value",
+        limits.max_claims
+    );
+    Err(DecodeError::new(Category::Limit, 0, reason).within_field("clouds"))
 }
 
 /// The parts do not fit: finds the value that is to blame.

@@ -35,9 +35,8 @@ use lattice_presence::{Diff, Dot, Presence, PresenceState, ReplicaId};
 use serde::Serialize;
 
 use crate::cursor::{self, Cursor};
-use crate::emit::push_serialized;
-use crate::encode_error::{EncodeError, EntryName};
-use crate::meta;
+use crate::encode_error::EncodeError;
+use crate::entry_check::{EntryError, text_of};
 use crate::write::push_string;
 
 /// Which entry an update replaces, by the dot of the new one.
@@ -186,22 +185,15 @@ fn push_presence<M: Serialize + 'static>(
         out.push_str(",\"phx_ref_prev\":");
         push_string(out, &before.to_string());
     }
-    let mut serialized = String::new();
-    let text = match meta::known_text(entry.meta()) {
-        Some(text) => text,
-        None => {
-            push_serialized(&mut serialized, entry)?;
-            &serialized
-        }
-    };
+    let text = text_of(entry.meta()).map_err(|why| EncodeError::entry(entry, why))?;
     if text.starts_with('{') {
-        push_fields(out, text).map_err(|error| EncodeError::Meta {
-            entry: EntryName::of(entry),
-            source: error.located(text.as_bytes()),
+        push_fields(out, &text).map_err(|error| {
+            let error = error.located(text.as_bytes());
+            EncodeError::entry(entry, EntryError::Meta(error))
         })?;
     } else {
         out.push_str(",\"meta\":");
-        out.push_str(text);
+        out.push_str(&text);
     }
     out.push('}');
     Ok(())

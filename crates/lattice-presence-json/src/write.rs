@@ -76,6 +76,18 @@ pub(crate) fn push_integer(out: &mut String, integer: u64) {
     }
 }
 
+/// How many digits [`push_integer`] appends.
+pub(crate) fn digits(integer: u64) -> usize {
+    integer.checked_ilog10().map_or(1, |log| log as usize + 1)
+}
+
+/// How many bytes [`push_string`] appends.
+pub(crate) fn quoted_len(text: &str) -> usize {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    push_string(&mut quoted, text);
+    quoted.len()
+}
+
 /// Appends 16 lower-case hexadecimal digits.
 pub(crate) fn push_hex(out: &mut String, word: u64) {
     out.extend((0..16).rev().map(|i| hex_digit(word >> (4 * i))));
@@ -102,6 +114,7 @@ mod tests {
             let mut out = String::new();
             push_integer(&mut out, case);
             assert_eq!(out, case.to_string());
+            assert_eq!(digits(case), out.len());
         }
     }
 

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use lattice_presence::PresenceState;
-use lattice_presence_json::{JsonMeta, delta_to_json_string};
+use lattice_presence_json::{Encoder, JsonMeta, delta_from_json};
 
 /// More dots than the default form would list in a cloud.
 const PAST: usize = 1_100_000;
@@ -30,10 +30,16 @@ fn pair() -> (State, State) {
 
 fn repair(a: &State, b: &mut State) -> usize {
     let delta = a.delta_since(&b.digest());
-    let text = delta_to_json_string(&delta).unwrap();
-    b.merge_delta(&delta).unwrap();
+    let compact = Encoder::new().compact(true).encode(&delta).unwrap();
+    assert!(compact.left_out.is_empty() && compact.text.len() < 200);
+    // Peers that know no intervals are told in other words.
+    let encoder = Encoder::new();
+    let encoded = encoder.encode(&encoder.told(a, delta)).unwrap();
+    assert!(encoded.left_out.is_empty());
+    b.merge_delta(&delta_from_json(&encoded.text).unwrap())
+        .unwrap();
     assert_eq!(a.digest(), b.digest());
-    text.len()
+    encoded.text.len()
 }
 
 #[test]
@@ -64,5 +70,9 @@ fn s13_what_was_not_taken_for_long_stays_short() {
         let _ = a.leave("p", "room", "guest");
     }
     let delta = a.take_delta().unwrap();
-    assert!(delta_to_json_string(&delta).unwrap().len() < 200);
+    let encoder = Encoder::new();
+    // Without the state, what would be a million clocks is left out, and only that.
+    assert_eq!(encoder.encode(&delta).unwrap().left_out.claims, PAST as u64);
+    let told = encoder.encode(&encoder.told(&a, delta)).unwrap();
+    assert!(told.left_out.is_empty() && told.text.len() < 200);
 }

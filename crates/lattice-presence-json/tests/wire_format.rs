@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use lattice_causal::{dot_fingerprint, identity_of};
-use lattice_presence_json::{Decoder, JsonMeta, digest_from_json, from_json};
+use lattice_presence_json::{Decoder, Encoder, JsonMeta, digest_from_json, from_json};
 
 fn page() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/wire-format.md");
@@ -57,6 +57,8 @@ fn limits_are_the_defaults() {
         }
     }
     assert_eq!(checked, defaults.matches("max_").count());
+    let listed = format!("{:?}", Encoder::new());
+    assert!(listed.contains("max_listed: 16384") && page.contains("beyond 2^14 clocks"));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use lattice_presence_json::JsonMeta;
+use lattice_presence_node::Node;
 
-use crate::backend::Backend;
 use crate::channels::Refused;
 use crate::message;
 use crate::outbox::Outbox;
@@ -40,7 +40,7 @@ pub(crate) struct Inner<U> {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) seat: Arc<Seat>,
     pub(crate) handle: Handle,
-    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) node: Node,
     /// Under which key the client may track itself.
     pub(crate) tracks: Option<Box<str>>,
     pub(crate) broadcasts: bool,
@@ -206,14 +206,9 @@ impl<U> Channel<U> {
     }
 
     async fn tell(&self, event: &str, payload: Payload, except: Option<Place>) {
-        let Inner {
-            topic,
-            backend,
-            handle,
-            ..
-        } = &*self.inner;
+        let Inner { topic, handle, .. } = &*self.inner;
         if let Some(bytes) = message::write(event, &payload, None) {
-            backend.publish(topic, bytes);
+            self.publish(bytes);
         }
         let broadcast = Arc::new(Broadcast::new(topic, event, payload));
         handle.send(Command::Tell(broadcast, except)).await;
@@ -227,19 +222,21 @@ impl<U> Channel<U> {
         metadata: String,
         to_self: bool,
     ) {
-        let Inner {
-            topic,
-            backend,
-            handle,
-            ..
-        } = &*self.inner;
+        let Inner { topic, handle, .. } = &*self.inner;
         let bytes: Option<Bytes> = message::write(event, &payload, Some(&metadata));
         if let Some(bytes) = bytes {
-            backend.publish(topic, bytes);
+            self.publish(bytes);
         }
         let broadcast = Arc::new(Broadcast::user(topic, event, payload, metadata));
         let except = (!to_self).then(|| self.place());
         handle.send(Command::Tell(broadcast, except)).await;
+    }
+
+    /// To the sockets of the other nodes.
+    fn publish(&self, bytes: Bytes) {
+        if let Err(error) = self.inner.node.broadcast(self.inner.topic.clone(), bytes) {
+            tracing::warn!(topic = &*self.inner.topic, %error, "other nodes do not hear this");
+        }
     }
 
     pub(crate) fn place(&self) -> Place {

@@ -5,8 +5,13 @@ use std::sync::Arc;
 
 use lattice_presence::{Dot, ReplicaId};
 
-use crate::backend::{Change, Entry};
+use lattice_presence::Presence;
+use lattice_presence_json::JsonMeta;
+
 use crate::json::push_string;
+
+/// An entry, shared.
+pub(crate) type Entry = Presence<JsonMeta>;
 
 /// An entry, and the one that it replaced, if that was seen here.
 #[derive(Clone, Debug)]
@@ -53,51 +58,47 @@ impl Members {
         !(self.joins.is_empty() && self.leaves.is_empty())
     }
 
-    /// Gathers a change. What came and went again since the last flush is left out.
-    /// O(changes · log members); a snapshot O(members · log members).
-    pub(crate) fn gather(&mut self, change: Change) {
-        match change {
-            Change::Diff { joins, leaves } => {
-                for entry in &leaves {
-                    self.leave(entry.key(), entry.dot());
-                }
-                for entry in joins {
-                    self.join(entry);
-                }
-            }
-            Change::Snapshot(entries) => {
-                let mut gone: Vec<(Arc<str>, Dot<ReplicaId>)> = Vec::new();
-                let mut present: ByKey<()> = ByKey::new();
-                for entry in &entries {
-                    present
-                        .entry(entry.key().into())
-                        .or_default()
-                        .insert(entry.dot().clone(), ());
-                }
-                let absent = |key: &Arc<str>, dot| {
-                    !present.get(key).is_some_and(|dots| dots.contains_key(dot))
-                };
-                for (key, dots) in &self.told {
-                    gone.extend(
-                        dots.keys()
-                            .filter(|dot| absent(key, dot))
-                            .map(|dot| (key.clone(), dot.clone())),
-                    );
-                }
-                for (key, dots) in &self.joins {
-                    gone.extend(
-                        dots.keys()
-                            .filter(|dot| absent(key, dot))
-                            .map(|dot| (key.clone(), dot.clone())),
-                    );
-                }
-                for (key, dot) in gone {
-                    self.leave(&key, &dot);
-                }
-                for entry in entries {
-                    self.join(entry);
-                }
-            }
+    /// Gathers a change. What came and went again since the last flush is left out; what
+    /// is known already changes nothing. O(changes · log members).
+    pub(crate) fn gather(&mut self, joins: &[Entry], leaves: &[Entry]) {
+        for entry in leaves {
+            self.leave(entry.key(), entry.dot());
+        }
+        for entry in joins {
+            self.join(entry.clone());
+        }
+    }
+
+    /// Gathers what everybody who is there changes. O(members · log members).
+    pub(crate) fn gather_snapshot(&mut self, entries: &[Entry]) {
+        let mut present: ByKey<()> = ByKey::new();
+        for entry in entries {
+            let dots = present.entry(entry.key().into()).or_default();
+            dots.insert(entry.dot().clone(), ());
+        }
+        let told = self
+            .told
+            .iter()
+            .flat_map(|(key, dots)| dots.keys().map(move |dot| (key, dot)));
+        let joins = self
+            .joins
+            .iter()
+            .flat_map(|(key, dots)| dots.keys().map(move |dot| (key, dot)));
+        let is_gone = |(key, dot): &(&Arc<str>, &Dot<ReplicaId>)| {
+            !present
+                .get(*key)
+                .is_some_and(|dots| dots.contains_key(*dot))
+        };
+        let gone: Vec<_> = told
+            .chain(joins)
+            .filter(is_gone)
+            .map(|(key, dot)| (key.clone(), dot.clone()))
+            .collect();
+        for (key, dot) in gone {
+            self.leave(&key, &dot);
+        }
+        for entry in entries {
+            self.join(entry.clone());
         }
     }
 
@@ -297,10 +298,11 @@ mod tests {
 
     use super::*;
 
-    fn change(diff: &lattice_presence::Diff<JsonMeta>) -> Change {
-        Change::Diff {
-            joins: diff.joins().cloned().collect(),
-            leaves: diff.leaves().cloned().collect(),
+    impl Members {
+        fn take(&mut self, diff: &lattice_presence::Diff<JsonMeta>) {
+            let joins: Vec<Entry> = diff.joins().cloned().collect();
+            let leaves: Vec<Entry> = diff.leaves().cloned().collect();
+            self.gather(&joins, &leaves);
         }
     }
 
@@ -312,19 +314,15 @@ mod tests {
     fn what_came_and_went_again_is_left_out() {
         let mut state = PresenceState::new("n");
         let mut members = Members::default();
-        members.gather(change(
-            &state.join("p", "t", "ada", meta(&json!({}))).unwrap(),
-        ));
-        members.gather(change(&state.leave_by_pid("p")));
+        members.take(&state.join("p", "t", "ada", meta(&json!({}))).unwrap());
+        members.take(&state.leave_by_pid("p"));
         assert!(!members.waits());
-        members.gather(change(
-            &state.join("p", "t", "ada", meta(&json!({}))).unwrap(),
-        ));
+        members.take(&state.join("p", "t", "ada", meta(&json!({}))).unwrap());
         members.flush();
         // Hidden and shown again: nobody is told.
         let own = state.replica().clone();
-        members.gather(change(&state.replica_down(&own)));
-        members.gather(change(&state.replica_up(&own)));
+        members.take(&state.replica_down(&own));
+        members.take(&state.replica_up(&own));
         assert!(!members.waits());
         assert_eq!((members.keys(), members.connections()), (1, 1));
     }
@@ -334,9 +332,7 @@ mod tests {
         let mut state = PresenceState::new("n");
         let mut members = Members::default();
         for n in 0..4 {
-            members.gather(change(
-                &state.join("p", "t", "ada", meta(&json!({"n": n}))).unwrap(),
-            ));
+            members.take(&state.join("p", "t", "ada", meta(&json!({"n": n}))).unwrap());
             if n == 0 {
                 members.flush();
             }
@@ -352,7 +348,7 @@ mod tests {
         // It stands in the state and in the leave too.
         let state_text: Value = serde_json::from_str(&members.state()).unwrap();
         assert_eq!(state_text["ada"]["metas"][0]["phx_ref_prev"], "n:1");
-        members.gather(change(&state.leave_by_pid("p")));
+        members.take(&state.leave_by_pid("p"));
         let told: Value = serde_json::from_str(&members.flush().payload()).unwrap();
         assert_eq!(told["leaves"]["ada"]["metas"][0]["phx_ref_prev"], "n:1");
     }
@@ -362,14 +358,13 @@ mod tests {
         let mut state = PresenceState::new("n");
         let mut members = Members::default();
         for key in ["a", "b", "c"] {
-            members.gather(change(
-                &state.join(key, "t", key, meta(&json!({}))).unwrap(),
-            ));
+            members.take(&state.join(key, "t", key, meta(&json!({}))).unwrap());
         }
         members.flush();
         let _ = state.leave("b", "t", "b");
         let _ = state.join("d", "t", "d", meta(&json!({}))).unwrap();
-        members.gather(Change::Snapshot(state.get_by_topic("t").cloned().collect()));
+        let entries: Vec<Entry> = state.get_by_topic("t").cloned().collect();
+        members.gather_snapshot(&entries);
         let told = members.flush();
         let keys = |map: &BTreeMap<Arc<str>, Vec<Member>>| {
             map.keys().map(|key| key.to_string()).collect::<Vec<_>>()
@@ -392,7 +387,7 @@ mod tests {
             ("4", r#"{"a":[1]}"#),
         ] {
             let meta = JsonMeta::from_text(text).unwrap();
-            members.gather(change(&state.join(pid, "t", "k", meta).unwrap()));
+            members.take(&state.join(pid, "t", "k", meta).unwrap());
         }
         members.flush();
         let told: Value = serde_json::from_str(&members.state()).unwrap();

@@ -8,15 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use core::time::Duration;
 use lattice_presence_json::JsonMeta;
+use lattice_presence_node::{Connection, Node};
 use tokio::sync::{mpsc, oneshot};
-
-use crate::backend::{Backend, Connection};
 
 /// The question whether a socket is alive; it answers once it was.
 pub(crate) type Probe = oneshot::Sender<()>;
 
 pub(crate) struct Seat {
-    connection: Box<dyn Connection>,
+    connection: Connection<JsonMeta>,
     inner: Mutex<Inner>,
 }
 
@@ -31,6 +30,10 @@ struct Inner {
 }
 
 impl Seat {
+    pub(crate) fn pid(&self) -> &Arc<str> {
+        self.connection.pid()
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -42,11 +45,13 @@ impl Seat {
         inner.unclaimed.remove(topic);
         match inner.entries.get(topic) {
             Some((had, with)) if **had == *key && with == meta => return Ok(()),
-            Some((had, _)) if **had != *key => self.connection.untrack(topic, had),
+            Some((had, _)) if **had != *key => {
+                self.connection.untrack(topic, had);
+            }
             _ => {}
         }
         match self.connection.track(topic, key, meta) {
-            Ok(()) => {
+            Ok(_) => {
                 inner
                     .entries
                     .insert(topic.clone(), (key.into(), meta.clone()));
@@ -60,7 +65,7 @@ impl Seat {
                 {
                     inner.entries.remove(topic);
                 }
-                Err(error)
+                Err(error.to_string())
             }
         }
     }
@@ -111,7 +116,7 @@ impl Seats {
     /// The seat of `token`, if nobody alive sits there; a new one otherwise.
     pub(crate) async fn take(
         self: &Arc<Self>,
-        backend: &Arc<dyn Backend>,
+        node: &Node,
         token: Option<&str>,
         socket: mpsc::Sender<Probe>,
         (grace, probe): (Duration, Duration),
@@ -131,7 +136,7 @@ impl Seats {
             Some(seat) => seat,
             None => {
                 let seat = Arc::new(Seat {
-                    connection: backend.connect(),
+                    connection: node.connect(),
                     inner: Mutex::new(Inner {
                         entries: HashMap::new(),
                         unclaimed: HashSet::new(),

@@ -13,12 +13,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use lattice_presence_node::{Node, Received};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::backend::Backend;
 use crate::channel::Channel;
 use crate::channels::{Channels, Connect, TOKEN, View, WATCHED};
 use crate::config::Config;
@@ -33,9 +32,7 @@ use crate::watch::Watch;
 pub(crate) struct Server<A: Channels> {
     pub(crate) app: A,
     pub(crate) config: Config,
-    pub(crate) backend: Arc<dyn Backend>,
-    /// Unique to this process; part of the keys that are made up.
-    pub(crate) name: String,
+    pub(crate) node: Node,
     pub(crate) start: Instant,
     topics: Arc<Topics>,
     watch: Watch,
@@ -48,18 +45,12 @@ pub(crate) struct Server<A: Channels> {
 }
 
 impl<A: Channels> Server<A> {
-    pub(crate) fn new(
-        backend: Arc<dyn Backend>,
-        name: String,
-        app: A,
-        config: Config,
-    ) -> Arc<Self> {
+    pub(crate) fn new(node: Node, app: A, config: Config) -> Arc<Self> {
         Arc::new(Self {
             app,
             watch: Watch::new(config.batch),
             config,
-            backend,
-            name,
+            node,
             start: Instant::now(),
             topics: Arc::default(),
             seats: Arc::default(),
@@ -76,7 +67,7 @@ impl<A: Channels> Server<A> {
     }
 
     pub(crate) fn open(&self, topic: &Arc<str>) -> Handle {
-        self.topics.open(&self.backend, topic, self.config.batch)
+        self.topics.open(&self.node, topic, self.config.batch)
     }
 
     /// A socket was too slow for this channel: a state again.
@@ -98,7 +89,7 @@ impl<A: Channels> Server<A> {
             .take(WATCHED)
             .map(|key| key.as_str().into())
             .collect();
-        self.watch.subscribe(&self.backend, channel, keys);
+        self.watch.subscribe(&self.node, channel, keys);
     }
 
     /// A channel is gone; its entry stays where the client is expected back.
@@ -130,11 +121,21 @@ impl<A: Channels> Server<A> {
     /// Passes on what other nodes say to the sockets here.
     fn listen(self: &Arc<Self>) {
         self.listens.call_once(|| {
-            let (topics, mut messages) = (self.topics.clone(), self.backend.messages());
+            let (topics, mut messages) = (self.topics.clone(), self.node.messages());
+            let own = self.node.id().clone();
             tokio::spawn(async move {
-                while let Some((topic, bytes)) = messages.next().await {
-                    if let Some(handle) = topics.get(&topic)
-                        && let Some(broadcast) = message::read(&topic, &bytes)
+                while let Some(received) = messages.next().await {
+                    let message = match received {
+                        Received::Message(message) if message.from != own => message,
+                        Received::Message(_) => continue, // told by the channel itself
+                        Received::Missed(count) => {
+                            tracing::warn!(count, "broadcasts of other nodes were missed");
+                            continue;
+                        }
+                        _ => continue,
+                    };
+                    if let Some(handle) = topics.get(&message.topic)
+                        && let Some(broadcast) = message::read(&message.topic, &message.payload)
                     {
                         handle.send(Command::Tell(Arc::new(broadcast), None)).await;
                     }
@@ -187,8 +188,12 @@ impl<A: Channels> core::fmt::Debug for Web<A> {
 }
 
 impl<A: Channels> Web<A> {
-    pub(crate) fn of(server: Arc<Server<A>>) -> Self {
-        Self { server }
+    /// An endpoint of this node, for this application. O(1).
+    #[must_use]
+    pub fn new(node: Node, app: A, config: Config) -> Self {
+        Self {
+            server: Server::new(node, app, config),
+        }
     }
 
     /// The routes, to be nested: under `/socket` for `new Socket("/socket")`, under
@@ -289,7 +294,7 @@ async fn handshake<A: Channels>(
             let times = (config.grace, config.probe);
             let taken = server
                 .seats
-                .take(&server.backend, resume.as_deref(), probe, times)
+                .take(&server.node, resume.as_deref(), probe, times)
                 .await;
             let outbox = Arc::new(Outbox::new(version, config.queue, config.queue_bytes));
             server.sockets().insert(id, outbox.clone());

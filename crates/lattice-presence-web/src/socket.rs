@@ -260,7 +260,7 @@ impl<A: Channels> Socket<A> {
         };
         self.channels.insert(id, live);
         let (server, user) = (self.server.clone(), self.user.clone());
-        let unique = format!("{}-{}", self.server.name, self.id).into();
+        let unique = self.taken.seat.pid().clone();
         let is_supabase = supabase.is_some();
         let join = Join {
             topic,
@@ -505,7 +505,7 @@ impl<A: Channels> Socket<A> {
                 join_ref: self.session.join_ref(id).cloned(),
                 outbox: self.outbox.clone(),
                 seat,
-                backend: self.server.backend.clone(),
+                node: self.server.node.clone(),
                 tracks: joined
                     .tracks
                     .or(joined.entry.map(|(key, _)| key).filter(|_| supabase)),

@@ -7,12 +7,11 @@ use core::time::Duration;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
+use lattice_presence_json::JsonMeta;
+use lattice_presence_node::{Node, Subscription, Update};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::backend::{Backend, Change};
 use crate::members::{Members, Told};
 use crate::outbox::Outbox;
 use crate::phoenix::{self, Broadcast, ChannelId, Payload, Ref};
@@ -74,12 +73,7 @@ pub(crate) struct Topics {
 
 impl Topics {
     /// The topic, which is opened if need be. O(1).
-    pub(crate) fn open(
-        self: &Arc<Self>,
-        backend: &Arc<dyn Backend>,
-        topic: &Arc<str>,
-        batch: Duration,
-    ) -> Handle {
+    pub(crate) fn open(self: &Arc<Self>, node: &Node, topic: &Arc<str>, batch: Duration) -> Handle {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(handle) = open.get(topic).and_then(mpsc::WeakSender::upgrade) {
             return Handle(handle);
@@ -99,10 +93,10 @@ impl Topics {
             counts_at: None,
             counted: None,
         };
-        let (topics, changes) = (self.clone(), backend.watch(Some(topic)));
+        let (topics, updates) = (self.clone(), node.topic(topic.clone()).subscribe());
         tokio::spawn(async move {
             let name = task.name.clone();
-            task.run(changes, commands).await;
+            task.run(updates, commands).await;
             topics.closed(&name);
         });
         Handle(sender)
@@ -150,12 +144,12 @@ struct Topic {
 impl Topic {
     async fn run(
         mut self,
-        mut changes: BoxStream<'static, Change>,
+        mut updates: Subscription<JsonMeta>,
         mut commands: mpsc::Receiver<Command>,
     ) {
-        // The snapshot that the stream begins with.
-        if let Some(first) = changes.next().await {
-            self.members.gather(first);
+        // The snapshot that a subscription begins with.
+        if let Some(first) = updates.next().await {
+            self.gather(&first);
             self.members.flush();
         }
         let mut live = true;
@@ -164,8 +158,8 @@ impl Topic {
             tokio::select! {
                 biased;
                 // Before commands: who has tracked and then subscribes finds itself.
-                change = changes.next(), if live => match change {
-                    Some(change) => self.change(change),
+                update = updates.next(), if live => match update {
+                    Some(update) => self.update(&update),
                     None => live = false, // the node has shut down
                 },
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.due(),
@@ -178,8 +172,8 @@ impl Topic {
     }
 
     /// The first change after a pause is told at once, the next ones together.
-    fn change(&mut self, change: Change) {
-        self.members.gather(change);
+    fn update(&mut self, update: &Update<JsonMeta>) {
+        self.gather(update);
         if !self.members.waits() {
             return;
         }
@@ -189,6 +183,14 @@ impl Topic {
             self.flush();
         } else {
             self.flush_at = Some(next);
+        }
+    }
+
+    fn gather(&mut self, update: &Update<JsonMeta>) {
+        match update {
+            Update::Snapshot(entries) => self.members.gather_snapshot(entries),
+            Update::Change(change) => self.members.gather(change.joins(), change.leaves()),
+            _ => {}
         }
     }
 

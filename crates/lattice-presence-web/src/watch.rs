@@ -7,14 +7,13 @@ use core::time::Duration;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
+use lattice_presence_json::JsonMeta;
+use lattice_presence_node::{Changes, Followed, Node};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::backend::{Backend, Change};
 use crate::channel::Channel;
-use crate::members::{Members, Told, push_presences};
+use crate::members::{Entry, Members, Told, push_presences};
 use crate::outbox::Outbox;
 use crate::phoenix::{self, ChannelId, Payload, Ref};
 use crate::topic::Place;
@@ -49,12 +48,7 @@ impl Watch {
         }
     }
 
-    pub(crate) fn subscribe<U>(
-        &self,
-        backend: &Arc<dyn Backend>,
-        channel: &Channel<U>,
-        keys: Keys,
-    ) {
+    pub(crate) fn subscribe<U>(&self, node: &Node, channel: &Channel<U>, keys: Keys) {
         let inner = &channel.inner;
         let watcher = Watcher {
             keys,
@@ -73,13 +67,14 @@ impl Watch {
         }
         let (sender, commands) = mpsc::unbounded_channel();
         let watching = Watching {
+            node: node.clone(),
             batch: self.batch,
             members: Members::default(),
             watchers: HashMap::new(),
             by_key: HashMap::new(),
             flush_at: None,
         };
-        tokio::spawn(watching.run(backend.watch(None), commands));
+        tokio::spawn(watching.run(node.changes(), commands));
         // The receiver is in the task.
         let _ = sender.send(command);
         *task = Some(sender);
@@ -102,6 +97,7 @@ impl Watch {
 }
 
 struct Watching {
+    node: Node,
     batch: Duration,
     members: Members,
     watchers: HashMap<Place, Watcher>,
@@ -112,13 +108,11 @@ struct Watching {
 impl Watching {
     async fn run(
         mut self,
-        mut changes: BoxStream<'static, Change>,
+        mut changes: Changes<JsonMeta>,
         mut commands: mpsc::UnboundedReceiver<Command>,
     ) {
-        if let Some(first) = changes.next().await {
-            self.members.gather(first);
-            self.members.flush();
-        }
+        self.read_all();
+        self.members.flush();
         let mut live = true;
         let mut started = false;
         while !(started && self.watchers.is_empty()) {
@@ -127,7 +121,12 @@ impl Watching {
                 biased;
                 change = changes.next(), if live => match change {
                     Some(change) => {
-                        self.members.gather(change);
+                        match &change {
+                            Followed::Change(change) => {
+                                self.members.gather(change.joins(), change.leaves());
+                            }
+                            _ => self.read_all(),
+                        }
                         self.flush_at.get_or_insert_with(|| Instant::now() + self.batch);
                     }
                     None => live = false,
@@ -139,6 +138,16 @@ impl Watching {
                 },
             }
         }
+    }
+
+    /// What is there now. Changes that were made before, and are yet to be read, change
+    /// nothing then: a dot comes once, and goes once.
+    fn read_all(&mut self) {
+        let topics = self.node.topics().into_iter();
+        let entries: Vec<Entry> = topics
+            .flat_map(|topic| self.node.topic(topic).members())
+            .collect();
+        self.members.gather_snapshot(&entries);
     }
 
     fn command(&mut self, command: Command) {

@@ -6,7 +6,9 @@ mod support;
 use core::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use lattice_presence_web::{Local, Origins};
+use lattice_presence_node::Node;
+use lattice_presence_node::engine::Memory;
+use lattice_presence_web::Origins;
 use serde_json::{Value, json};
 use support::{keys, quick, serve, serve_on};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
@@ -763,14 +765,29 @@ mod supabase {
 }
 
 #[tokio::test]
-async fn two_endpoints_share_one_node() {
-    let node = Local::new();
-    let (one, two) = (
-        serve_on(&node, quick()).await,
-        serve_on(&node, quick()).await,
-    );
+async fn two_nodes_share_rooms_and_broadcasts() {
+    let network = Memory::new();
+    let start = async |name: &str| {
+        let node = Node::builder(name)
+            .engine(network.clone())
+            .start()
+            .await
+            .unwrap();
+        serve_on(node, quick()).await
+    };
+    let (one, two) = (start("one").await, start("two").await);
     let (mut ada, mut bob) = (one.client().await, two.client().await);
     ada.enter("room:1", "ada").await;
-    assert_eq!(keys(&bob.enter("room:1", "bob").await), ["ada", "bob"]);
+    let state = bob.enter("room:1", "bob").await;
+    if state.get("ada").is_none() {
+        assert_eq!(keys(&bob.event("presence_diff").await[4]["joins"]), ["ada"]);
+    }
     assert_eq!(keys(&ada.event("presence_diff").await[4]["joins"]), ["bob"]);
+    bob.send("1", "room:1", "say", &json!({"text": "hi"})).await;
+    assert_eq!(ada.event("said").await[4], json!({"text": "hi"}));
+    assert_eq!(bob.event("said").await[4], json!({"text": "hi"}));
+    ada.send("1", "room:1", "whisper", &json!({"text": "psst"}))
+        .await;
+    assert_eq!(bob.event("said").await[4], json!({"text": "psst"}));
+    ada.silent(Duration::from_millis(100)).await;
 }

@@ -18,6 +18,12 @@ pub(crate) type Entries<M> = DotFun<ReplicaId, Presence<M>, BySlot>;
 /// merge them into a [`PresenceState`](crate::PresenceState), in any order, any
 /// number of times.
 ///
+/// *For those who write one:* a form that lists claims clock by clock may leave out
+/// claims of dots that have no entry here, beyond a bound of its own. The delta then says
+/// less, and nothing wrong; the peer hears of these deaths by a
+/// [question](crate::PresenceState::question),
+/// or with the replica as a whole. An entry, too, may be left out *with its dot*.
+///
 /// ```
 /// use lattice_presence::PresenceState;
 ///
@@ -145,6 +151,33 @@ impl<M> PresenceDelta<M> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.context().is_empty()
+    }
+
+    /// The delta in parts of at most `max` entries and claims (but at least one entry): each
+    /// merges alone, in any order, and all of them together have the effect of the whole.
+    /// A claim is one interval of clocks, as the context holds it. A delta that says nothing
+    /// has no part. O(what it holds), a part.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut a = PresenceState::new("a");
+    /// for n in 0..10 {
+    ///     a.join(&format!("pid-{n}"), "room", "alice", ())?;
+    /// }
+    /// let mut b = PresenceState::new("b");
+    /// for part in a.snapshot().split(4) {
+    ///     assert!(part.len() < 4);
+    ///     b.merge_delta(&part).unwrap();
+    /// }
+    /// assert_eq!(b.digest(), a.digest());
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    pub fn split(&self, max: usize) -> impl Iterator<Item = Self> + '_ {
+        self.causal.split(max).map(|causal| Self {
+            replica: self.replica.clone(),
+            causal,
+        })
     }
 
     /// The entry under `dot`, where the delta carries it.

@@ -96,6 +96,12 @@ impl<M> Diff<M> {
         }
     }
 
+    /// Puts the changes into dot order, the order of a dot's own changes kept.
+    pub(crate) fn sort(&mut self) {
+        self.changes
+            .sort_by(|a, b| a.entry.dot().cmp(b.entry.dot()));
+    }
+
     /// Appends what happened later.
     pub(crate) fn append(&mut self, later: Self) {
         self.changes.extend(later.changes);

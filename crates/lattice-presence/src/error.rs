@@ -1,9 +1,37 @@
 //! What can be refused. Every refusal leaves the state exactly as it was.
 
+use core::fmt;
+
 use lattice_causal::{ClockExhausted, Dot};
 use thiserror::Error;
 
-use crate::ReplicaId;
+use crate::{MAX_TEXT_BYTES, ReplicaId};
+
+/// The texts of an entry, in the order in which [`join`](crate::PresenceState::join)
+/// takes them.
+///
+/// ```
+/// assert_eq!(lattice_presence::Field::Topic.to_string(), "topic");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Field {
+    /// What holds the presence, a connection for example.
+    Pid,
+    /// Where, a room for example.
+    Topic,
+    /// What is present, a user for example.
+    Key,
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pid => "pid",
+            Self::Topic => "topic",
+            Self::Key => "key",
+        })
+    }
+}
 
 /// Why a [`join`](crate::PresenceState::join) was refused. Nothing changed.
 ///
@@ -20,9 +48,18 @@ use crate::ReplicaId;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// The replica has used its last clock: it must go on as a new incarnation.
+    /// The replica has used its last clock: it must go on as a new incarnation, see
+    /// [`reincarnate`](crate::PresenceState::reincarnate).
     #[error("the replica has used its last clock, nothing changed")]
     ClockExhausted,
+    /// A text is longer than [`MAX_TEXT_BYTES`]: no peer would read the entry.
+    #[error("the {field} has {len} bytes, {MAX_TEXT_BYTES} are allowed, nothing changed")]
+    TooLong {
+        /// Which one.
+        field: Field,
+        /// How many bytes it has.
+        len: usize,
+    },
 }
 
 impl From<ClockExhausted> for JoinError {
@@ -45,15 +82,25 @@ pub enum UpdateError {
     /// The local replica holds no entry for this pid, topic and key.
     #[error("there is no local entry to update, nothing changed")]
     Absent,
-    /// The replica has used its last clock: it must go on as a new incarnation.
+    /// The replica has used its last clock: it must go on as a new incarnation, see
+    /// [`reincarnate`](crate::PresenceState::reincarnate).
     #[error("the replica has used its last clock, nothing changed")]
     ClockExhausted,
+    /// A text is longer than [`MAX_TEXT_BYTES`]: no peer would read the entry.
+    #[error("the {field} has {len} bytes, {MAX_TEXT_BYTES} are allowed, nothing changed")]
+    TooLong {
+        /// Which one.
+        field: Field,
+        /// How many bytes it has.
+        len: usize,
+    },
 }
 
 impl From<JoinError> for UpdateError {
     fn from(error: JoinError) -> Self {
         match error {
             JoinError::ClockExhausted => Self::ClockExhausted,
+            JoinError::TooLong { field, len } => Self::TooLong { field, len },
         }
     }
 }
@@ -124,6 +171,40 @@ pub enum LifecycleError {
     LocalReplica {
         /// The local replica.
         replica: ReplicaId,
+    },
+    /// A newer incarnation of the base is known: the one that was named current is a
+    /// former life itself.
+    #[error("`{newest}` is newer, nothing changed")]
+    NewerKnown {
+        /// The newest one that is known.
+        newest: ReplicaId,
+    },
+}
+
+/// Why a state was not moved to another id. Nothing changed.
+///
+/// ```
+/// use lattice_presence::{PresenceState, ReincarnateError};
+///
+/// let mut state = PresenceState::<()>::new("a");
+/// let error = state.reincarnate("a".into()).unwrap_err();
+/// assert_eq!(error, ReincarnateError::NotFresh { replica: "a".into() });
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ReincarnateError {
+    /// The id is the present one, or something is known of it already: its dots may
+    /// have been minted (rule S1).
+    #[error("`{replica}` is not a fresh id, nothing changed")]
+    NotFresh {
+        /// The id that was asked for.
+        replica: ReplicaId,
+    },
+    /// A newer incarnation of its base is known, to which it would yield at once.
+    #[error("`{newest}` is newer, nothing changed")]
+    NewerKnown {
+        /// The newest one that is known.
+        newest: ReplicaId,
     },
 }
 

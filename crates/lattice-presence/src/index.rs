@@ -1,269 +1,367 @@
 //! Look-up by topic, key and pid: a fold over the changes of the entries.
 
 mod groups;
-mod late;
+mod hashing;
+mod order;
+mod replicas;
+mod segments;
 mod slab;
+mod table;
+mod topics;
+mod walk;
 
-use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
-use core::hash::{BuildHasher, Hasher};
+use alloc::vec::Vec;
 
-use hashbrown::DefaultHashBuilder;
-use hashbrown::hash_table::{Entry, HashTable};
-use lattice_causal::DotStore;
 use smallvec::SmallVec;
 
 use crate::down::Down;
 use crate::presence::Slot;
-use crate::{Presence, ReplicaId};
-use groups::{Bucket, Group, Groups, Members, spread};
-use late::Late;
+use crate::{Presence, ReplicaId, steps};
+use groups::{Group, Groups, Place, Record, SHARED, View};
+pub(crate) use hashing::Hashes;
+use hashing::Hashing;
+use order::Rank;
+use replicas::Replicas;
 use slab::{Id, Slab};
+use topics::Topics;
+use walk::Visible;
 
-/// The entries by topic, by key (in its topic) and by pid.
+/// The entries by topic, by key (in its topic), by pid and, where many share a key,
+/// by slot.
 ///
-/// Every entry has a small number, and all that is here holds numbers: an entry
-/// costs the index some forty bytes, and moving it between groups touches none of
-/// its text. Hidden entries are in it too: reads pass over the runs of replicas
-/// that are down, so hiding a replica costs the index nothing.
+/// Every entry has a small number, and all that is here holds numbers: moving an
+/// entry between groups touches none of its text. Everything grows and shrinks in
+/// small steps, so that no call pauses and memory follows the entries both ways.
+///
+/// Hidden entries are in it too. Topics and keys know how many of theirs are hidden,
+/// so that counts, and whether a key arrives or departs, cost the same whatever is
+/// marked down.
 ///
 /// # Invariants
 ///
 /// - Each entry of the state has a number, and is in the members of its topic and
 ///   in the groups of its key and its pid.
-/// - No topic is without members; `names` holds the names of the topics.
+/// - It is in a group of its slot exactly where the group of its key says so.
+/// - A record says whether its key is shared.
 pub(crate) struct Index<M> {
-    entries: Slab<Presence<M>>,
-    topics: Slab<Topic>,
-    by_topic: HashTable<Bucket>,
+    entries: Slab<Record<M>>,
+    replicas: Replicas,
+    topics: Topics,
     by_key: Groups,
     by_pid: Groups,
-    names: BTreeSet<Arc<str>>,
-    /// Entries on their way into topics.
-    late: Late,
-    hasher: DefaultHashBuilder,
-}
-
-#[derive(Clone)]
-struct Topic {
-    name: Arc<str>,
-    members: Members,
-}
-
-/// The hashes of a slot, computed once for all that a call does with it.
-#[derive(Clone, Copy)]
-pub(crate) struct Hashes {
-    topic: u32,
-    /// Of the key within its topic.
-    key: u32,
-    pid: u32,
+    by_slot: Groups,
+    hashing: Hashing,
 }
 
 /// The entries of one replica in one slot: one, but for payloads of peers that
 /// keep several.
 pub(crate) type Held<M> = SmallVec<[Presence<M>; 1]>;
 
+/// Entries of one key that are looked through one by one. Where there are more, they
+/// are found by their slot, until there are half as many.
+const SCANNED: usize = 8;
+
+/// A search for one entry costs as much as a look at so many records in a row.
+const SEARCH: usize = 32;
+
 impl<M> Index<M> {
     pub(crate) fn new() -> Self {
         Self {
             entries: Slab::new(),
-            topics: Slab::new(),
-            by_topic: HashTable::new(),
-            by_key: Groups::new(),
-            by_pid: Groups::new(),
-            names: BTreeSet::new(),
-            late: Late::default(),
-            hasher: DefaultHashBuilder::default(),
+            replicas: Replicas::new(),
+            topics: Topics::new(),
+            by_key: Groups::new(true),
+            by_pid: Groups::new(false),
+            by_slot: Groups::new(false),
+            hashing: Hashing::default(),
         }
-    }
-
-    /// Makes room for `more` entries at once.
-    pub(crate) fn reserve(&mut self, more: usize) {
-        self.entries.reserve(more);
-        self.by_key.reserve(more);
-        self.by_pid.reserve(more);
-    }
-
-    /// Whether most of the room that it takes is idle.
-    pub(crate) fn is_sparse(&self) -> bool {
-        self.entries.places() > 64 && self.entries.places() / 4 > self.entries.len()
     }
 
     /// The hashes of a slot, for [`held_in`](Self::held_in) and what follows it.
     pub(crate) fn hashes(&self, slot: Slot<'_>) -> Hashes {
-        let topic = self.hash(slot.topic);
-        Hashes {
-            topic,
-            key: self.hash_key(topic, slot.key),
-            pid: self.hash(slot.pid),
+        self.hashing.of(slot)
+    }
+
+    fn view(&self) -> View<'_, M> {
+        View {
+            entries: &self.entries,
+            replicas: &self.replicas,
         }
     }
 
-    /// Adds `entry`; says whether it is the only visible one of its key. A series
-    /// of entries of one owner is completed by [`settle`](Self::settle).
+    /// Adds `entry`; says whether it is the only visible one of its key. O(1) where it
+    /// is the newest of its groups, else O(log).
     pub(crate) fn insert(&mut self, entry: &Presence<M>, hashes: Hashes, down: &Down) -> bool {
-        let id = self.entries.insert(entry.clone());
-        let topic = self.topic_or_new(entry.shared_topic(), hashes.topic);
-        if let Some(Topic { members, .. }) = self.topics.get_mut(topic) {
-            self.late.put_or_keep(members, topic, entry.dot(), id);
-        }
-        let entries = &self.entries;
-        self.by_pid
-            .insert(hashes.pid, (id, entry), entries, |other| {
-                is_of(entries, other, |slot| slot.pid == entry.slot().pid)
-            });
-        let group = self
-            .by_key
-            .insert(hashes.key, (id, entry), entries, |other| {
-                is_of(entries, other, |slot| slot.same_key(&entry.slot()))
-            });
-        group.is_none_or(|group| self.by_key.visible_of(group, down) == 1)
-    }
-
-    /// Completes a series of insertions; all were of `owner`.
-    pub(crate) fn settle(&mut self, owner: &ReplicaId) {
-        self.by_pid.settle(owner);
-        self.by_key.settle(owner);
-        self.late.settle(|topic, late| {
-            if let Some(topic) = self.topics.get_mut(topic) {
-                late::extend(&mut topic.members, owner, late);
-            }
+        let replica = self.replicas.enter(entry.owner(), down);
+        let topic = self.topics.find_or_add(entry.shared_topic(), hashes.topic);
+        let id = self.entries.insert(Record {
+            entry: entry.clone(),
+            topic,
+            replica,
         });
+        let hidden = self.replicas.hides(replica);
+        let place = (replica, entry.dot().clock);
+        let new = (id, place, hidden);
+        let view = View {
+            entries: &self.entries,
+            replicas: &self.replicas,
+        };
+        let slot = entry.slot();
+        let members = &mut self.topics.at_mut(topic).members;
+        members.add(id, place, hidden, view);
+        let same_pid = |id| view.entry(id).slot().pid == slot.pid;
+        self.by_pid.insert(hashes.pid, new, view, same_pid);
+        let same_key = |id| view.entry(id).slot().same_key(&slot);
+        let (group, first) = self.by_key.insert(hashes.key, new, view, same_key);
+        let Some(group) = group else {
+            return true;
+        };
+        if let Some(first) = first {
+            self.entries.at_mut(first).topic |= SHARED;
+        }
+        self.entries.at_mut(id).topic |= SHARED;
+        self.add_by_slot(group, id, hashes);
+        self.by_key.many(group).members.visible_len() == 1
     }
 
-    /// The number of a topic; a new one gets its name from the caller.
-    fn topic_or_new(&mut self, name: &Arc<str>, hash: u32) -> Id {
-        let topics = &self.topics;
-        let found = self.by_topic.entry(
-            spread(hash),
-            |bucket| is_named(topics, bucket.at(), name),
-            Bucket::hash,
-        );
-        match found {
-            Entry::Occupied(place) => place.get().at(),
-            Entry::Vacant(place) => {
-                self.names.insert(name.clone());
-                let topic = self.topics.insert(Topic {
-                    name: name.clone(),
-                    members: Members::new(),
-                });
-                place.insert(Bucket::new(hash, topic));
-                topic
-            }
+    /// Lets an entry of that key be found by its slot, or all of them.
+    fn add_by_slot(&mut self, group: Id, id: Id, hashes: Hashes) {
+        let many = self.by_key.many_mut(group);
+        if !many.by_slot && many.members.order.len() <= SCANNED {
+            return;
+        }
+        let view = View {
+            entries: &self.entries,
+            replicas: &self.replicas,
+        };
+        let mut add = |id: Id| {
+            let slot = view.entry(id).slot();
+            let pid = self.hashing.text(slot.pid);
+            let hash = Hashes { pid, ..hashes }.slot();
+            let same = |id| view.entry(id).slot() == slot;
+            self.by_slot
+                .insert(hash, (id, view.key(id), false), view, same);
+        };
+        if many.by_slot {
+            add(id);
+        } else {
+            many.by_slot = true;
+            many.members.order.iter().for_each(add);
         }
     }
 
-    /// Takes `entry` out; says whether no visible one of its key is left.
-    pub(crate) fn remove(&mut self, entry: &Presence<M>, hashes: Hashes, down: &Down) -> bool {
-        let Some(id) = self.remove_from_topic(entry, hashes.topic) else {
+    /// Takes `entry` out; says whether no visible one of its key is left. O(log).
+    pub(crate) fn remove(&mut self, entry: &Presence<M>, hashes: Hashes) -> bool {
+        let Some(id) = self.id_of(entry, hashes) else {
             return false;
         };
-        let entries = &self.entries;
-        self.by_pid.remove(hashes.pid, id, entry, |other| {
-            is_of(entries, other, |slot| slot.pid == entry.slot().pid)
-        });
-        let left = self.by_key.remove(hashes.key, id, entry, |other| {
-            is_of(entries, other, |slot| slot.same_key(&entry.slot()))
-        });
-        let edge = left.is_none_or(|group| group.visible_len(entries, down) == 0);
+        let record = self.entries.at(id);
+        let (topic, replica, shares_key) = (record.topic(), record.replica, record.shares_key());
+        let hidden = self.replicas.hides(replica);
+        let gone = (id, (replica, entry.dot().clock), hidden);
+        let view = View {
+            entries: &self.entries,
+            replicas: &self.replicas,
+        };
+        let slot = entry.slot();
+        self.topics.remove(topic, gone, view);
+        let same_pid = |id| view.entry(id).slot().pid == slot.pid;
+        self.by_pid.remove(hashes.pid, gone, view, same_pid);
+        let edge = if shares_key {
+            self.remove_of_key(gone, slot, hashes)
+        } else {
+            self.by_key.remove_one(hashes.key, id);
+            true
+        };
         self.entries.remove(id);
+        self.replicas.leave(replica);
+        self.compact();
         edge
     }
 
-    /// The number that the entry has.
-    fn remove_from_topic(&mut self, entry: &Presence<M>, hash: u32) -> Option<Id> {
-        let topics = &self.topics;
-        let found = self.by_topic.find_entry(spread(hash), |bucket| {
-            is_named(topics, bucket.at(), entry.shared_topic())
-        });
-        let place = found.ok()?;
-        let number = place.get().at();
-        let topic = self.topics.get_mut(number)?;
-        let id = topic.members.remove(entry.dot())?;
-        if topic.members.is_empty() {
-            self.names.remove(entry.topic());
-            self.topics.remove(number);
-            place.remove();
+    /// Takes an entry out of a key that others share.
+    fn remove_of_key(&mut self, gone: (Id, Place, bool), slot: Slot<'_>, hashes: Hashes) -> bool {
+        let view = View {
+            entries: &self.entries,
+            replicas: &self.replicas,
+        };
+        let same_key = |id| view.entry(id).slot().same_key(&slot);
+        let Some(Group::Many(group, many)) = self.by_key.find(hashes.key, same_key) else {
+            return false;
+        };
+        if many.by_slot {
+            let remove = |groups: &mut Groups, id: Id| {
+                let slot = view.entry(id).slot();
+                let pid = self.hashing.text(slot.pid);
+                let hash = Hashes { pid, ..hashes }.slot();
+                let same = |id| view.entry(id).slot() == slot;
+                groups.remove(hash, (id, view.key(id), false), view, same);
+            };
+            remove(&mut self.by_slot, gone.0);
+            if many.members.order.len() <= SCANNED / 2 {
+                let others = many.members.order.iter().filter(|id| *id != gone.0);
+                others.for_each(|id| remove(&mut self.by_slot, id));
+                self.by_key.many_mut(group).by_slot = false;
+            }
         }
-        Some(id)
+        let left = self.by_key.remove_of(group, gone, view);
+        match left {
+            None => self.by_key.many(group).members.visible_len() == 0,
+            Some(last) => {
+                let record = self.entries.at_mut(last);
+                record.topic &= !SHARED;
+                self.replicas.hides(record.replica)
+            }
+        }
     }
 
-    /// Those entries of `replica`, whose mark has just changed, of which the key
-    /// neither arrives nor departs: others are visible under it, too. O(the fewer
-    /// of `owned`, its entries, and the places for keys of several entries).
-    pub(crate) fn accompanied<'a>(
-        &'a self,
-        replica: &'a ReplicaId,
-        owned: impl ExactSizeIterator<Item = &'a Presence<M>>,
-        down: &'a Down,
-        mut found: impl FnMut(&Presence<M>),
-    ) {
-        let many = self.by_key.many();
-        let has_company = |group: Group<'_>| {
-            let visible = group.visible_len(&self.entries, down);
-            let own = group.len_of(replica, &self.entries);
-            visible > if down.hides(replica) { 0 } else { own }
+    /// The number that the entry has.
+    fn id_of(&self, entry: &Presence<M>, hashes: Hashes) -> Option<Id> {
+        let view = self.view();
+        let same_key = |id| {
+            let other = view.entry(id);
+            other.is(entry) || other.slot().same_key(&entry.slot())
         };
-        if many.places() < owned.len() {
-            let groups = many
-                .iter()
-                .map(Group::Many)
-                .filter(|group| has_company(*group));
-            let entries = groups.flat_map(|group| group.of(replica, &self.entries));
-            entries.for_each(found);
+        match self.by_key.find(hashes.key, same_key)? {
+            Group::One(id) => (view.entry(id).dot() == entry.dot()).then_some(id),
+            group @ Group::Many(..) => {
+                let replica = self.replicas.number(entry.owner())?;
+                group.find((replica, entry.dot().clock), view)
+            }
+        }
+    }
+
+    /// Moves one entry, one topic at most, where most numbers are idle.
+    fn compact(&mut self) {
+        if self.entries.is_sparse()
+            && let Some(old) = self.entries.last()
+            && let Some(record) = self.entries.remove(old)
+        {
+            let topic = record.topic();
+            let new = self.entries.insert(record);
+            self.renumber(old, new, topic);
+        }
+        if let Some(topic) = self.topics.compact() {
+            for id in self.topics.at(topic).members.order.iter() {
+                let record = self.entries.at_mut(id);
+                record.topic = record.topic & SHARED | topic;
+            }
+        }
+    }
+
+    fn renumber(&mut self, old: Id, new: Id, topic: Id) {
+        let view = View {
+            entries: &self.entries,
+            replicas: &self.replicas,
+        };
+        let slot = view.entry(new).slot();
+        let hashes = self.hashing.of(slot);
+        let members = &mut self.topics.at_mut(topic).members;
+        members.order.replace(old, new, view.key(new), &view);
+        let same_pid = |id| view.entry(id).slot().pid == slot.pid;
+        self.by_pid.renumber(hashes.pid, (old, new), view, same_pid);
+        let same_key = |id| view.entry(id).slot().same_key(&slot);
+        self.by_key.renumber(hashes.key, (old, new), view, same_key);
+        if view.entries.at(new).shares_key() {
+            let same = |id| view.entry(id).slot() == slot;
+            self.by_slot.renumber(hashes.slot(), (old, new), view, same);
+        }
+    }
+
+    /// Hides the entries of `replica`, or shows them; `owned` are all of them. Finds
+    /// those of which the key neither arrives nor departs: others are visible under
+    /// it, too. O(entries of the replica).
+    pub(crate) fn set_hidden<'a>(
+        &mut self,
+        replica: &ReplicaId,
+        hide: bool,
+        owned: impl ExactSizeIterator<Item = &'a Presence<M>>,
+        mut found: impl FnMut(&Presence<M>),
+    ) where
+        M: 'a,
+    {
+        let Some(number) = self.replicas.number(replica) else {
+            return;
+        };
+        if self.replicas.hides(number) == hide {
+            return;
+        }
+        self.replicas.set_hidden(number, hide);
+        let ids: Vec<Id> = if self.entries.places() / SEARCH < owned.len() {
+            steps::count(self.entries.places() / 4);
+            let records = self.entries.iter();
+            let of_it = records.filter(|(_, record)| record.replica == number);
+            of_it.map(|(id, _)| id).collect()
         } else {
-            for entry in owned {
-                if self.group_of_key(entry.slot()).is_some_and(has_company) {
-                    found(entry);
+            let id_of = |entry: &Presence<M>| self.id_of(entry, self.hashes(entry.slot()));
+            owned.filter_map(id_of).collect()
+        };
+        let mut shared = Vec::new();
+        for id in ids {
+            let record = self.entries.at(id);
+            let hidden = &mut self.topics.at_mut(record.topic()).members.hidden;
+            change(hidden, hide);
+            if record.shares_key() {
+                let slot = record.entry.slot();
+                let hash = self.hashing.key(self.hashing.text(slot.topic), slot.key);
+                let same_key = |id| self.entries.at(id).entry.slot().same_key(&slot);
+                if let Some(Group::Many(group, _)) = self.by_key.find(hash, same_key) {
+                    shared.push((id, group));
+                }
+            }
+        }
+        // Whoever arrives looks at what was there before; whoever departs, at what is
+        // left.
+        for apply in [hide, !hide] {
+            for &(id, group) in &shared {
+                let members = &mut self.by_key.many_mut(group).members;
+                if apply {
+                    change(&mut members.hidden, hide);
+                } else if members.visible_len() > 0 {
+                    found(&self.entries.at(id).entry);
                 }
             }
         }
     }
 
-    /// The topics that have entries, ascending.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> + Clone {
-        self.names.iter().map(|name| &**name)
+    /// The topics that have visible entries, ascending.
+    pub(crate) fn topics(&self) -> impl Iterator<Item = &str> + Clone {
+        let topics = self.topics.iter();
+        let visible = topics.filter(|topic| topic.members.visible_len() > 0);
+        visible.map(|topic| &*topic.name)
     }
 
     /// The name of a topic that has entries, to be shared by one more.
     pub(crate) fn shared_name(&self, topic: &str, hashes: Hashes) -> Option<Arc<str>> {
-        let topic = self.topics.get(self.topic(topic, hashes.topic)?)?;
-        Some(topic.name.clone())
+        let topic = self.topics.find(topic, hashes.topic)?;
+        Some(self.topics.at(topic).name.clone())
     }
 
-    fn topic(&self, name: &str, hash: u32) -> Option<Id> {
-        let found = self.by_topic.find(spread(hash), |bucket| {
-            let topic = self.topics.get(bucket.at());
-            topic.is_some_and(|topic| *topic.name == *name)
-        });
-        found.map(|bucket| bucket.at())
+    fn topic(&self, name: &str) -> Option<&topics::Topic> {
+        let hash = self.hashing.text(name.as_bytes());
+        Some(self.topics.at(self.topics.find(name, hash)?))
     }
 
-    fn members(&self, topic: &str) -> Option<&Members> {
-        let hash = self.hash(topic.as_bytes());
-        let topic = self.topics.get(self.topic(topic, hash)?)?;
-        Some(&topic.members)
+    fn group_of_key(&self, slot: Slot<'_>, hash: u32) -> Option<Group<'_>> {
+        let view = self.view();
+        let same_key = |id| view.entry(id).slot().same_key(&slot);
+        self.by_key.find(hash, same_key)
     }
 
-    fn group_of_key(&self, slot: Slot<'_>) -> Option<Group<'_>> {
-        let hash = self.hash_key(self.hash(slot.topic), slot.key);
-        let is_it = |id| is_of(&self.entries, id, |other| other.same_key(&slot));
-        self.by_key.find(hash, is_it)
-    }
-
-    fn group_of_pid(&self, pid: &[u8], hash: u32) -> Option<Group<'_>> {
-        let is_it = |id| is_of(&self.entries, id, |other| other.pid == pid);
-        self.by_pid.find(hash, is_it)
+    fn group_of_pid(&self, pid: &str) -> Option<Group<'_>> {
+        let (view, pid) = (self.view(), pid.as_bytes());
+        let same_pid = |id| view.entry(id).slot().pid == pid;
+        self.by_pid.find(self.hashing.text(pid), same_pid)
     }
 
     /// The visible entries of a topic, in dot order.
     pub(crate) fn by_topic<'a>(
         &'a self,
         topic: &str,
-        down: &'a Down,
     ) -> impl Iterator<Item = &'a Presence<M>> + Clone + use<'a, M> {
-        let members = self.members(topic).into_iter();
-        members.flat_map(|members| groups::visible(members, &self.entries, down))
+        let topic = self.topic(topic).into_iter();
+        topic.flat_map(|topic| Visible::of_order(&topic.members.order, self.view()))
     }
 
     /// The visible entries of a key in a topic, in dot order.
@@ -271,124 +369,145 @@ impl<M> Index<M> {
         &'a self,
         topic: &str,
         key: &str,
-        down: &'a Down,
     ) -> impl Iterator<Item = &'a Presence<M>> + Clone + use<'a, M> {
-        let group = self.group_of_key(Slot::new(topic, key, ""));
-        group
-            .into_iter()
-            .flat_map(|group| group.visible(&self.entries, down))
+        let slot = Slot::new(topic, key, "");
+        let hash = self.hashing.key(self.hashing.text(slot.topic), slot.key);
+        let group = self.group_of_key(slot, hash).into_iter();
+        group.flat_map(|group| Visible::of_group(group, self.view()))
     }
 
     /// The visible entries of a pid, in dot order.
     pub(crate) fn by_pid<'a>(
         &'a self,
         pid: &str,
-        down: &'a Down,
     ) -> impl Iterator<Item = &'a Presence<M>> + Clone + use<'a, M> {
-        let group = self.group_of_pid(pid.as_bytes(), self.hash(pid.as_bytes()));
-        group
-            .into_iter()
-            .flat_map(|group| group.visible(&self.entries, down))
+        let group = self.group_of_pid(pid).into_iter();
+        group.flat_map(|group| Visible::of_group(group, self.view()))
     }
 
-    /// How many entries of a topic are visible. O(replicas that are down).
-    pub(crate) fn topic_len(&self, topic: &str, down: &Down) -> usize {
-        let members = self.members(topic);
-        members.map_or(0, |members| groups::visible_len(members, down))
+    /// How many entries of a topic are visible. O(1).
+    pub(crate) fn topic_len(&self, topic: &str) -> usize {
+        let topic = self.topic(topic);
+        topic.map_or(0, |topic| topic.members.visible_len())
     }
 
-    /// The entries of `owner` that `pid` holds.
+    /// How many entries are hidden. O(1).
+    pub(crate) fn hidden_len(&self) -> usize {
+        self.replicas.hidden()
+    }
+
+    /// The entries of `owner` that `pid` holds. O(those, log).
     pub(crate) fn held_by(&self, pid: &str, owner: &ReplicaId) -> Held<M> {
-        let group = self.group_of_pid(pid.as_bytes(), self.hash(pid.as_bytes()));
-        let held = group.into_iter().flat_map(|g| g.of(owner, &self.entries));
+        let group = self.group_of_pid(pid);
+        let held = group.into_iter().flat_map(|group| self.of(group, owner));
         held.cloned().collect()
     }
 
-    /// The entries of `owner` in a slot. O(the fewer of its entries under the key
-    /// and under the pid).
-    pub(crate) fn held_in(&self, slot: Slot<'_>, hashes: Hashes, owner: &ReplicaId) -> Held<M> {
-        let mut held = Held::new();
-        let entries = &self.entries;
-        let is_it = |id| is_of(entries, id, |other| other.same_key(&slot));
-        match self.by_key.find(hashes.key, is_it) {
-            None => {}
-            Some(Group::One(id)) => {
-                let wanted = |e: &&Presence<M>| e.slot().pid == slot.pid && e.owner() == owner;
-                held.extend(entries.get(id).filter(wanted).cloned());
+    /// The entries of `owner` in a group.
+    fn of<'a>(
+        &'a self,
+        group: Group<'a>,
+        owner: &ReplicaId,
+    ) -> impl Iterator<Item = &'a Presence<M>> + use<'a, M> {
+        let number = self.replicas.number(owner);
+        let ids = number.map(|number| (number, group.starting((number, 0), self.view())));
+        let records = ids.into_iter().flat_map(|(number, ids)| {
+            let records = ids.map(|id| self.entries.at(id));
+            records.take_while(move |record| record.replica == number)
+        });
+        records.map(|record| &record.entry)
+    }
+
+    /// The entries in a slot, or some of its key with them, which are few.
+    fn around(&self, slot: Slot<'_>, hashes: Hashes) -> Option<Group<'_>> {
+        match self.group_of_key(slot, hashes.key)? {
+            Group::Many(_, many) if many.by_slot => {
+                let view = self.view();
+                let same = |id| view.entry(id).slot() == slot;
+                self.by_slot.find(hashes.slot(), same)
             }
-            Some(Group::Many(members)) => {
-                let fewer =
-                    |group: &Group<'_>| group.len_of(owner, entries) < members.summary(owner).live;
-                let of_pid = self.group_of_pid(slot.pid, hashes.pid).filter(fewer);
-                let group = of_pid.unwrap_or(Group::Many(members));
-                let wanted = |entry: &&Presence<M>| entry.slot() == slot;
-                held.extend(group.of(owner, entries).filter(wanted).cloned());
-            }
+            group => Some(group),
         }
-        held
     }
 
-    /// Whether `entry` is where look-ups will find it.
+    /// The entries of `owner` in a slot. O(1), however many share its key or pid.
+    pub(crate) fn held_in(&self, slot: Slot<'_>, hashes: Hashes, owner: &ReplicaId) -> Held<M> {
+        let group = self.around(slot, hashes);
+        let owned = group.into_iter().flat_map(|group| self.of(group, owner));
+        owned
+            .filter(|entry| entry.slot() == slot)
+            .cloned()
+            .collect()
+    }
+
+    /// Whether a visible entry is in a slot. O(1), however many share its key or pid.
+    pub(crate) fn contains(&self, slot: Slot<'_>) -> bool {
+        let group = self.around(slot, self.hashes(slot)).into_iter();
+        let mut visible = group.flat_map(|group| Visible::of_group(group, self.view()));
+        visible.any(|entry| entry.slot() == slot)
+    }
+
+    /// Whether `entry` is where look-ups will find it. O(log).
     pub(crate) fn holds(&self, entry: &Presence<M>) -> bool {
-        let held = |group: Option<Group<'_>>| {
-            group.is_some_and(|group| {
-                let mut owned = group.of(entry.owner(), &self.entries);
-                owned.any(|e| e.dot() == entry.dot())
-            })
+        let (slot, view) = (entry.slot(), self.view());
+        let hashes = self.hashes(slot);
+        let Some(id) = self.id_of(entry, hashes) else {
+            return false;
         };
-        let members = self.members(entry.topic());
-        members.is_some_and(|members| members.contains(entry.dot()))
-            && held(self.group_of_key(entry.slot()))
-            && held(self.group_of_pid(entry.slot().pid, self.hash(entry.slot().pid)))
-    }
-
-    // Keys come from users, so the hasher is seeded, per state; nothing that can
-    // be observed depends on it.
-
-    fn hash(&self, text: &[u8]) -> u32 {
-        let mut state = self.hasher.build_hasher();
-        state.write(text);
-        folded(state.finish())
-    }
-
-    fn hash_key(&self, topic: u32, key: &[u8]) -> u32 {
-        let mut state = self.hasher.build_hasher();
-        state.write_u32(topic);
-        state.write(key);
-        folded(state.finish())
+        let place = view.key(id);
+        let held = |group: Option<Group<'_>>| {
+            group.is_some_and(|group| group.find(place, view) == Some(id))
+        };
+        let before = |other: &Place| view.cmp(other, &place).is_lt();
+        let topic = self.topic(entry.topic());
+        let of_topic = topic.map(|topic| topic.members.order.starting(before, &view).next());
+        of_topic == Some(Some(id))
+            && held(self.group_of_pid(entry.pid()))
+            && held(self.around(slot, hashes))
     }
 
     /// How many entries there are, visible or not.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
+
+    /// Whether all of it agrees. O(entries).
+    pub(crate) fn check_invariants(&self) -> bool {
+        let view = self.view();
+        self.topics.check_invariants(view)
+            && self.by_key.check_invariants(view)
+            && self.by_pid.check_invariants(view)
+            && self.by_slot.check_invariants(view)
+            && self.entries.iter().all(|(id, record)| {
+                let hashes = self.hashes(record.entry.slot());
+                let group = self.group_of_key(record.entry.slot(), hashes.key);
+                let shares = matches!(group, Some(Group::Many(..)));
+                self.id_of(&record.entry, hashes) == Some(id)
+                    && record.shares_key() == shares
+                    && *self.topics.at(record.topic()).name == *record.entry.topic()
+                    && self.holds(&record.entry)
+            })
+    }
 }
 
-fn is_of<M>(entries: &Slab<Presence<M>>, id: Id, is_it: impl Fn(Slot<'_>) -> bool) -> bool {
-    entries.get(id).is_some_and(|entry| is_it(entry.slot()))
-}
-
-fn is_named(topics: &Slab<Topic>, topic: Id, name: &Arc<str>) -> bool {
-    let same = |topic: &Topic| Arc::ptr_eq(&topic.name, name) || topic.name == *name;
-    topics.get(topic).is_some_and(same)
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "both halves are in it")]
-fn folded(hash: u64) -> u32 {
-    (hash ^ hash >> 32) as u32
+fn change(hidden: &mut u32, hide: bool) {
+    if hide {
+        *hidden += 1;
+    } else {
+        *hidden -= 1;
+    }
 }
 
 impl<M> Clone for Index<M> {
     fn clone(&self) -> Self {
         Self {
             entries: self.entries.clone(),
+            replicas: self.replicas.clone(),
             topics: self.topics.clone(),
-            by_topic: self.by_topic.clone(),
             by_key: self.by_key.clone(),
             by_pid: self.by_pid.clone(),
-            names: self.names.clone(),
-            late: self.late.clone(),
-            hasher: self.hasher.clone(),
+            by_slot: self.by_slot.clone(),
+            hashing: self.hashing.clone(),
         }
     }
 }

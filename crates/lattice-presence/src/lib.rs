@@ -55,6 +55,7 @@
 //! - `serde`: (de)serialization of ids, entries and deltas, in any format.
 //! - `uuid`: `ReplicaId::new_incarnation`, which reads the clock and draws random bits.
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
 #[cfg(any(feature = "std", test))]
@@ -64,6 +65,7 @@ mod delta;
 mod diff;
 mod down;
 mod error;
+mod filter;
 mod index;
 mod message;
 mod pending;
@@ -72,18 +74,24 @@ mod replica_id;
 #[cfg(feature = "serde")]
 mod serde_impls;
 mod state;
+mod steps;
 mod text;
 
 pub use delta::PresenceDelta;
 pub use diff::{Diff, TopicDiff};
-pub use error::{JoinError, LifecycleError, MergeError, PartsError, UpdateError};
+pub use error::{
+    Field, JoinError, LifecycleError, MergeError, PartsError, ReincarnateError, UpdateError,
+};
 pub use lattice_causal::{
     Asked, CausalContext, ClockSet, Digest, Dot, Held, MAX_CLOCK, Part, Question, ReplicaDigest,
+    identity_of,
 };
 pub use message::{Body, MESSAGE_VERSION, Message, Refusal, Shard};
 pub use presence::Presence;
-pub use replica_id::ReplicaId;
-pub use state::PresenceState;
+pub use replica_id::{NoNewerIncarnation, ReplicaId};
+pub use state::{
+    MAX_REISSUED, MAX_TEXT_BYTES, PresenceAnswer, PresenceState, ReplicaStatus, Standing,
+};
 
 /// The front page, whose example must run.
 #[cfg(doctest)]

@@ -28,9 +28,8 @@ pub struct Presence<M>(Arc<Inner<M>>);
 struct Inner<M> {
     dot: Dot<ReplicaId>,
     topic: Arc<str>,
-    /// The key, and from `split` on the pid.
+    /// The key and the pid.
     text: Text,
-    split: usize,
     /// What of it enters fingerprints: asked at each insertion and removal.
     identity: u64,
     meta: Meta<M>,
@@ -94,7 +93,6 @@ impl<M> Presence<M> {
             identity: identity_of([&*topic, key, pid]),
             topic,
             text: Text::join(key, pid),
-            split: key.len(),
             meta: Meta::Own(meta),
         }))
     }
@@ -136,7 +134,7 @@ impl<M> Presence<M> {
     /// ```
     #[must_use]
     pub fn key(&self) -> &str {
-        self.0.text.before(self.0.split)
+        self.0.text.first()
     }
 
     /// The pid: what holds the presence, a connection for example.
@@ -149,7 +147,7 @@ impl<M> Presence<M> {
     /// ```
     #[must_use]
     pub fn pid(&self) -> &str {
-        self.0.text.after(self.0.split)
+        self.0.text.second()
     }
 
     /// The metadata.
@@ -191,7 +189,6 @@ impl<M> Presence<M> {
             dot,
             topic: self.0.topic.clone(),
             text: self.0.text.clone(),
-            split: self.0.split,
             identity: self.0.identity,
             meta: Meta::Of(origin.clone()),
         }))
@@ -203,13 +200,18 @@ impl<M> Presence<M> {
     }
 
     pub(crate) fn slot(&self) -> Slot<'_> {
-        let (key, pid) = self.0.text.bytes().split_at(self.0.split);
+        let (key, pid) = self.0.text.bytes();
         let topic = self.0.topic.as_bytes();
         Slot { topic, key, pid }
     }
 
     pub(crate) fn same_slot(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.slot() == other.slot()
+        self.is(other) || self.slot() == other.slot()
+    }
+
+    /// Whether both point to one allocation.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 

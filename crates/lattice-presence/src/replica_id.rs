@@ -2,9 +2,14 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
+use core::borrow::Borrow;
 use core::cmp::Ordering;
+use core::convert::Infallible;
 use core::fmt;
 use core::hash::{Hash, Hasher};
+use core::str::FromStr;
+
+use thiserror::Error;
 
 /// The scheme that marks a name as an incarnation.
 const SCHEME: &str = "lattice-presence:v1:";
@@ -94,9 +99,51 @@ impl ReplicaId {
     /// assert_ne!(life, ReplicaId::new_incarnation("node-a"));
     /// ```
     #[cfg(feature = "uuid")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "uuid")))]
     #[must_use]
     pub fn new_incarnation(base: &str) -> Self {
         Self::incarnation(base, uuid::Uuid::now_v7().into_bytes())
+    }
+
+    /// A fresh incarnation of `base` that is newer than `other`, whatever the clock
+    /// says: for a process that finds itself behind a life of its base that is dead,
+    /// was misdated, or made up (rule S7).
+    ///
+    /// It is [`new_incarnation`](Self::new_incarnation), unless `other` is a later
+    /// incarnation of the same base: then it continues from the time of `other`.
+    ///
+    /// # Errors
+    ///
+    /// [`NoNewerIncarnation`] if `other` is of this base and has the greatest version 7
+    /// UUID that there is. An id that time does not order is left then: another base, or
+    /// an [`incarnation`](Self::incarnation) under a version 4 UUID.
+    ///
+    /// ```
+    /// use lattice_presence::ReplicaId;
+    ///
+    /// // A clock that was wrong by centuries named this one.
+    /// let mut uuid = [0xF0; 16];
+    /// (uuid[6], uuid[8]) = (0x70, 0x80);
+    /// let misdated = ReplicaId::incarnation("node-a", uuid);
+    /// assert!(misdated.is_newer_than(&ReplicaId::new_incarnation("node-a")));
+    ///
+    /// let next = ReplicaId::new_incarnation_after("node-a", &misdated)?;
+    /// assert!(next.is_newer_than(&misdated));
+    /// # Ok::<(), lattice_presence::NoNewerIncarnation>(())
+    /// ```
+    #[cfg(feature = "uuid")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "uuid")))]
+    pub fn new_incarnation_after(base: &str, other: &Self) -> Result<Self, NoNewerIncarnation> {
+        let drawn = u128::from_be_bytes(uuid::Uuid::now_v7().into_bytes());
+        let uuid = match other.parse() {
+            Some((behind, of)) if of == base && is_version_7(behind) && behind >= drawn => {
+                version_7_after(behind, drawn).ok_or_else(|| NoNewerIncarnation {
+                    other: other.clone(),
+                })?
+            }
+            _ => drawn,
+        };
+        Ok(Self::incarnation(base, uuid.to_be_bytes()))
     }
 
     /// The stable part of the name: what [`incarnation`](Self::incarnation) got;
@@ -160,6 +207,11 @@ impl ReplicaId {
             .is_some_and(|(mine, theirs)| mine > theirs)
     }
 
+    /// Whether time orders it among the incarnations of its base.
+    pub(crate) fn is_ordered(&self) -> bool {
+        self.parse().is_some_and(|(uuid, _)| is_version_7(uuid))
+    }
+
     /// The whole name.
     ///
     /// ```
@@ -216,6 +268,51 @@ fn is_version_7(uuid: u128) -> bool {
     (uuid >> 76) & 15 == 7 && (uuid >> 62) & 3 == 2
 }
 
+/// A version 7 UUID that is greater than `behind`, with what is random in `drawn`.
+///
+/// The time moves on by one millisecond; if it is at its end, the twelve bits after
+/// the version do; if they are, too, the last 62 bits move into what is left of them.
+#[cfg(any(feature = "uuid", test))]
+fn version_7_after(behind: u128, drawn: u128) -> Option<u128> {
+    const TIME: u128 = (1 << 48) - 1;
+    const FRACTION: u128 = (1 << 12) - 1;
+    const REST: u128 = (1 << 62) - 1;
+    let (time, fraction, rest) = (behind >> 80, behind >> 64 & FRACTION, behind & REST);
+    let built = |time: u128, fraction: u128, rest: u128| {
+        time << 80 | 7 << 76 | fraction << 64 | 2 << 62 | rest
+    };
+    let (any_fraction, any_rest) = (drawn >> 64 & FRACTION, drawn & REST);
+    if time < TIME {
+        Some(built(time + 1, any_fraction, any_rest))
+    } else if fraction < FRACTION {
+        Some(built(time, fraction + 1, any_rest))
+    } else {
+        let left = REST - rest;
+        (left > 0).then(|| built(time, fraction, rest + 1 + any_rest % left))
+    }
+}
+
+/// Why no incarnation is newer than another one. Nothing was drawn.
+///
+/// ```
+/// # #[cfg(feature = "uuid")] {
+/// use lattice_presence::{NoNewerIncarnation, ReplicaId};
+///
+/// let mut uuid = [0xFF; 16];
+/// (uuid[6], uuid[8]) = (0x7F, 0xBF);
+/// let last = ReplicaId::incarnation("node-a", uuid);
+/// let error = ReplicaId::new_incarnation_after("node-a", &last).unwrap_err();
+/// assert_eq!(error.other, last);
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("no incarnation is newer than `{other}`: take an id that time does not order")]
+#[non_exhaustive]
+pub struct NoNewerIncarnation {
+    /// The incarnation with the greatest version 7 UUID that there is.
+    pub other: ReplicaId,
+}
+
 // Within one state nearly all ids are clones of each other: comparing the
 // pointers first spares the text.
 
@@ -263,6 +360,38 @@ impl fmt::Debug for ReplicaId {
 impl AsRef<str> for ReplicaId {
     fn as_ref(&self) -> &str {
         &self.0
+    }
+}
+
+/// Maps and sets of ids are searched by name.
+///
+/// ```
+/// use std::collections::HashSet;
+/// use lattice_presence::ReplicaId;
+///
+/// let known = HashSet::from([ReplicaId::new("node-a")]);
+/// assert!(known.contains("node-a"));
+/// ```
+impl Borrow<str> for ReplicaId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Any text is a name.
+///
+/// ```
+/// use lattice_presence::ReplicaId;
+///
+/// let id: ReplicaId = "node-a".parse()?;
+/// assert_eq!(id.as_str(), "node-a");
+/// # Ok::<(), core::convert::Infallible>(())
+/// ```
+impl FromStr for ReplicaId {
+    type Err = Infallible;
+
+    fn from_str(name: &str) -> Result<Self, Infallible> {
+        Ok(Self::new(name))
     }
 }
 
@@ -314,5 +443,28 @@ mod tests {
         }
         let empty = format!("{SCHEME}AZNc__77eryd7wARIjNE_w:");
         assert_eq!(ReplicaId::new(empty).base(), "");
+    }
+
+    #[test]
+    fn after_each_but_the_last_version_7_uuid_there_is_another() {
+        let last = u128::MAX ^ 0x8 << 76 ^ 1 << 62;
+        assert!(is_version_7(last));
+        let drawn = 0x0193_5cff_fefb_7abc_9def_0011_2233_44ff;
+        let full_time = (last >> 80) << 80 | 7 << 76 | 2 << 62;
+        for behind in [
+            drawn,
+            full_time,
+            full_time | 0xfff << 64,
+            last - 1,
+            last - (1 << 61),
+        ] {
+            let after = version_7_after(behind, drawn).unwrap();
+            assert!(
+                after > behind && is_version_7(after),
+                "{after:x} {behind:x}"
+            );
+        }
+        assert_eq!(version_7_after(last - 1, u128::MAX), Some(last));
+        assert_eq!(version_7_after(last, drawn), None);
     }
 }

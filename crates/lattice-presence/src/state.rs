@@ -1,18 +1,31 @@
 //! The view of one node.
 
+mod changes;
+mod defend;
 mod lifecycle;
 mod local;
 mod merge;
+mod owned;
+mod reincarnate;
+mod repair;
+mod replicas;
 mod sync;
+
+pub use defend::MAX_REISSUED;
+pub use local::MAX_TEXT_BYTES;
+pub use repair::PresenceAnswer;
+pub use replicas::{ReplicaStatus, Standing};
 
 use core::fmt;
 
-use lattice_causal::{Causal, CausalContext, Digest, DotStore};
+use lattice_causal::{Causal, CausalContext, ClockSet};
 
 use crate::delta::Entries;
 use crate::down::Down;
+use crate::filter::Filter;
 use crate::index::Index;
 use crate::pending::Pending;
+use crate::presence::Slot;
 use crate::{Presence, ReplicaId};
 
 /// Who is online, where, with what metadata, as one node of a cluster sees it.
@@ -30,6 +43,7 @@ use crate::{Presence, ReplicaId};
 /// - The context covers every entry; the index holds exactly the entries.
 /// - Entries of an older incarnation of the local base are in neither.
 /// - The filter of refused dots and the context are disjoint.
+/// - If the context has dots of an older incarnation of the local base, it has own dots.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -53,12 +67,19 @@ pub struct PresenceState<M> {
     down: Down,
     /// Dots of pruned replicas that stale gossip must not bring back. Local
     /// (rule S9).
-    refused: CausalContext<ReplicaId>,
+    filter: Filter,
     /// Own dots that were minted or left since the last take (rule S13).
     pending: Pending,
+    /// Former lives whose end the next take tells of (rule S7).
+    ended: CausalContext<ReplicaId>,
+    /// Own dots that others have claimed, and whose entries are still to be re-issued
+    /// (rule S5).
+    claimed: ClockSet,
     /// The newest incarnation of the local base that was ever heard of, if it is
     /// newer than the local one (rule S7). It outlives what is known of it.
     successor: Option<ReplicaId>,
+    /// The newest newer incarnation that the transport has vouched for (rule S14).
+    confirmed: Option<ReplicaId>,
 }
 
 impl<M> PresenceState<M> {
@@ -72,14 +93,18 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn new(replica: impl Into<ReplicaId>) -> Self {
+        let replica = replica.into();
         Self {
-            replica: replica.into(),
+            down: Down::new(replica.clone()),
+            replica,
             causal: Causal::new(),
             index: Index::new(),
-            down: Down::default(),
-            refused: CausalContext::new(),
+            filter: Filter::default(),
             pending: Pending::default(),
+            ended: CausalContext::new(),
+            claimed: ClockSet::new(),
             successor: None,
+            confirmed: None,
         }
     }
 
@@ -110,27 +135,7 @@ impl<M> PresenceState<M> {
         self.causal.context()
     }
 
-    /// What this state has seen and holds, in a few bytes per replica: what a
-    /// peer needs for [`delta_since`](Self::delta_since). Equal digests mean
-    /// equal entries, hidden ones included. O(intervals).
-    ///
-    /// ```
-    /// use lattice_presence::PresenceState;
-    ///
-    /// let mut a = PresenceState::new("a");
-    /// a.join("p", "t", "k", ())?;
-    /// let mut b = PresenceState::new("b");
-    /// assert_ne!(a.digest(), b.digest());
-    /// b.merge(&a).unwrap();
-    /// assert_eq!(a.digest(), b.digest());
-    /// # Ok::<(), lattice_presence::JoinError>(())
-    /// ```
-    #[must_use]
-    pub fn digest(&self) -> Digest<ReplicaId> {
-        self.causal.digest()
-    }
-
-    /// How many entries are visible. O(replicas that are down).
+    /// How many entries are visible. O(1).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -144,9 +149,7 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn len(&self) -> usize {
-        let store = self.causal.store();
-        let hidden = |replica| store.summary(replica).live;
-        store.len() - self.down.iter().map(hidden).sum::<usize>()
+        self.index.len() - self.index.hidden_len()
     }
 
     /// Whether no entry is visible.
@@ -175,7 +178,7 @@ impl<M> PresenceState<M> {
         let store = self.causal.store();
         store
             .replicas()
-            .filter(|(replica, _)| !self.down.hides(replica))
+            .filter(|(replica, _)| !self.conceals(replica))
             .flat_map(|(replica, _)| store.of(replica))
             .map(|(_, entry)| entry)
     }
@@ -211,7 +214,7 @@ impl<M> PresenceState<M> {
         &self,
         topic: &str,
     ) -> impl Iterator<Item = &Presence<M>> + Clone + use<'_, M> {
-        self.index.by_topic(topic, &self.down)
+        self.index.by_topic(topic)
     }
 
     /// The visible entries of `key` in `topic`, one for each of its connections,
@@ -232,7 +235,7 @@ impl<M> PresenceState<M> {
         topic: &str,
         key: &str,
     ) -> impl Iterator<Item = &Presence<M>> + Clone + use<'_, M> {
-        self.index.by_key(topic, key, &self.down)
+        self.index.by_key(topic, key)
     }
 
     /// The visible entries that `pid` holds, in dot order.
@@ -247,7 +250,7 @@ impl<M> PresenceState<M> {
     /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     pub fn get_by_pid(&self, pid: &str) -> impl Iterator<Item = &Presence<M>> + Clone + use<'_, M> {
-        self.index.by_pid(pid, &self.down)
+        self.index.by_pid(pid)
     }
 
     /// The topics that have visible entries, ascending.
@@ -262,12 +265,10 @@ impl<M> PresenceState<M> {
     /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     pub fn topics(&self) -> impl Iterator<Item = &str> + Clone {
-        self.index
-            .names()
-            .filter(|topic| self.down.is_empty() || self.topic_len(topic) > 0)
+        self.index.topics()
     }
 
-    /// How many visible entries `topic` has. O(replicas that are down).
+    /// How many visible entries `topic` has. O(1).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -279,11 +280,11 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn topic_len(&self, topic: &str) -> usize {
-        self.index.topic_len(topic, &self.down)
+        self.index.topic_len(topic)
     }
 
-    /// Whether a visible entry, of whatever replica, is in the slot. O(visible
-    /// entries of the key).
+    /// Whether a visible entry, of whatever replica, is in the slot. O(1), however
+    /// many entries share its key or its pid.
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -296,11 +297,25 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn contains(&self, pid: &str, topic: &str, key: &str) -> bool {
-        self.get_by_key(topic, key).any(|entry| entry.pid() == pid)
+        self.index.contains(Slot::new(topic, key, pid))
     }
 
-    fn hides_self(&self) -> bool {
-        self.down.hides(&self.replica)
+    /// Whether claims on former lives stand beside the name of the claimant (rule S7).
+    fn is_signed(&self) -> bool {
+        self.context().get(&self.replica).is_some()
+            || !self
+                .context()
+                .replicas()
+                .any(|other| self.replica.is_newer_than(other))
+    }
+
+    const fn hides_self(&self) -> bool {
+        self.down.hides_local()
+    }
+
+    /// Whether entries of `replica` that are here are hidden.
+    fn conceals(&self, replica: &ReplicaId) -> bool {
+        self.index.hidden_len() > 0 && self.down.hides(replica)
     }
 
     fn check_invariants(&self) -> bool {
@@ -313,7 +328,9 @@ impl<M> PresenceState<M> {
             && self
                 .entries()
                 .all(|entry| self.index.holds(entry) && !stale(entry))
-            && self.context().intersection(&self.refused).is_empty()
+            && (self.index.len() > 48 || self.index.check_invariants())
+            && self.context().intersection(self.filter.dots()).is_empty()
+            && self.is_signed()
     }
 }
 
@@ -324,9 +341,12 @@ impl<M> Clone for PresenceState<M> {
             causal: self.causal.clone(),
             index: self.index.clone(),
             down: self.down.clone(),
-            refused: self.refused.clone(),
+            filter: self.filter.clone(),
             pending: self.pending.clone(),
+            ended: self.ended.clone(),
+            claimed: self.claimed.clone(),
             successor: self.successor.clone(),
+            confirmed: self.confirmed.clone(),
         }
     }
 }
@@ -338,7 +358,7 @@ impl<M: fmt::Debug> fmt::Debug for PresenceState<M> {
             .field("context", self.context())
             .field("entries", self.causal.store())
             .field("down", &self.down)
-            .field("refused", &self.refused)
+            .field("refused", self.filter.dots())
             .finish_non_exhaustive()
     }
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::marker::PhantomData;
+use core::ops::RangeInclusive;
 
 use smallvec::SmallVec;
 
@@ -234,6 +235,23 @@ impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
             .map_or_else(RunIter::default, Run::iter)
     }
 
+    /// The live dots of `replica` in `range`, ascending: clock and value. O(log) and what
+    /// it yields, but for dots that died there not long ago.
+    ///
+    /// ```
+    /// use lattice_causal::{Dot, DotFun};
+    ///
+    /// let dots = [1, 3, 7].map(|clock| (Dot::new("a", clock), 'x'));
+    /// let store = DotFun::<_, _>::from_iter(dots);
+    /// let clocks = store.of_range(&"a", 2..=7).map(|(clock, _)| clock);
+    /// assert_eq!(clocks.collect::<Vec<_>>(), [3, 7]);
+    /// ```
+    pub fn of_range(&self, replica: &R, range: RangeInclusive<u64>) -> RunIter<'_, V> {
+        self.runs
+            .get(replica)
+            .map_or_else(RunIter::default, |run| run.range(&range))
+    }
+
     /// The join of one replica's part; `theirs` is what the other side has seen
     /// of it, `mine` what this side has.
     pub(crate) fn join_replica<O: Observer<Self>>(
@@ -352,7 +370,7 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> DotStore for DotFun<R, V, I> {
         let Some(run) = self.runs.get(replica) else {
             return summary;
         };
-        for (clock, value) in clocks.intervals().flat_map(|range| run.range(&range)) {
+        for (clock, value) in run.reached_by(clocks).flat_map(|range| run.range(&range)) {
             summary.add(dot_fingerprint(clock, I::identity(value)));
         }
         summary
@@ -360,6 +378,20 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> DotStore for DotFun<R, V, I> {
 
     fn live(&self, replica: &R) -> ClockSet {
         self.of(replica).map(|(clock, _)| clock).collect()
+    }
+
+    fn live_in(&self, replica: &R, clocks: &ClockSet) -> ClockSet {
+        let Some(run) = self.runs.get(replica) else {
+            return ClockSet::new();
+        };
+        let ranges = run.reached_by(clocks);
+        let live = ranges.flat_map(|range| run.range(&range));
+        live.map(|(clock, _)| clock).collect()
+    }
+
+    fn nth_live(&self, replica: &R, range: RangeInclusive<u64>, n: usize) -> Option<u64> {
+        let run = self.runs.get(replica)?;
+        run.range(&range).nth(n).map(|(clock, _)| clock)
     }
 
     fn dots(&self) -> CausalContext<R> {

@@ -253,6 +253,16 @@ impl<K: Clone + Ord, S: DotStore> DotStore for DotMap<K, S> {
         debug_assert!(self.children.len() > CHECKED || self.check_invariants());
     }
 
+    fn dots_at(&self, path: &Self::Path) -> CausalContext<S::Replica> {
+        match path {
+            None => self.dots(),
+            Some((key, rest)) => {
+                let child = self.get(key);
+                child.map_or_else(CausalContext::new, |child| child.dots_at(rest))
+            }
+        }
+    }
+
     fn join_at<O: Observer<Self>>(
         &mut self,
         path: &Self::Path,

@@ -1,6 +1,7 @@
 //! Dots that carry nothing.
 
 use core::fmt;
+use core::ops::RangeInclusive;
 
 use super::{DotFun, DotStore, Observer, Summary};
 use crate::{CausalContext, ClockSet, Dot};
@@ -141,6 +142,14 @@ impl<R: Clone + Ord> DotStore for DotSet<R> {
 
     fn live(&self, replica: &R) -> ClockSet {
         self.dots.live(replica)
+    }
+
+    fn live_in(&self, replica: &R, clocks: &ClockSet) -> ClockSet {
+        self.dots.live_in(replica, clocks)
+    }
+
+    fn nth_live(&self, replica: &R, range: RangeInclusive<u64>, n: usize) -> Option<u64> {
+        self.dots.nth_live(replica, range, n)
     }
 
     fn dots(&self) -> CausalContext<R> {

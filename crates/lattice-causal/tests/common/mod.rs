@@ -174,44 +174,19 @@ impl Model {
         self.seen.iter().map(|(replica, _)| *replica).collect()
     }
 
-    fn of_replica(&self, replica: Replica) -> (Vec<&PlainDot>, Vec<&PlainDot>) {
-        let is = |dot: &&PlainDot| dot.0 == replica;
-        (
-            self.seen.iter().filter(is).collect(),
-            self.live.keys().filter(is).collect(),
-        )
-    }
-
-    /// What `peer` lacks: its unseen live dots, and everything seen but the live
-    /// dots that it has seen; nothing of a replica that both know alike.
-    pub fn delta_since(&self, peer: &Self) -> Self {
-        let alike = |replica| self.of_replica(replica) == peer.of_replica(replica);
-        let differs = |dot: &&PlainDot| !alike(dot.0);
-        let kept = |dot: &PlainDot| self.live.contains_key(dot) && peer.seen.contains(dot);
-        // Whether all that the peer holds of a replica is alive here, too, and all
-        // that was kept here is alive there.
-        let no_death = |replica| {
-            let of = |dots: &BTreeMap<PlainDot, _>| -> BTreeSet<PlainDot> {
-                let dots = dots.keys().filter(|dot| dot.0 == replica);
-                dots.filter(|dot| peer.seen.contains(dot))
-                    .copied()
-                    .collect()
-            };
-            of(&self.live) == of(&peer.live)
-        };
-        let seen = self.seen.iter().filter(differs).filter(|dot| {
-            if no_death(dot.0) {
-                !peer.seen.contains(dot)
-            } else {
-                !kept(dot)
-            }
-        });
-        let seen: BTreeSet<_> = seen.copied().collect();
-        let live = self.live.iter().filter(|(dot, _)| seen.contains(dot));
+    /// What is known of `dots`.
+    pub fn part(&self, dots: &BTreeSet<PlainDot>) -> Self {
+        let live = self.live.iter().filter(|(dot, _)| dots.contains(dot));
         Self {
             live: live.map(|(dot, value)| (*dot, value.clone())).collect(),
-            seen,
+            seen: self.seen.intersection(dots).copied().collect(),
         }
+    }
+
+    /// What is known of one replica.
+    pub fn of_replica(&self, replica: Replica) -> Self {
+        let dots = self.seen.iter().filter(|dot| dot.0 == replica);
+        self.part(&dots.copied().collect())
     }
 
     pub fn below(&self, other: &Self) -> bool {

@@ -14,8 +14,7 @@ use std::time::Duration;
 
 use lattice_presence::{Digest, PresenceDelta, ReplicaId};
 use lattice_presence_json::{
-    DecodeError, EncodeError, JsonMeta, delta_from_json, delta_to_json_string, digest_from_json,
-    digest_to_json_string,
+    DecodeError, EncodeError, Encoder, JsonMeta, delta_from_json, digest_from_json,
 };
 
 /// A peer that sends more in one line is cut off before it fills the memory.
@@ -42,11 +41,16 @@ pub(crate) enum Message {
 }
 
 impl Message {
-    /// `delta {…}` or `digest {…}`. Canonical JSON has no line breaks.
+    /// `delta {…}` or `digest {…}`. Canonical JSON has no line breaks. What is too long
+    /// for a line is cut; the next digest asks for the rest.
     pub(crate) fn encode(&self) -> Result<String, EncodeError> {
+        let encoder = Encoder::new().max_bytes(MAX_LINE as usize - "digest \n".len());
         match self {
-            Self::Delta(delta) => Ok(format!("delta {}\n", delta_to_json_string(delta)?)),
-            Self::Digest(digest) => Ok(format!("digest {}\n", digest_to_json_string(digest)?)),
+            Self::Delta(delta) => Ok(format!("delta {}\n", encoder.delta_to_json_string(delta)?)),
+            Self::Digest(digest) => Ok(format!(
+                "digest {}\n",
+                encoder.digest_to_json_string(digest)?
+            )),
         }
     }
 

@@ -8,10 +8,9 @@ use std::sync::Mutex;
 use axum::Router;
 use futures_util::{SinkExt, StreamExt};
 use lattice_presence_json::JsonMeta;
+use lattice_presence_node::Node;
 use lattice_presence_web::phoenix::Payload;
-use lattice_presence_web::{
-    Channel, Channels, Config, Connect, Join, Joined, Local, Refused, Reply, Web,
-};
+use lattice_presence_web::{Channel, Channels, Config, Connect, Join, Joined, Refused, Reply, Web};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
@@ -128,12 +127,13 @@ pub fn quick() -> Config {
 }
 
 pub async fn serve(config: Config) -> Server {
-    serve_on(&Local::new(), config).await
+    let node = Node::builder("test").start().await.unwrap();
+    serve_on(node, config).await
 }
 
-pub async fn serve_on(node: &Local, config: Config) -> Server {
+pub async fn serve_on(node: Node, config: Config) -> Server {
     let app = App::default();
-    let web = node.web(app.clone(), config);
+    let web = Web::new(node, app.clone(), config);
     let router = Router::new()
         .nest("/socket", web.router())
         .nest("/realtime/v1", web.router());

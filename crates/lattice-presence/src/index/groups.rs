@@ -1,291 +1,325 @@
-//! The entries that share a key, or a pid.
+//! The entries that share something.
 
-use hashbrown::hash_table::{Entry, HashTable};
-use lattice_causal::{DotFun, DotStore};
-
-use super::late::{self, Late};
+use super::order::{Ids, Order, Rank};
+use super::replicas::Replicas;
 use super::slab::{Id, Slab};
-use crate::down::Down;
-use crate::{Presence, ReplicaId};
+use super::table::Table;
+use crate::Presence;
+use core::cmp::Ordering;
 
-/// Entries that share something, by their numbers, in dot order.
-pub(crate) type Members = DotFun<ReplicaId, Id>;
+/// One entry in the index.
+#[derive(Debug)]
+pub(super) struct Record<M> {
+    pub(super) entry: Presence<M>,
+    /// The number of its topic; the highest bit says whether others share its key.
+    pub(super) topic: u32,
+    /// The number of its owner.
+    pub(super) replica: Id,
+}
 
-/// Groups of entries in a hash table of eight bytes a group.
+pub(super) const SHARED: u32 = 1 << 31;
+
+impl<M> Record<M> {
+    pub(super) fn topic(&self) -> Id {
+        self.topic & !SHARED
+    }
+
+    pub(super) fn shares_key(&self) -> bool {
+        self.topic & SHARED != 0
+    }
+}
+
+impl<M> Clone for Record<M> {
+    fn clone(&self) -> Self {
+        Self {
+            entry: self.entry.clone(),
+            ..*self
+        }
+    }
+}
+
+/// The place of an entry in dot order: the number of its owner, and its clock.
+pub(super) type Place = (Id, u64);
+
+/// What the numbers in groups stand for.
+#[derive(Debug)]
+pub(super) struct View<'a, M> {
+    pub(super) entries: &'a Slab<Record<M>>,
+    pub(super) replicas: &'a Replicas,
+}
+
+impl<'a, M> View<'a, M> {
+    pub(super) fn entry(self, id: Id) -> &'a Presence<M> {
+        &self.entries.at(id).entry
+    }
+}
+
+impl<M> Clone for View<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for View<'_, M> {}
+
+impl<M> Rank for View<'_, M> {
+    type Key = Place;
+
+    fn key(&self, id: Id) -> Place {
+        let record = self.entries.at(id);
+        (record.replica, record.entry.dot().clock)
+    }
+
+    fn cmp(&self, a: &Place, b: &Place) -> Ordering {
+        self.replicas.cmp(a.0, b.0).then(a.1.cmp(&b.1))
+    }
+}
+
+/// Entries in dot order, and how many of them are hidden.
+#[derive(Clone, Debug)]
+pub(super) struct Members {
+    pub(super) order: Order<Place>,
+    pub(super) hidden: u32,
+}
+
+impl Members {
+    pub(super) const fn new() -> Self {
+        Self {
+            order: Order::new(),
+            hidden: 0,
+        }
+    }
+
+    pub(super) fn visible_len(&self) -> usize {
+        self.order.len() - self.hidden as usize
+    }
+
+    pub(super) fn add<M>(&mut self, id: Id, place: Place, hidden: bool, view: View<'_, M>) {
+        self.order.insert(id, place, &view);
+        self.hidden += u32::from(hidden);
+    }
+
+    pub(super) fn take<M>(&mut self, id: Id, place: Place, hidden: bool, view: View<'_, M>) {
+        self.order.remove(id, place, &view);
+        self.hidden -= u32::from(hidden);
+    }
+}
+
+/// Groups of entries by hash.
 ///
 /// Most keys are in their topic once and most connections hold one entry: such a
-/// group is the number of its entry. A bucket carries the hash, so that the
-/// table grows without visiting an entry.
+/// group is the number of its entry.
 ///
 /// # Invariants
 ///
 /// No group is empty, and those in `many` have two entries or more.
-#[derive(Clone)]
-pub(crate) struct Groups {
-    table: HashTable<Bucket>,
-    many: Slab<Members>,
-    late: Late,
+#[derive(Clone, Debug)]
+pub(super) struct Groups {
+    table: Table,
+    many: Slab<Many>,
+    /// Whether groups of several know how many of their entries are hidden.
+    counts_hidden: bool,
 }
 
-#[derive(Clone, Copy)]
-pub(super) struct Bucket {
+/// A group of several.
+#[derive(Clone, Debug)]
+pub(super) struct Many {
+    pub(super) members: Members,
     hash: u32,
-    /// The number of the only entry, or `MANY` and a number in `many`.
-    at: u32,
+    /// Whether its entries can be found by their slot.
+    pub(super) by_slot: bool,
 }
 
 const MANY: u32 = 1 << 31;
 
-impl Bucket {
-    pub(super) const fn new(hash: u32, at: Id) -> Self {
-        Self { hash, at }
-    }
-
-    pub(super) const fn at(self) -> Id {
-        self.at
-    }
-
-    /// The hash as the table wants it: its place comes from the low bits, its
-    /// tag from the high ones.
-    pub(super) fn hash(&self) -> u64 {
-        spread(self.hash)
-    }
-}
-
-pub(super) fn spread(hash: u32) -> u64 {
-    u64::from(hash) << 32 | u64::from(hash)
-}
-
 /// One group, to read.
-#[derive(Clone, Copy)]
-pub(crate) enum Group<'a> {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Group<'a> {
     One(Id),
-    Many(&'a Members),
+    /// With its number.
+    Many(Id, &'a Many),
 }
 
-impl Groups {
-    pub(super) fn new() -> Self {
-        Self {
-            table: HashTable::new(),
-            many: Slab::new(),
-            late: Late::default(),
+impl<'a> Group<'a> {
+    fn any(self) -> Id {
+        match self {
+            Self::One(id) => id,
+            Self::Many(_, many) => many.members.order.last().unwrap_or_default(),
         }
     }
 
-    pub(super) fn reserve(&mut self, more: usize) {
-        self.table.reserve(more, Bucket::hash);
+    pub(super) fn ids(self) -> Ids<'a, Place> {
+        match self {
+            Self::One(id) => Ids::one(id),
+            Self::Many(_, many) => many.members.order.iter(),
+        }
     }
 
-    fn read(&self, bucket: Bucket) -> Group<'_> {
-        match bucket.at & MANY {
-            0 => Group::One(bucket.at),
-            _ => match self.many.get(bucket.at & !MANY) {
-                Some(members) => Group::Many(members),
-                None => unreachable!("a bucket points to a group"),
-            },
+    /// From the first one on that is not before that place.
+    pub(super) fn starting<M>(self, place: Place, view: View<'_, M>) -> Ids<'a, Place> {
+        match self {
+            Self::One(id) => Ids::one(id),
+            Self::Many(_, many) => {
+                let before = |other: &Place| view.cmp(other, &place) == Ordering::Less;
+                many.members.order.starting(before, &view)
+            }
+        }
+    }
+
+    /// The entry of that place.
+    pub(super) fn find<M>(self, place: Place, view: View<'_, M>) -> Option<Id> {
+        let id = self.starting(place, view).next()?;
+        (view.key(id) == place).then_some(id)
+    }
+}
+
+impl Groups {
+    pub(super) const fn new(counts_hidden: bool) -> Self {
+        Self {
+            table: Table::new(),
+            many: Slab::new(),
+            counts_hidden,
+        }
+    }
+
+    fn read(&self, code: u32) -> Group<'_> {
+        match code & MANY {
+            0 => Group::One(code),
+            _ => Group::Many(code & !MANY, self.many.at(code & !MANY)),
         }
     }
 
     /// The group of that hash of which `is_it` knows some entry.
     pub(super) fn find(&self, hash: u32, is_it: impl Fn(Id) -> bool) -> Option<Group<'_>> {
-        let found = self.table.find(spread(hash), |bucket| {
-            bucket.hash == hash && is_it(self.read(*bucket).any())
-        });
-        found.map(|bucket| self.read(*bucket))
+        let code = self.table.find(hash, |code| is_it(self.read(code).any()))?;
+        Some(self.read(code))
     }
 
-    /// Adds an entry to the group of that hash of which `is_it` knows some
-    /// entry, or to a new one; gives the number of the group, where it is one of
-    /// several entries. [`settle`](Self::settle) completes it.
+    pub(super) fn many(&self, number: Id) -> &Many {
+        self.many.at(number)
+    }
+
+    pub(super) fn many_mut(&mut self, number: Id) -> &mut Many {
+        self.many.at_mut(number)
+    }
+
+    /// Adds an entry to the group of that hash of which `is_it` knows some entry, or
+    /// to a new one; gives the number of the group where it is one of several, and the
+    /// entry that was alone in it before.
     pub(super) fn insert<M>(
         &mut self,
         hash: u32,
-        (id, entry): (Id, &Presence<M>),
-        entries: &Slab<Presence<M>>,
+        (id, place, hidden): (Id, Place, bool),
+        view: View<'_, M>,
         is_it: impl Fn(Id) -> bool,
-    ) -> Option<Id> {
-        let many = &self.many;
-        let found = self.table.entry(
-            spread(hash),
-            |bucket| bucket.hash == hash && is_it(any(many, *bucket)),
-            Bucket::hash,
-        );
-        let at = match found {
-            Entry::Vacant(place) => {
-                place.insert(Bucket::new(hash, id));
-                return None;
+    ) -> (Option<Id>, Option<Id>) {
+        let hidden = hidden && self.counts_hidden;
+        match self.find(hash, is_it) {
+            None => {
+                self.table.insert(hash, id);
+                (None, None)
             }
-            Entry::Occupied(mut place) => {
-                let bucket = place.get_mut();
-                if bucket.at & MANY == 0 {
-                    let mut members = Members::new();
-                    if let Some(first) = entries.get(bucket.at) {
-                        members.insert(first.dot(), bucket.at);
-                    }
-                    bucket.at = MANY | self.many.insert(members);
-                }
-                bucket.at & !MANY
+            Some(Group::Many(number, _)) => {
+                self.many_mut(number).members.add(id, place, hidden, view);
+                (Some(number), None)
             }
-        };
-        if let Some(members) = self.many.get_mut(at) {
-            self.late.put_or_keep(members, at, entry.dot(), id);
+            Some(Group::One(first)) => {
+                let mut members = Members::new();
+                let hides_first = view.replicas.hides(view.entries.at(first).replica);
+                let hides_first = hides_first && self.counts_hidden;
+                members.add(first, view.key(first), hides_first, view);
+                members.add(id, place, hidden, view);
+                let number = self.many.insert(Many {
+                    members,
+                    hash,
+                    by_slot: false,
+                });
+                self.table.replace(hash, first, MANY | number);
+                (Some(number), Some(first))
+            }
         }
-        Some(at)
     }
 
-    /// Adds what came late; all of it is of `owner`.
-    pub(super) fn settle(&mut self, owner: &ReplicaId) {
-        self.late.settle(|at, late| {
-            if let Some(members) = self.many.get_mut(at) {
-                late::extend(members, owner, late);
-            }
-        });
+    /// Takes the only entry of a group out, and the group.
+    pub(super) fn remove_one(&mut self, hash: u32, id: Id) -> bool {
+        self.table.remove(hash, id)
     }
 
-    /// How many entries of that group of several are visible, those that came
-    /// late among them, since they are of the replica that is being merged.
-    pub(super) fn visible_of(&self, at: Id, down: &Down) -> usize {
-        let placed = self
-            .many
-            .get(at)
-            .map_or(0, |members| visible_len(members, down));
-        // Who asks wants to know whether it is the first one.
-        let late = if placed <= 1 {
-            self.late.waiting(at)
-        } else {
-            0
+    /// Takes an entry out of a group of several; gives the one that is left alone.
+    pub(super) fn remove_of<M>(
+        &mut self,
+        number: Id,
+        (id, place, hidden): (Id, Place, bool),
+        view: View<'_, M>,
+    ) -> Option<Id> {
+        let hidden = hidden && self.counts_hidden;
+        let many = self.many.at_mut(number);
+        many.members.take(id, place, hidden, view);
+        let Order::One(last) = many.members.order else {
+            return None;
         };
-        placed + late
+        let hash = many.hash;
+        self.table.replace(hash, MANY | number, last);
+        self.many.remove(number);
+        self.compact();
+        Some(last)
     }
 
-    /// Takes an entry, which is in a group of that hash, out of it; gives what is
-    /// left of the group.
+    /// Takes an entry out of whatever group it is in.
     pub(super) fn remove<M>(
         &mut self,
         hash: u32,
-        id: Id,
-        entry: &Presence<M>,
+        (id, place, hidden): (Id, Place, bool),
+        view: View<'_, M>,
         is_it: impl Fn(Id) -> bool,
-    ) -> Option<Group<'_>> {
-        let many = &self.many;
-        let found = self.table.find_entry(spread(hash), |bucket| {
-            bucket.at == id
-                || bucket.hash == hash && bucket.at & MANY != 0 && is_it(any(many, *bucket))
-        });
-        let mut place = found.ok()?;
-        let bucket = place.get_mut();
-        if bucket.at == id {
-            place.remove();
-            return None;
-        }
-        let at = bucket.at & !MANY;
-        let members = self.many.get_mut(at)?;
-        members.remove(entry.dot());
-        if members.len() == 1 {
-            *bucket = Bucket::new(hash, last_of(members));
-            self.many.remove(at);
-        }
-        let bucket = *bucket;
-        Some(self.read(bucket))
-    }
-
-    /// The groups of two entries or more.
-    pub(super) fn many(&self) -> &Slab<Members> {
-        &self.many
-    }
-}
-
-fn any(many: &Slab<Members>, bucket: Bucket) -> Id {
-    match bucket.at & MANY {
-        0 => bucket.at,
-        _ => many.get(bucket.at & !MANY).map_or(0, last_of),
-    }
-}
-
-/// The last slot of a run is live: found at the first look.
-fn last_of(members: &Members) -> Id {
-    members.iter().next_back().map_or(0, |(_, _, &id)| id)
-}
-
-impl<'a> Group<'a> {
-    /// One of its entries.
-    fn any(self) -> Id {
-        match self {
-            Self::One(id) => id,
-            Self::Many(members) => last_of(members),
+    ) {
+        if !self.remove_one(hash, id)
+            && let Some(Group::Many(number, _)) = self.find(hash, is_it)
+        {
+            self.remove_of(number, (id, place, hidden), view);
         }
     }
 
-    /// How many entries are visible. O(replicas that are down).
-    pub(super) fn visible_len<M>(self, entries: &Slab<Presence<M>>, down: &Down) -> usize {
-        match self {
-            Self::One(_) if down.is_empty() => 1,
-            Self::One(id) => {
-                let hidden = |entry: &Presence<M>| down.hides(entry.owner());
-                usize::from(!entries.get(id).is_some_and(hidden))
+    /// Gives an entry another number.
+    pub(super) fn renumber<M>(
+        &mut self,
+        hash: u32,
+        (old, new): (Id, Id),
+        view: View<'_, M>,
+        is_it: impl Fn(Id) -> bool,
+    ) {
+        match self.find(hash, |id| id == old || is_it(id)) {
+            Some(Group::One(id)) if id == old => self.table.replace(hash, old, new),
+            Some(Group::Many(number, _)) => {
+                let order = &mut self.many.at_mut(number).members.order;
+                order.replace(old, new, view.key(new), &view);
             }
-            Self::Many(members) => visible_len(members, down),
+            _ => {}
         }
     }
 
-    /// The visible entries, in dot order.
-    pub(super) fn visible<M>(
-        self,
-        entries: &'a Slab<Presence<M>>,
-        down: &'a Down,
-    ) -> impl Iterator<Item = &'a Presence<M>> + Clone {
-        let (one, many) = match self {
-            Self::One(id) => (entries.get(id), None),
-            Self::Many(members) => (None, Some(visible(members, entries, down))),
-        };
-        one.into_iter()
-            .filter(|entry| !down.hides(entry.owner()))
-            .chain(many.into_iter().flatten())
-    }
-
-    /// The entries of one replica, visible or not, in clock order.
-    pub(super) fn of<M>(
-        self,
-        replica: &'a ReplicaId,
-        entries: &'a Slab<Presence<M>>,
-    ) -> impl Iterator<Item = &'a Presence<M>> + Clone {
-        let (one, many) = match self {
-            Self::One(id) => (entries.get(id), None),
-            Self::Many(members) => (None, Some(members.of(replica))),
-        };
-        let many = many.into_iter().flatten();
-        one.into_iter()
-            .filter(move |entry| entry.owner() == replica)
-            .chain(many.filter_map(|(_, &id)| entries.get(id)))
-    }
-
-    /// How many entries [`of`](Self::of) gives.
-    pub(super) fn len_of<M>(self, replica: &ReplicaId, entries: &Slab<Presence<M>>) -> usize {
-        match self {
-            Self::One(id) => {
-                let owned = |entry: &Presence<M>| entry.owner() == replica;
-                usize::from(entries.get(id).is_some_and(owned))
-            }
-            Self::Many(members) => members.summary(replica).live,
+    /// Moves one group to a free place where most places are idle.
+    fn compact(&mut self) {
+        if !self.many.is_sparse() {
+            return;
+        }
+        if let Some(old) = self.many.last()
+            && let Some(many) = self.many.remove(old)
+        {
+            let hash = many.hash;
+            let new = self.many.insert(many);
+            self.table.replace(hash, MANY | old, MANY | new);
         }
     }
-}
 
-pub(super) fn visible_len(members: &Members, down: &Down) -> usize {
-    let hidden = |replica| members.summary(replica).live;
-    members.len() - down.iter().map(hidden).sum::<usize>()
-}
-
-/// The visible entries among `members`, in dot order: whole runs are passed
-/// over.
-pub(super) fn visible<'a, M>(
-    members: &'a Members,
-    entries: &'a Slab<Presence<M>>,
-    down: &'a Down,
-) -> impl Iterator<Item = &'a Presence<M>> + Clone {
-    members
-        .replicas()
-        .filter(|(replica, _)| !down.hides(replica))
-        .flat_map(|(replica, _)| members.of(replica))
-        .filter_map(|(_, &id)| entries.get(id))
+    pub(super) fn check_invariants<M>(&self, view: View<'_, M>) -> bool {
+        self.many.iter().all(|(_, many)| {
+            let order = &many.members.order;
+            let is_hidden = |id: &Id| view.replicas.hides(view.entries.at(*id).replica);
+            let hidden = order.iter().filter(is_hidden).count();
+            order.len() > 1
+                && order.check_invariants(&view)
+                && many.members.hidden as usize == if self.counts_hidden { hidden } else { 0 }
+        })
+    }
 }

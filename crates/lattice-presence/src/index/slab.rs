@@ -1,47 +1,63 @@
 //! Things by small numbers.
 
-use alloc::vec::Vec;
+use core::mem;
+
+use super::segments::Segments;
 
 /// A number that a [`Slab`] gave out.
 pub(crate) type Id = u32;
+
+/// No number.
+const NONE: Id = Id::MAX;
 
 /// Things that keep their number while they are in it; numbers of what went are
 /// given out again.
 ///
 /// # Invariants
 ///
-/// `free` holds the numbers of the empty places, each once.
+/// - The free places form a list in both directions that starts at `free`.
+/// - The last place is not free.
 #[derive(Clone, Debug)]
 pub(crate) struct Slab<T> {
-    places: Vec<Option<T>>,
-    free: Vec<Id>,
+    places: Segments<Place<T>, 9>,
+    free: Id,
+    len: usize,
 }
 
+#[derive(Clone, Debug)]
+enum Place<T> {
+    Full(T),
+    Free { before: Id, after: Id },
+}
+
+/// Places that may lie idle in any case.
+const SLACK: usize = 64;
+
 impl<T> Slab<T> {
-    pub(crate) const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
-            places: Vec::new(),
-            free: Vec::new(),
+            places: Segments::new(),
+            free: NONE,
+            len: 0,
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.places.len() - self.free.len()
+    pub(super) fn len(&self) -> usize {
+        self.len
     }
 
-    /// How many places there are, empty ones among them.
-    pub(crate) fn places(&self) -> usize {
+    /// How many places there are, free ones among them.
+    pub(super) fn places(&self) -> usize {
         self.places.len()
     }
 
-    pub(crate) fn reserve(&mut self, more: usize) {
-        self.places.reserve(more.saturating_sub(self.free.len()));
-    }
-
-    /// Two billion things at the most: entries would fill half a terabyte first.
-    pub(crate) fn insert(&mut self, thing: T) -> Id {
-        if let Some(id) = self.free.pop() {
-            self.places[id as usize] = Some(thing);
+    /// Two billion things at the most: entries would fill hundreds of gigabytes first.
+    pub(super) fn insert(&mut self, thing: T) -> Id {
+        self.len += 1;
+        if self.free != NONE {
+            let id = self.free;
+            self.unlink(id);
+            self.set(id, Place::Full(thing));
             return id;
         }
         let id = self.places.len();
@@ -49,37 +65,113 @@ impl<T> Slab<T> {
             id < 1 << 31,
             "an index holds two billion entries at the most"
         );
-        self.places.push(Some(thing));
+        self.places.push(Place::Full(thing));
         id as Id
     }
 
-    pub(crate) fn remove(&mut self, id: Id) -> Option<T> {
-        let thing = self.places[id as usize].take()?;
-        if self.free.len() + 1 == self.places.len() {
-            // Nothing is left: no place has to be remembered.
-            self.places.clear();
-            self.free.clear();
-        } else {
-            self.free.push(id);
+    pub(super) fn remove(&mut self, id: Id) -> Option<T> {
+        let free = Place::Free {
+            before: NONE,
+            after: self.free,
+        };
+        let place = self.places.get_mut(id as usize)?;
+        let thing = match mem::replace(place, free) {
+            Place::Full(thing) => thing,
+            free @ Place::Free { .. } => {
+                *place = free;
+                return None;
+            }
+        };
+        self.len -= 1;
+        if self.free != NONE {
+            self.set_before(self.free, id);
         }
+        self.free = id;
+        self.trim();
         Some(thing)
     }
 
-    pub(crate) fn get(&self, id: Id) -> Option<&T> {
-        self.places.get(id as usize)?.as_ref()
+    /// Whether more than three quarters of the places lie idle.
+    pub(super) fn is_sparse(&self) -> bool {
+        self.places.len() > 4 * self.len + SLACK
     }
 
-    pub(crate) fn get_mut(&mut self, id: Id) -> Option<&mut T> {
-        self.places.get_mut(id as usize)?.as_mut()
+    /// The last number that is given out.
+    pub(super) fn last(&self) -> Option<Id> {
+        (self.places.len() as Id).checked_sub(1)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.places.iter().flatten()
+    fn set(&mut self, id: Id, place: Place<T>) {
+        if let Some(at) = self.places.get_mut(id as usize) {
+            *at = place;
+        }
+    }
+
+    fn set_before(&mut self, id: Id, value: Id) {
+        if let Some(Place::Free { before, .. }) = self.places.get_mut(id as usize) {
+            *before = value;
+        }
+    }
+
+    fn unlink(&mut self, id: Id) {
+        let Some(&Place::Free { before, after }) = self.places.get(id as usize) else {
+            return;
+        };
+        if after != NONE {
+            self.set_before(after, before);
+        }
+        if before == NONE {
+            self.free = after;
+        } else if let Some(Place::Free { after: next, .. }) = self.places.get_mut(before as usize) {
+            *next = after;
+        }
+    }
+
+    /// Lets go of the free places at the end.
+    fn trim(&mut self) {
+        while matches!(self.places.last(), Some(Place::Free { .. })) {
+            self.unlink((self.places.len() - 1) as Id);
+            self.places.pop();
+        }
+    }
+
+    pub(super) fn get(&self, id: Id) -> Option<&T> {
+        match self.places.get(id as usize)? {
+            Place::Full(thing) => Some(thing),
+            Place::Free { .. } => None,
+        }
+    }
+
+    /// The thing of a number that is given out.
+    pub(super) fn at(&self, id: Id) -> &T {
+        match self.get(id) {
+            Some(thing) => thing,
+            None => unreachable!("a number stands for a thing"),
+        }
+    }
+
+    pub(super) fn at_mut(&mut self, id: Id) -> &mut T {
+        match self.places.get_mut(id as usize) {
+            Some(Place::Full(thing)) => thing,
+            _ => unreachable!("a number stands for a thing"),
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Id, &T)> {
+        self.places
+            .iter()
+            .zip(0..)
+            .filter_map(|(place, id)| match place {
+                Place::Full(thing) => Some((id, thing)),
+                Place::Free { .. } => None,
+            })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     #[test]
@@ -96,6 +188,25 @@ mod tests {
         for id in [a, b, c] {
             slab.remove(id);
         }
-        assert_eq!((slab.len(), slab.places.len(), slab.free.len()), (0, 0, 0));
+        assert_eq!((slab.len(), slab.places(), slab.last()), (0, 0, None));
+    }
+
+    #[test]
+    fn what_is_free_at_the_end_goes_whatever_the_order() {
+        let mut slab = Slab::new();
+        let ids: Vec<Id> = (0..1000).map(|n| slab.insert(n)).collect();
+        // 7 is prime to 1000: every number goes once, in a scattered order.
+        for step in 0..1000 {
+            let id = ids[step * 7 % 1000];
+            assert_eq!(slab.remove(id), Some(id));
+            let highest = slab.iter().map(|(id, _)| id).max();
+            assert_eq!(slab.last(), highest);
+            let free = slab.places() - slab.len();
+            let (mut listed, mut at) = (0, slab.free);
+            while let Some(&Place::Free { after, .. }) = slab.places.get(at as usize) {
+                (listed, at) = (listed + 1, after);
+            }
+            assert_eq!(listed, free);
+        }
     }
 }

@@ -50,16 +50,17 @@ impl<M> PresenceState<M> {
         if !self.down.unmark(replica) {
             return Diff::new();
         }
-        self.refused.remove(replica);
+        self.filter.lift(replica);
         self.hide_or_show(replica, Diff::push_join)
     }
 
     /// Reports every entry of `replica`, whose mark has just changed.
     fn hide_or_show(
-        &self,
+        &mut self,
         replica: &ReplicaId,
         push: impl Fn(&mut Diff<M>, Presence<M>, bool),
     ) -> Diff<M> {
+        let hidden = self.down.hides(replica);
         let store = self.causal.store();
         let mut diff = Diff::with_capacity(store.summary(replica).live);
         for (_, entry) in store.of(replica) {
@@ -67,7 +68,7 @@ impl<M> PresenceState<M> {
         }
         let mut accompanied = Vec::new();
         self.index
-            .accompanied(replica, diff.entries(), &self.down, |entry| {
+            .set_hidden(replica, hidden, diff.entries(), |entry| {
                 accompanied.push(entry.dot().clock);
             });
         for clock in accompanied {
@@ -91,8 +92,8 @@ impl<M> PresenceState<M> {
     }
 
     /// Discards what is known of a replica that is marked down. Its memory comes
-    /// back: at once that of its entries, that of the indexes once three quarters
-    /// of them lie idle.
+    /// back: that of its entries, and that of the indexes but for a few times what
+    /// the entries that stay take.
     ///
     /// Its dots stay refused *here* while the mark stands, so that stale gossip
     /// cannot bring them back; nothing is claimed about them to others. After
@@ -134,21 +135,18 @@ impl<M> PresenceState<M> {
     }
 
     /// Discards what is known of a replica that is hidden.
-    fn prune(&mut self, replica: &ReplicaId) {
+    pub(super) fn prune(&mut self, replica: &ReplicaId) {
         let entries = self.causal.store().of(replica);
         let entries: Vec<_> = entries.map(|(_, entry)| entry.clone()).collect();
         for entry in entries {
-            self.index
-                .remove(&entry, self.index.hashes(entry.slot()), &self.down);
+            self.index.remove(&entry, self.index.hashes(entry.slot()));
         }
         let seen = self.causal.forget_replica(replica).unwrap_or_default();
-        if self.index.is_sparse() {
-            self.rebuild_index();
-        }
+        self.ended.remove(replica);
         // The local replica's former lives are never admitted; their context is,
         // so that their ghosts go elsewhere, too (rule S7).
         if !self.replica.is_newer_than(replica) {
-            self.refused.insert_set(replica.clone(), &seen);
+            self.filter.refuse(replica, &seen);
         }
     }
 
@@ -159,7 +157,9 @@ impl<M> PresenceState<M> {
     /// # Errors
     ///
     /// [`LifecycleError::LocalReplica`] where the local replica is another
-    /// incarnation of that base; nothing changed.
+    /// incarnation of that base, and [`LifecycleError::NewerKnown`] where a newer
+    /// incarnation of it than `current` was seen, pruned or heard of: `current` is a
+    /// former life itself, perhaps of a process that was frozen. Nothing changed.
     ///
     /// ```
     /// use lattice_presence::{PresenceState, ReplicaId};
@@ -181,6 +181,12 @@ impl<M> PresenceState<M> {
             let replica = self.replica.clone();
             return Err(LifecycleError::LocalReplica { replica });
         }
+        if let Some(newest) = self.newest_of_base(current)
+            && newest.is_newer_than(current)
+        {
+            let newest = newest.clone();
+            return Err(LifecycleError::NewerKnown { newest });
+        }
         let former = self
             .context()
             .replicas()
@@ -193,6 +199,23 @@ impl<M> PresenceState<M> {
         }
         debug_assert!(self.check_invariants());
         Ok(diff)
+    }
+
+    /// The newest of the incarnations of the base of `replica` that time orders and that
+    /// this state knows: from its context, its filter, its own name, or hearsay.
+    /// O(replicas).
+    pub(super) fn newest_of_base(&self, replica: &ReplicaId) -> Option<&ReplicaId> {
+        let own = [&self.replica].into_iter().chain(&self.successor);
+        let known = self.context().replicas().chain(own);
+        let known = known.filter(|known| known.is_ordered() && known.same_base(replica));
+        let known = known.chain(self.filter.newest_of_base(replica));
+        known.reduce(|newest, known| {
+            if known.is_newer_than(newest) {
+                known
+            } else {
+                newest
+            }
+        })
     }
 
     /// Drops the mark of `replica` and the filter of its refused dots, for a
@@ -214,8 +237,14 @@ impl<M> PresenceState<M> {
     }
 
     /// The newest incarnation of the local base that this state has heard of, if
-    /// it is newer than the local one: the application should drain and stop
-    /// (rule S7). It is remembered, whatever is pruned or forgotten later.
+    /// it is newer than the local one (rule S7). It is remembered, whatever is pruned or
+    /// forgotten later.
+    ///
+    /// Anybody whose payloads are merged can write a name, so this is a reason to look
+    /// and not yet to stop: [`confirmed_successor`](Self::confirmed_successor) is, or a
+    /// connection of that incarnation itself. If it stays silent, it is dead, misdated or
+    /// made up: [`reincarnate`](Self::reincarnate). Until then this state serves on, and
+    /// re-issues nothing.
     ///
     /// ```
     /// use lattice_presence::{PresenceState, ReplicaId};
@@ -236,5 +265,32 @@ impl<M> PresenceState<M> {
     #[must_use]
     pub const fn superseded_by(&self) -> Option<&ReplicaId> {
         self.successor.as_ref()
+    }
+
+    /// The newest newer incarnation of the local base that has spoken for itself, by
+    /// [`merge_owned_with_diff`](Self::merge_owned_with_diff): the transport vouches for
+    /// it. The application should drain and stop.
+    ///
+    /// ```
+    /// use lattice_presence::{PresenceState, ReplicaId};
+    ///
+    /// let life = |ms: u8| {
+    ///     let mut uuid = [0; 16];
+    ///     (uuid[5], uuid[6], uuid[8]) = (ms, 0x70, 0x80); // version 7
+    ///     ReplicaId::incarnation("a", uuid)
+    /// };
+    /// let mut old = PresenceState::<()>::new(life(1));
+    /// let new = PresenceState::new(life(2));
+    ///
+    /// old.merge_delta(&new.snapshot()).unwrap(); // anybody may have written that
+    /// assert_eq!(old.superseded_by(), Some(&life(2)));
+    /// assert_eq!(old.confirmed_successor(), None);
+    ///
+    /// old.merge_owned_with_diff(&life(2), &new.owned_snapshot()).unwrap();
+    /// assert_eq!(old.confirmed_successor(), Some(&life(2)));
+    /// ```
+    #[must_use]
+    pub const fn confirmed_successor(&self) -> Option<&ReplicaId> {
+        self.confirmed.as_ref()
     }
 }

@@ -3,19 +3,44 @@
 use super::PresenceState;
 use crate::index::{Hashes, Held};
 use crate::presence::Slot;
-use crate::{Diff, JoinError, Presence, UpdateError};
+use crate::{Diff, Field, JoinError, Presence, UpdateError};
+
+/// How many bytes a topic, a key or a pid may have: what every peer reads (rule S2).
+///
+/// ```
+/// use lattice_presence::{Field, JoinError, MAX_TEXT_BYTES, PresenceState};
+///
+/// let mut state = PresenceState::new("a");
+/// let long = "k".repeat(MAX_TEXT_BYTES + 1);
+/// let error = state.join("pid-1", "room", &long, ()).unwrap_err();
+/// assert_eq!(error, JoinError::TooLong { field: Field::Key, len: 65_537 });
+/// assert!(state.is_empty());
+/// ```
+pub const MAX_TEXT_BYTES: usize = 64 << 10;
+
+/// Whether every peer would read an entry of these texts.
+fn check_texts(pid: &str, topic: &str, key: &str) -> Result<(), JoinError> {
+    let texts = [(Field::Pid, pid), (Field::Topic, topic), (Field::Key, key)];
+    match texts.iter().find(|(_, text)| text.len() > MAX_TEXT_BYTES) {
+        None => Ok(()),
+        Some(&(field, text)) => Err(JoinError::TooLong {
+            field,
+            len: text.len(),
+        }),
+    }
+}
 
 impl<M> PresenceState<M> {
     /// Enters `key` into `topic`, held by `pid`, with `meta`.
     ///
     /// The entry gets the next own dot. An entry that the local replica holds in
     /// the same slot (pid, topic, key) is replaced in the same step: the diff
-    /// then lists one leave and one join. Empty texts are texts like any other, and
-    /// long ones too, here: a codec may have limits that the caller must keep. O(the
-    /// fewer of the own entries under the key and under the pid), mostly O(1).
+    /// then lists one leave and one join. Empty texts are texts like any other. O(1),
+    /// however many entries share the topic, the key or the pid.
     ///
     /// # Errors
     ///
+    /// [`JoinError::TooLong`] where a text has more than [`MAX_TEXT_BYTES`],
     /// [`JoinError::ClockExhausted`] where the replica has no dot left; nothing
     /// changed.
     ///
@@ -34,6 +59,7 @@ impl<M> PresenceState<M> {
         key: &str,
         meta: M,
     ) -> Result<Diff<M>, JoinError> {
+        check_texts(pid, topic, key)?;
         let slot = Slot::new(topic, key, pid);
         let hashes = self.index.hashes(slot);
         let before = self.index.held_in(slot, hashes, &self.replica);
@@ -45,6 +71,7 @@ impl<M> PresenceState<M> {
     ///
     /// # Errors
     ///
+    /// [`UpdateError::TooLong`] where a text has more than [`MAX_TEXT_BYTES`],
     /// [`UpdateError::Absent`] where the local replica holds no entry in the
     /// slot, [`UpdateError::ClockExhausted`] where it has no dot left; nothing
     /// changed.
@@ -65,6 +92,7 @@ impl<M> PresenceState<M> {
         key: &str,
         meta: M,
     ) -> Result<Diff<M>, UpdateError> {
+        check_texts(pid, topic, key)?;
         let slot = Slot::new(topic, key, pid);
         let hashes = self.index.hashes(slot);
         let before = self.index.held_in(slot, hashes, &self.replica);
@@ -148,7 +176,6 @@ impl<M> PresenceState<M> {
         self.pending.insert(entry.dot().clock);
         self.causal.insert(entry.dot(), entry.clone());
         let edge = self.index.insert(&entry, hashes, &self.down);
-        self.index.settle(&self.replica);
         if !self.hides_self() {
             diff.push_join(entry, edge);
         }
@@ -157,7 +184,7 @@ impl<M> PresenceState<M> {
     pub(super) fn drop_own(&mut self, entry: Presence<M>, hashes: Hashes, diff: &mut Diff<M>) {
         self.pending.insert(entry.dot().clock);
         self.causal.remove(entry.dot());
-        let edge = self.index.remove(&entry, hashes, &self.down);
+        let edge = self.index.remove(&entry, hashes);
         if !self.hides_self() {
             diff.push_leave(entry, edge);
         }

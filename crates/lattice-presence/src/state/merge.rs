@@ -1,6 +1,6 @@
-//! Merging what others send (rules S5, S6, S7, S9, S14).
+//! Merging what others send (rules S5, S6, S7, S9).
 
-use alloc::vec::Vec;
+use alloc::collections::{BTreeMap, BTreeSet};
 
 use lattice_causal::{Causal, CausalContext, ClockSet, Dot, DotStore, Observer};
 
@@ -110,42 +110,6 @@ impl<M> PresenceState<M> {
         Ok(diff)
     }
 
-    /// Merges what `peer` says of itself, and of nobody else: for clusters in
-    /// which every node speaks only for itself (rule S14).
-    ///
-    /// # Errors
-    ///
-    /// [`MergeError::NotOwned`] where the delta was not sent by `peer`, or speaks
-    /// of another replica; otherwise those of
-    /// [`merge_delta`](Self::merge_delta). Nothing changed.
-    ///
-    /// ```
-    /// use lattice_presence::{MergeError, PresenceState};
-    ///
-    /// let mut a = PresenceState::new("a");
-    /// a.join("p", "t", "k", ())?;
-    /// let mut b = PresenceState::new("b");
-    /// assert_eq!(b.merge_owned(&"a".into(), &a.owned_snapshot()).unwrap().len(), 1);
-    ///
-    /// // What b relays of a is not b's own.
-    /// let mut c = PresenceState::new("c");
-    /// let error = c.merge_owned(&"b".into(), &b.snapshot()).unwrap_err();
-    /// assert_eq!(error, MergeError::NotOwned { peer: "b".into(), found: "a".into() });
-    /// # Ok::<(), lattice_presence::JoinError>(())
-    /// ```
-    pub fn merge_owned(
-        &mut self,
-        peer: &ReplicaId,
-        delta: &PresenceDelta<M>,
-    ) -> Result<Diff<M>, MergeError> {
-        let mut named = core::iter::once(delta.replica()).chain(delta.context().replicas());
-        if let Some(found) = named.find(|replica| *replica != peer) {
-            let (peer, found) = (peer.clone(), found.clone());
-            return Err(MergeError::NotOwned { peer, found });
-        }
-        self.merge_delta_with_diff(delta)
-    }
-
     /// A state under the local name is the local state, or that of somebody who
     /// must not have the name.
     fn check_name(&self, other: &Self) -> Result<(), MergeError> {
@@ -216,61 +180,97 @@ impl<M> PresenceState<M> {
     ) -> Result<(), MergeError> {
         self.check(other)?;
         self.hear_of(other.context().replicas().chain([sender]));
-        self.reserve_for(other);
+        let unsigned = self.unsigned(sender, other);
+        let mut clears = false;
         for (replica, theirs) in other.context().iter() {
             if self.agrees(replica, other) {
                 continue;
             }
             if *replica == self.replica {
-                self.defend_own(other, theirs, diff.as_deref_mut());
+                self.note_claims(other, theirs);
             } else if self.replica.is_newer_than(replica) {
                 // An earlier life of this node: what it knew is known, what it
                 // held is gone (rule S7).
                 self.causal.claim(replica.clone(), theirs);
-            } else if let Some(admitted) = self.admitted(replica, theirs, other) {
-                let part = CausalContext::from_iter([(replica.clone(), admitted)]);
-                self.merge_replica(replica, &other.slice(&part), diff.as_deref_mut());
+                clears = true;
             } else {
-                self.merge_replica(replica, other, diff.as_deref_mut());
+                let living = unsigned.contains(replica);
+                match self.admitted(replica, theirs, other, living) {
+                    Some(admitted) => {
+                        let part = CausalContext::from_iter([(replica.clone(), admitted)]);
+                        self.merge_replica(replica, &other.slice(&part), diff.as_deref_mut());
+                    }
+                    None => self.merge_replica(replica, other, diff.as_deref_mut()),
+                }
             }
         }
-        self.sign_claims();
+        if clears {
+            self.sign_claims();
+        }
+        self.reissue_claimed(diff);
         debug_assert!(self.check_invariants());
         Ok(())
     }
 
-    /// What of a replica's dots is admitted, if not all of them.
-    ///
-    /// The filter refuses what was pruned (rule S9). And where all newer incarnations
-    /// of the same base are refused, so are their claims on this one, whoever relays
-    /// them: passed on without a name they would make this one, which cannot know
-    /// to whom to yield, re-issue its entries for ever.
+    /// What of a replica's dots is admitted, if not all of them: not what was pruned
+    /// (rule S9), and only what lives where the deaths are `unsigned`.
     fn admitted(
         &self,
         replica: &ReplicaId,
         theirs: &ClockSet,
         other: &Causal<Entries<M>>,
+        living: bool,
     ) -> Option<ClockSet> {
-        if self.refused.is_empty() {
-            return None;
+        let living = living.then(|| other.store().live(replica));
+        match (living, self.filter.get(replica)) {
+            (living, None) => living,
+            (living, Some(refused)) => Some(living.as_ref().unwrap_or(theirs).difference(refused)),
         }
-        let is_newer = |other: &ReplicaId| other.is_newer_than(replica);
-        let newer = other.context().iter().filter(|(other, _)| is_newer(other));
-        let mut newer = newer.peekable();
-        let is_refused = |(newer, seen): (&ReplicaId, &ClockSet)| {
-            let refused = self.refused.get(newer);
-            refused.is_some_and(|refused| seen.is_subset(refused))
+    }
+
+    /// The replicas of whose dots this payload may claim a death that nobody here
+    /// could answer for: a newer life of theirs, which may have claimed it, was pruned,
+    /// and no newer one will be known after the merge. Passed on without the name of a
+    /// newer life such a claim would make the replica, which cannot know to whom to
+    /// yield, re-issue its entries in every round (rule S7).
+    ///
+    /// The sender answers for itself (rule S6). O(payload), and O(replicas) if there
+    /// is a suspect among them.
+    fn unsigned<'a>(
+        &self,
+        sender: &ReplicaId,
+        other: &'a Causal<Entries<M>>,
+    ) -> BTreeSet<&'a ReplicaId> {
+        if self.filter.is_empty() {
+            return BTreeSet::new();
+        }
+        let is_suspect =
+            |replica: &&ReplicaId| *replica != sender && self.filter.knows_newer_than(replica);
+        let suspects = other.context().replicas().filter(is_suspect);
+        let mut suspects: BTreeSet<&ReplicaId> = suspects.collect();
+        if suspects.is_empty() {
+            return suspects;
+        }
+        let stays = |(replica, seen): (&'a ReplicaId, &ClockSet)| {
+            let admitted = self.admitted(replica, seen, other, suspects.contains(replica));
+            let is_empty = admitted.as_ref().unwrap_or(seen).is_empty();
+            (!is_empty).then_some(replica)
         };
-        let claimed = newer.peek().is_some()
-            && newer.all(is_refused)
-            && !self.context().replicas().any(is_newer);
-        let refused = self.refused.get(replica);
-        match (claimed, refused) {
-            (false, None) => None,
-            (false, Some(refused)) => Some(theirs.difference(refused)),
-            (true, None) => Some(other.store().live(replica)),
-            (true, Some(refused)) => Some(other.store().live(replica).difference(refused)),
+        let arriving = other.context().iter().filter_map(stays);
+        let mut newest: BTreeMap<&str, &ReplicaId> = BTreeMap::new();
+        for life in self.context().replicas().chain(arriving) {
+            if life.is_ordered() {
+                let newest = newest.entry(life.base()).or_insert(life);
+                if life.is_newer_than(newest) {
+                    *newest = life;
+                }
+            }
         }
+        suspects.retain(|replica| {
+            let newest = newest.get(replica.base());
+            !newest.is_some_and(|newest| newest.is_newer_than(replica))
+        });
+        suspects
     }
 
     /// Notes the newest incarnation of the local base that is newer than this one.
@@ -286,31 +286,11 @@ impl<M> PresenceState<M> {
     /// Sees to it that a claim on former lives never travels without the name of
     /// the claimant: where they hear it, they yield (rule S7). A node without a
     /// dot of its own uses its first one up for that.
-    fn sign_claims(&mut self) {
-        let context = self.causal.context();
-        if context.get(&self.replica).is_none()
-            && context
-                .replicas()
-                .any(|other| self.replica.is_newer_than(other))
-        {
+    pub(super) fn sign_claims(&mut self) {
+        if self.context().get(&self.replica).is_none() {
             self.causal
                 .claim(self.replica.clone(), &ClockSet::from(1..=1));
         }
-    }
-
-    /// Makes room once where much comes at once.
-    fn reserve_for(&mut self, other: &Causal<Entries<M>>) {
-        let is_new = |replica: &ReplicaId| {
-            self.context().get(replica).is_none()
-                && self.refused.get(replica).is_none()
-                && !self.replica.is_newer_than(replica)
-        };
-        let new = other
-            .store()
-            .replicas()
-            .filter(|(replica, _)| is_new(replica));
-        let more = new.map(|(_, entries)| entries).sum();
-        self.index.reserve(more);
     }
 
     fn merge_replica(
@@ -325,31 +305,6 @@ impl<M> PresenceState<M> {
             down: &self.down,
         };
         self.causal.merge_replica_with(replica, other, &mut fold);
-        self.index.settle(replica);
-    }
-
-    /// Rule S5: nobody removes an own entry. What the other side has seen and
-    /// does not hold, it has pruned: a fresh dot is news to it. An incarnation
-    /// that has a successor does not fight for its entries (rule S7).
-    fn defend_own(
-        &mut self,
-        other: &Causal<Entries<M>>,
-        theirs: &ClockSet,
-        diff: Option<&mut Diff<M>>,
-    ) {
-        if self.successor.is_some() {
-            return;
-        }
-        let own = self.causal.store().of(&self.replica);
-        let pruned = |(clock, entry): &(u64, &Presence<M>)| {
-            theirs.contains(*clock) && !other.store().contains(entry.dot())
-        };
-        let lost: Vec<_> = own.filter(pruned).map(|(_, entry)| entry.clone()).collect();
-        let mut unread = Diff::new();
-        let diff = diff.unwrap_or(&mut unread);
-        for entry in lost {
-            self.reissue(entry, diff);
-        }
     }
 }
 
@@ -372,9 +327,7 @@ impl<M> Observer<Entries<M>> for Fold<'_, M> {
     }
 
     fn removed(&mut self, _: &ReplicaId, _: u64, _: impl FnOnce(), entry: Presence<M>) {
-        let edge = self
-            .index
-            .remove(&entry, self.index.hashes(entry.slot()), self.down);
+        let edge = self.index.remove(&entry, self.index.hashes(entry.slot()));
         if let Some(diff) = &mut self.diff {
             diff.push_leave(entry, edge);
         }

@@ -2,19 +2,12 @@
 
 use alloc::vec::Vec;
 
-use lattice_causal::{Causal, CausalContext, ClockSet, Digest, DotStore};
+use lattice_causal::Causal;
 
 use super::PresenceState;
 use crate::delta::Entries;
 use crate::index::Index;
 use crate::{PresenceDelta, ReplicaId};
-
-/// Clocks behind the prefix that a delta may claim of a replica in any case.
-const FEW_CLOCKS: u64 = 64;
-
-/// How many of them it may claim rather than carry one entry more: a written entry
-/// is about so many times as long as a written clock.
-const CLOCKS_PER_ENTRY: u64 = 8;
 
 impl<M> PresenceState<M> {
     /// The state in which a snapshot was merged into nothing, under the name of
@@ -41,14 +34,16 @@ impl<M> PresenceState<M> {
         state.rebuild_index();
         let known: Vec<ReplicaId> = state.context().replicas().cloned().collect();
         state.hear_of(known.iter());
+        if !state.is_signed() {
+            state.sign_claims();
+        }
         debug_assert!(state.check_invariants());
         state
     }
 
     pub(super) fn rebuild_index(&mut self) {
         let mut index = Index::new();
-        index.reserve(self.causal.store().len());
-        // In dot order, so no entry comes late.
+        // In dot order, so each entry is the newest of its groups.
         for (_, _, entry) in self.causal.store().iter() {
             index.insert(entry, index.hashes(entry.slot()), &self.down);
         }
@@ -71,8 +66,7 @@ impl<M> PresenceState<M> {
     /// What was mutated locally since the last take: entries that joined, and
     /// the dots of those that left. `None` where nothing was. Push it to the
     /// peers; what gets lost on the way, [`delta_since`](Self::delta_since)
-    /// repairs. After very many mutations in a row it is all that is own, whole.
-    /// O(mutations).
+    /// repairs. O(mutations).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -85,38 +79,29 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn take_delta(&mut self) -> Option<PresenceDelta<M>> {
-        if self.pending.is_empty() {
+        if !self.has_pending() {
             return None;
         }
-        let mutated = (self.replica.clone(), self.pending.take());
-        Some(self.told(self.causal.slice(&CausalContext::from_iter([mutated]))))
+        let mut mutated = core::mem::take(&mut self.ended);
+        mutated.insert_set(self.replica.clone(), &self.pending.take());
+        Some(self.told(self.causal.slice(&mutated)))
     }
 
-    /// What the peer of that digest lacks: the entries that it has not seen, and
-    /// the news of those that died. Empty where it lacks nothing, but for replicas
-    /// of which the peer has seen more: what died here is told again, since a digest
-    /// does not say which of it the peer knows to be dead.
-    ///
-    /// O(replicas + what is new) in time and size; where something died that the
-    /// peer still holds, O(entries of that replica).
+    /// Whether [`take_delta`](Self::take_delta) would yield something. O(1).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
     ///
-    /// let mut a = PresenceState::new("a");
-    /// a.join("p", "t", "k", ())?;
-    /// let mut b = PresenceState::new("b");
-    /// b.merge(&a).unwrap();
-    /// let _ = a.leave("p", "t", "k");
-    ///
-    /// let delta = a.delta_since(&b.digest());
-    /// assert_eq!((delta.len(), delta.is_empty()), (0, false)); // a removal alone
-    /// assert_eq!(b.merge_delta_with_diff(&delta).unwrap().leaves().count(), 1);
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "t", "k", ())?;
+    /// assert!(state.has_pending());
+    /// let delta = state.take_delta();
+    /// assert!(delta.is_some() && !state.has_pending());
     /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     #[must_use]
-    pub fn delta_since(&self, digest: &Digest<ReplicaId>) -> PresenceDelta<M> {
-        self.told(self.causal.delta_since(digest))
+    pub fn has_pending(&self) -> bool {
+        !self.pending.is_empty() || !self.ended.is_empty()
     }
 
     /// Everything that is replicated, as one delta. O(entries).
@@ -158,31 +143,11 @@ impl<M> PresenceState<M> {
         self.told(self.causal.slice(&own.into_iter().collect()))
     }
 
-    /// A delta about `part` of this state.
-    ///
-    /// A replica of which the part claims dots here and there, behind gaps, is told
-    /// whole instead, where that is shorter: a connection that stays while a million
-    /// others come and go splits their dots from the prefix, and peers that write
-    /// clocks one by one would list a million.
-    fn told(&self, part: Causal<Entries<M>>) -> PresenceDelta<M> {
-        let is_scattered = |replica: &ReplicaId, claims: &ClockSet| {
-            let entries = self.causal.store().summary(replica).live as u64;
-            claims.len() - claims.prefix() > FEW_CLOCKS + CLOCKS_PER_ENTRY * entries
-        };
-        let claims = part.context();
-        let causal = if claims.iter().any(|(replica, of)| is_scattered(replica, of)) {
-            let told = claims.iter().map(|(replica, of)| {
-                let whole = self.context().get(replica);
-                let whole = whole.filter(|_| is_scattered(replica, of));
-                (replica.clone(), whole.unwrap_or(of).clone())
-            });
-            self.causal.slice(&told.collect())
-        } else {
-            part
-        };
+    /// A delta that says `part` of this state.
+    pub(super) fn told(&self, part: Causal<Entries<M>>) -> PresenceDelta<M> {
         PresenceDelta {
             replica: self.replica.clone(),
-            causal,
+            causal: part,
         }
     }
 }

@@ -6,5 +6,5 @@
 mod identity;
 mod oracle;
 
-pub use identity::encode_incarnation;
-pub use oracle::{Change, Dot, Entry, Oracle, Packet, Refusal};
+pub use identity::{encode_incarnation, is_newer};
+pub use oracle::{Change, Choice, Dot, Entry, Oracle, Packet, Refusal};

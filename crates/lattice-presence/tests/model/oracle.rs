@@ -48,7 +48,15 @@ pub enum Refusal {
     NotOwned,
     NotDown,
     LocalReplica,
+    NewerKnown,
+    NotFresh,
     Absent,
+}
+
+/// What the crate has made of a merge or a restart, where the rules leave it a choice.
+pub struct Choice {
+    pub context: BTreeSet<Dot>,
+    pub live: BTreeSet<Dot>,
 }
 
 /// One replica.
@@ -58,8 +66,9 @@ pub struct Oracle {
     pub context: BTreeSet<Dot>,
     pub entries: BTreeMap<Dot, Entry>,
     pub down: BTreeSet<String>,
-    refused: BTreeSet<Dot>,
+    pub refused: BTreeSet<Dot>,
     successor: Option<String>,
+    confirmed: Option<String>,
     joined: BTreeSet<Dot>,
     left: BTreeSet<Dot>,
 }
@@ -73,13 +82,14 @@ impl Oracle {
             down: BTreeSet::new(),
             refused: BTreeSet::new(),
             successor: None,
+            confirmed: None,
             joined: BTreeSet::new(),
             left: BTreeSet::new(),
         }
     }
 
     /// The replica that a snapshot describes: no liveness, nothing to send (S8, S13).
-    pub fn restore(packet: &Packet) -> Self {
+    pub fn restore(packet: &Packet, choice: &Choice) -> Self {
         let mut restored = Self::new(&packet.replica);
         restored.context = packet.context.clone();
         restored.entries = packet.entries.clone();
@@ -87,6 +97,7 @@ impl Oracle {
             .entries
             .retain(|dot, _| !is_newer(&packet.replica, &dot.0));
         restored.hear_of(packet);
+        restored.adopt_name(choice);
         restored
     }
 
@@ -170,28 +181,42 @@ impl Oracle {
 
     // ---- S5–S7: merge ------------------------------------------------------------
 
-    pub fn merge_state(&mut self, other: &Self) -> Result<Change, Refusal> {
+    /// What a full state is refused for, beside its content.
+    pub fn refuse_state(&self, other: &Self) -> Result<(), Refusal> {
         let packet = other.snapshot();
         let identical = packet.context == self.context && self.same_live(&packet);
         if packet.replica == self.me && !identical {
             return Err(Refusal::SameReplica);
         }
-        self.merge(&packet)
+        Ok(())
     }
 
-    pub fn merge_owned(&mut self, peer: &str, packet: &Packet) -> Result<Change, Refusal> {
-        let foreign = packet.context.iter().any(|dot| dot.0 != peer);
-        if packet.replica != peer || foreign {
+    pub fn merge_owned(
+        &mut self,
+        peer: &str,
+        packet: &Packet,
+        choice: &Choice,
+    ) -> Result<Change, Refusal> {
+        let lives = |name: &str| packet.entries.keys().any(|dot| dot.0 == name);
+        let over = |name: &str| is_newer(peer, name) && !lives(name);
+        let mut named = packet.context.iter().map(|dot| &dot.0);
+        if packet.replica != peer || named.any(|name| name != peer && !over(name)) {
             return Err(Refusal::NotOwned);
         }
-        self.merge(packet)
+        let change = self.merge(packet, choice)?;
+        if is_newer(peer, self.confirmed.as_deref().unwrap_or(&self.me)) {
+            self.confirmed = Some(peer.to_owned());
+        }
+        Ok(change)
     }
 
-    pub fn merge(&mut self, packet: &Packet) -> Result<Change, Refusal> {
+    /// The join, under S5, S6, S7 and S9. Where hearsay may be taken or not, `choice`
+    /// says what the crate did, and the model takes the same.
+    pub fn merge(&mut self, packet: &Packet, choice: &Choice) -> Result<Change, Refusal> {
         self.refuse(packet)?;
         let before = self.clone();
         self.hear_of(packet);
-        let packet = &self.admitted(packet);
+        let packet = &self.admitted(packet, choice);
         self.remove_what_died(packet);
         for (dot, entry) in &packet.entries {
             let older_self = is_newer(&self.me, &dot.0);
@@ -200,7 +225,7 @@ impl Oracle {
             }
         }
         self.context.extend(packet.context.iter().cloned());
-        self.sign_claims();
+        self.adopt_name(choice);
         Ok(self.change_since(&before))
     }
 
@@ -214,21 +239,20 @@ impl Oracle {
         }
     }
 
-    /// S9 keeps out what was pruned; S7 and S9 together keep out the claims of
-    /// claimants that are all pruned: of what they claim, the living stay news.
-    fn admitted(&self, packet: &Packet) -> Packet {
-        let pruned = |dot: &Dot| self.refused.contains(dot);
-        let orphaned = |name: &str| {
-            let newer = |dot: &&Dot| is_newer(&dot.0, name);
-            let claimants: Vec<&Dot> = packet.context.iter().filter(newer).collect();
-            !claimants.is_empty()
-                && claimants.into_iter().all(pruned)
-                && !self.context.iter().any(|dot| is_newer(&dot.0, name))
+    /// S9 keeps out what was pruned. Beside it one thing only may be kept out: deaths of
+    /// which others tell, of a replica of which a newer life was pruned here.
+    fn admitted(&self, packet: &Packet, choice: &Choice) -> Packet {
+        let hearsay = |dot: &Dot| {
+            let newer = |pruned: &Dot| is_newer(&pruned.0, &dot.0);
+            dot.0 != packet.replica
+                && !packet.entries.contains_key(dot)
+                && self.refused.iter().any(newer)
         };
+        let taken = |dot: &Dot| choice.context.contains(dot) && !choice.live.contains(dot);
         let mut admitted = packet.clone();
         admitted.context.retain(|dot| {
             let own = dot.0 == self.me || is_newer(&self.me, &dot.0);
-            own || !pruned(dot) && (!orphaned(&dot.0) || packet.entries.contains_key(dot))
+            own || !self.refused.contains(dot) && (!hearsay(dot) || taken(dot))
         });
         admitted
             .entries
@@ -236,13 +260,21 @@ impl Oracle {
         admitted
     }
 
-    /// S7: a claim on former lives travels with the claimant's name.
-    fn sign_claims(&mut self) {
-        let own = |dot: &Dot| dot.0 == self.me;
+    /// S7: whoever has seen dots of a former life has dots of its own, dead ones if need
+    /// be. Which ones is for the crate to choose.
+    fn adopt_name(&mut self, choice: &Choice) {
+        let own = |dot: &&Dot| dot.0 == self.me;
         let former = |dot: &Dot| is_newer(&self.me, &dot.0);
-        if !self.context.iter().any(own) && self.context.iter().any(former) {
-            self.context.insert((self.me.clone(), 1));
+        if self.context.iter().any(|dot| own(&dot)) || !self.context.iter().any(former) {
+            return;
         }
+        let name: Vec<Dot> = choice.context.iter().filter(own).cloned().collect();
+        assert!(!name.is_empty(), "S7: a claim on a former life has no name");
+        assert!(
+            name.iter().all(|dot| !choice.live.contains(dot)),
+            "S7: nothing lives under a dot that was minted for its name"
+        );
+        self.context.extend(name);
     }
 
     /// S6.
@@ -298,6 +330,59 @@ impl Oracle {
         self.successor.clone()
     }
 
+    /// S14: the newest one that spoke for itself.
+    pub fn confirmed_successor(&self) -> Option<String> {
+        self.confirmed.clone()
+    }
+
+    /// S7: a running state moves to another id.
+    pub fn reincarnate(&mut self, name: &str, choice: &Choice) -> Result<Change, Refusal> {
+        let mut known = self.known();
+        known.extend(self.refused.iter().map(|dot| dot.0.clone()));
+        known.extend(self.successor.clone());
+        known.insert(self.me.clone());
+        if known.contains(name) {
+            return Err(Refusal::NotFresh);
+        }
+        known.retain(|other| !self.down.contains(other) || self.speaks_of(other));
+        if known.iter().any(|other| is_newer(other, name)) {
+            return Err(Refusal::NewerKnown);
+        }
+        let before = self.clone();
+        let former = std::mem::replace(&mut self.me, name.to_owned());
+        self.joined.clear();
+        self.left.retain(|dot| dot.0 != former);
+        (self.successor, self.confirmed) = (None, None);
+        let over = |life: &str| life == former || is_newer(name, life);
+        self.refused.retain(|dot| !over(&dot.0));
+        self.entries.retain(|dot, _| !over(&dot.0));
+        for life in known.iter().filter(|life| over(life)) {
+            if *life == former || before.entries.keys().any(|dot| dot.0 == *life) {
+                let dots = before.context.iter().filter(|dot| dot.0 == *life);
+                self.left.extend(dots.cloned());
+            }
+        }
+        for (dot, entry) in &before.entries {
+            if dot.0 == former {
+                self.mint(entry.clone());
+            }
+        }
+        if self.joined.is_empty() {
+            let named = |dot: &&Dot| dot.0 == name;
+            let dots: Vec<Dot> = choice.context.iter().filter(named).cloned().collect();
+            assert!(!dots.is_empty(), "S7: the new id is in no context");
+            self.context.extend(dots.iter().cloned());
+            self.left.extend(dots);
+        }
+        self.hear_of(&self.snapshot());
+        Ok(self.change_since(&before))
+    }
+
+    fn speaks_of(&self, name: &str) -> bool {
+        let mut dots = self.context.iter().chain(&self.refused);
+        dots.any(|dot| dot.0 == name) || name == self.me
+    }
+
     /// Whether the filter of S9 keeps any of the packet's dots out.
     pub fn filters(&self, packet: &Packet) -> bool {
         packet.context.iter().any(|dot| self.refused.contains(dot))
@@ -329,6 +414,7 @@ impl Oracle {
         self.entries.retain(|dot, _| dot.0 != name);
         for dot in before.context.iter().filter(|dot| dot.0 == name) {
             self.context.remove(dot);
+            self.left.remove(dot);
             // S7 keeps former lives out already, and their context is to be merged.
             if !is_newer(&self.me, name) {
                 self.refused.insert(dot.clone());
@@ -344,6 +430,11 @@ impl Oracle {
     pub fn supersede(&mut self, current: &str) -> Result<Change, Refusal> {
         if self.me != current && same_base(&self.me, current) {
             return Err(Refusal::LocalReplica);
+        }
+        let dots = self.context.iter().chain(&self.refused);
+        let mut heard = dots.map(|dot| &dot.0).chain(&self.successor);
+        if heard.any(|name| is_newer(name, current)) || is_newer(&self.me, current) {
+            return Err(Refusal::NewerKnown);
         }
         let before = self.clone();
         for name in self.known() {
@@ -386,55 +477,57 @@ impl Oracle {
         packet
     }
 
-    pub fn take_delta(&mut self) -> Option<Packet> {
-        let mut packet = self.snapshot();
-        packet.context = self.joined.union(&self.left).cloned().collect();
-        packet.entries.retain(|dot, _| self.joined.contains(dot));
+    /// What `take_delta` must at least speak of, or nothing; from now on no more.
+    pub fn take(&mut self) -> Option<BTreeSet<Dot>> {
+        let mutated: BTreeSet<Dot> = self.joined.union(&self.left).cloned().collect();
         self.joined.clear();
         self.left.clear();
-        (!packet.context.is_empty()).then(|| self.whole_where_scattered(packet))
+        (!mutated.is_empty()).then_some(mutated)
     }
 
-    /// What a peer lacks that has seen and holds what `peer` says.
-    pub fn delta_since(&self, peer: &Packet) -> Packet {
-        let mut packet = self.snapshot();
-        packet.entries.retain(|dot, _| !peer.context.contains(dot));
-        for name in self.known() {
-            let mine = self.snapshot().identity_of(&name);
-            let theirs = peer.identity_of(&name);
-            let agree = mine == theirs;
-            let mut both_seen = mine.1;
-            both_seen.retain(|dot, _| peer.context.contains(dot));
-            let nothing_died = both_seen == theirs.1;
-            packet.context.retain(|dot| {
-                let kept =
-                    peer.context.contains(dot) && (nothing_died || self.entries.contains_key(dot));
-                dot.0 != name || !agree && !kept
-            });
-        }
-        self.whole_where_scattered(packet)
+    /// S13: whether a packet says nothing but what this state has seen and holds.
+    pub fn check_slice(&self, packet: &Packet) {
+        assert_eq!(packet.replica, self.me, "the author of a packet");
+        let unseen: Vec<_> = packet.context.difference(&self.context).collect();
+        assert!(
+            unseen.is_empty(),
+            "a packet claims what was not seen: {unseen:?}"
+        );
+        let mut told = self.entries.clone();
+        told.retain(|dot, _| packet.context.contains(dot));
+        assert_eq!(packet.entries, told, "the entries of a packet");
     }
 
-    /// S13: a replica is told whole where what is claimed of it lies behind gaps, in
-    /// more clocks than 64 and eight for each entry of it.
-    fn whole_where_scattered(&self, mut packet: Packet) -> Packet {
+    /// S13: whether `packet` tells the peer all that it lacks, and nothing where it lacks
+    /// nothing. What the peer has pruned need not be told. Deaths need not be told of a
+    /// replica of which the peer has seen more.
+    pub fn check_since(&self, packet: &Packet, peer: &Self) {
+        self.check_slice(packet);
+        let theirs = peer.snapshot();
         for name in self.known() {
-            let of = |dots: &BTreeSet<Dot>| -> BTreeSet<u64> {
-                let dots = dots.iter().filter(|dot| dot.0 == name);
-                dots.map(|dot| dot.1).collect()
+            let of = |dots: &BTreeSet<Dot>| -> BTreeSet<Dot> {
+                dots.iter().filter(|dot| dot.0 == name).cloned().collect()
             };
-            let claimed = of(&packet.context);
-            let prefix = (1..).take_while(|clock| claimed.contains(clock)).count();
-            let entries = self.entries.keys().filter(|dot| dot.0 == name);
-            if claimed.len() - prefix > 64 + 8 * entries.count() {
-                let whole = self.snapshot();
-                let dots = whole.context.into_iter().filter(|dot| dot.0 == name);
-                packet.context.extend(dots);
-                let entries = whole.entries.into_iter().filter(|entry| entry.0.0 == name);
-                packet.entries.extend(entries);
+            let told = of(&packet.context);
+            let unwanted: Vec<_> = told.intersection(&peer.refused).collect();
+            assert!(unwanted.is_empty(), "told though unwanted: {unwanted:?}");
+            if self.snapshot().identity_of(&name) == theirs.identity_of(&name) {
+                assert!(told.is_empty(), "{name}: told where both agree: {told:?}");
+            }
+            for dot in of(&self.context) {
+                let is_news = !peer.context.contains(&dot) && !peer.refused.contains(&dot);
+                assert!(
+                    !is_news || told.contains(&dot),
+                    "{dot:?} is news, and not told"
+                );
+                let is_ghost = peer.entries.contains_key(&dot) && !self.entries.contains_key(&dot);
+                let is_ahead = !of(&peer.context).is_subset(&of(&self.context));
+                assert!(
+                    !is_ghost || is_ahead || told.contains(&dot),
+                    "{dot:?} has died, and is not told"
+                );
             }
         }
-        packet
     }
 }
 

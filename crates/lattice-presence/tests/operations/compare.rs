@@ -1,9 +1,9 @@
 //! Every observable of a replica, against the model's.
 
-use super::model::{Change, Dot, Entry, Oracle, Packet};
+use super::model::{Change, Choice, Dot, Entry, Oracle, Packet};
 use super::op::{KEYS, PIDS, TOPICS};
 use super::world::{Node, key, pid, topic};
-use lattice_presence::{CausalContext, Diff, Presence, PresenceDelta, ReplicaId};
+use lattice_presence::{CausalContext, Diff, Presence, PresenceDelta, PresenceState, ReplicaId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A plain map that only diffs keep up to date.
@@ -134,6 +134,23 @@ fn check_topics(
     );
 }
 
+/// A packet of the crate as plain sets.
+pub fn plain_packet(real: &PresenceDelta<u64>) -> Packet {
+    Packet {
+        replica: real.replica().as_str().to_owned(),
+        context: plain_context(real.context()),
+        entries: real.entries().map(plain).collect(),
+    }
+}
+
+/// What the crate has seen and holds.
+pub fn choice_of(real: &PresenceState<u64>) -> Choice {
+    Choice {
+        context: plain_context(real.context()),
+        live: real.entries().map(|entry| plain(entry).0).collect(),
+    }
+}
+
 pub fn check_packet(real: &PresenceDelta<u64>, model: &Packet) {
     assert_eq!(real.replica().as_str(), model.replica, "a packet's author");
     assert_eq!(
@@ -173,6 +190,11 @@ pub fn check_node(node: &Node, names: &[String]) {
         real.superseded_by().map(ReplicaId::as_str),
         model.superseded_by().as_deref(),
         "superseded_by"
+    );
+    assert_eq!(
+        real.confirmed_successor().map(ReplicaId::as_str),
+        model.confirmed_successor().as_deref(),
+        "confirmed_successor"
     );
     for name in names {
         let id = ReplicaId::new(name.as_str());

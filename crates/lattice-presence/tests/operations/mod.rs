@@ -5,6 +5,7 @@ mod compare;
 #[path = "../model/mod.rs"]
 mod model;
 mod op;
+mod owner;
 mod world;
 
 pub use op::{Case, Choices, Identity, Op, Slot, draw_identities};

@@ -192,6 +192,10 @@ pub enum Op {
         node: usize,
         from: usize,
     },
+    Reincarnate {
+        node: usize,
+        identity: Identity,
+    },
 }
 
 impl Op {
@@ -306,9 +310,13 @@ impl Op {
                 node,
                 identity: Identity::draw(choices),
             },
-            _ => Self::Restore {
+            62 => Self::Restore {
                 node,
                 from: replica(),
+            },
+            _ => Self::Reincarnate {
+                node,
+                identity: Identity::draw(choices),
             },
         }
     }

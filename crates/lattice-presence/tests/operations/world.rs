@@ -1,11 +1,12 @@
 //! Each node twice, as the crate has it and as the model has it, and the packets between.
 
-use super::compare::{self, View};
-use super::model::{self, Change, Oracle, Packet, Refusal};
+use super::compare::{self, View, choice_of};
+use super::model::{self, Change, Choice, Dot, Oracle, Packet, Refusal};
 use super::op::{Claim, Identity, Op, Slot};
+use super::owner;
 use lattice_presence::{
-    CausalContext, Diff, Dot, LifecycleError, MergeError, Presence, PresenceDelta, PresenceState,
-    ReplicaId, UpdateError,
+    CausalContext, Diff, LifecycleError, MergeError, Presence, PresenceDelta, PresenceState,
+    ReincarnateError, ReplicaId, UpdateError,
 };
 use std::collections::BTreeMap;
 
@@ -29,6 +30,8 @@ pub struct World {
     names: Vec<String>,
     mail: Vec<Mail>,
     incarnations: u8,
+    /// How often the nodes were compared.
+    turn: usize,
     /// How often each outcome was met that a sequence may miss.
     pub tally: Tally,
 }
@@ -54,6 +57,7 @@ impl World {
             names: vec!["nobody".to_owned()],
             mail: Vec::new(),
             incarnations: 0,
+            turn: 0,
             tally: Tally::new(),
         };
         for identity in identities {
@@ -65,6 +69,16 @@ impl World {
 
     /// A process with a name of its own.
     fn start(&mut self, identity: Identity) -> Node {
+        let (name, id) = self.new_name(identity);
+        Node {
+            real: PresenceState::new(id),
+            model: Oracle::new(&name),
+            view: View::new(),
+            outcomes: Vec::new(),
+        }
+    }
+
+    fn new_name(&mut self, identity: Identity) -> (String, ReplicaId) {
         self.incarnations += 1;
         let mut uuid = [0xA5; 16];
         uuid[5] = self.incarnations;
@@ -89,12 +103,30 @@ impl World {
         };
         assert_eq!(id.as_str(), name, "S1: the id is spelled as stated");
         self.names.push(name.clone());
-        Node {
-            real: PresenceState::new(id),
-            model: Oracle::new(&name),
-            view: View::new(),
-            outcomes: Vec::new(),
+        (name, id)
+    }
+
+    /// Mostly a new id; one that is taken now and then.
+    fn reincarnate(&mut self, node: usize, identity: Identity) {
+        let (name, id) = match self.incarnations % 4 {
+            0 => {
+                let name = self.name(node + usize::from(self.incarnations));
+                (name.clone(), ReplicaId::new(name))
+            }
+            _ => self.new_name(identity),
+        };
+        let node = self.node(node);
+        let real = node.real.reincarnate(id);
+        let real = real.map_err(|error| match error {
+            ReincarnateError::NotFresh { .. } => Refusal::NotFresh,
+            ReincarnateError::NewerKnown { .. } => Refusal::NewerKnown,
+            other => panic!("unexpected {other}"),
+        });
+        let model = node.model.reincarnate(&name, &choice_of(&node.real));
+        if real.is_ok() {
+            node.outcomes.push("reincarnated".to_owned());
         }
+        node.observe_either(real, model);
     }
 
     pub fn apply(&mut self, step: usize, op: &Op) {
@@ -124,6 +156,7 @@ impl World {
                 *self.node(*node) = fresh;
             }
             Op::Restore { node, from } => self.restore(*node, *from),
+            Op::Reincarnate { node, identity } => self.reincarnate(*node, *identity),
             _ => self.send(op),
         }
     }
@@ -137,6 +170,12 @@ impl World {
             }
         }
         compare::check_digests(&self.nodes);
+        for _ in 0..3 {
+            self.turn += 1;
+            if let Some(outcome) = owner::check(&self.nodes, self.turn) {
+                *self.tally.entry(outcome.to_owned()).or_default() += 1;
+            }
+        }
     }
 
     fn node(&mut self, index: usize) -> &mut Node {
@@ -219,19 +258,22 @@ impl World {
             return;
         }
         let [to, from] = self.nodes.get_disjoint_mut([to, from]).expect("two nodes");
-        let model = to.noting(&from.model.snapshot(), |model| {
-            model.merge_state(&from.model)
-        });
-        if observed {
-            let real = to
-                .real
-                .merge_with_diff(&from.real)
-                .map_err(|error| refusal(&error));
-            to.observe_either(real, model);
-        } else {
-            let real = to.real.merge(&from.real).map_err(|error| refusal(&error));
-            to.follow(real, model);
-        }
+        let packet = from.model.snapshot();
+        to.merge(
+            &packet,
+            observed,
+            |state| {
+                if observed {
+                    state.merge_with_diff(&from.real)
+                } else {
+                    state.merge(&from.real).map(|()| Diff::new())
+                }
+            },
+            |model, choice| {
+                model.refuse_state(&from.model)?;
+                model.merge(&packet, choice)
+            },
+        );
     }
 
     fn deliver_nth(&mut self, to: usize, packet: usize, observed: bool) {
@@ -249,21 +291,17 @@ impl World {
     }
 
     fn deliver(&mut self, to: usize, mail: &Mail, observed: bool) {
+        let merge = |state: &mut PresenceState<u64>| {
+            if observed {
+                state.merge_delta_with_diff(&mail.real)
+            } else {
+                state.merge_delta(&mail.real).map(|()| Diff::new())
+            }
+        };
         let node = self.node(to);
-        let model = node.noting(&mail.model, |model| model.merge(&mail.model));
-        if observed {
-            let real = node
-                .real
-                .merge_delta_with_diff(&mail.real)
-                .map_err(|error| refusal(&error));
-            node.observe_either(real, model);
-        } else {
-            let real = node
-                .real
-                .merge_delta(&mail.real)
-                .map_err(|error| refusal(&error));
-            node.follow(real, model);
-        }
+        node.merge(&mail.model, observed, merge, |model, choice| {
+            model.merge(&mail.model, choice)
+        });
     }
 
     fn deliver_owned(&mut self, to: usize, packet: usize, peer: usize) {
@@ -276,21 +314,23 @@ impl World {
         } else {
             mail.model.replica.clone()
         };
+        let id = ReplicaId::new(peer.as_str());
         let node = self.node(to);
-        let model = node.model.merge_owned(&peer, &mail.model);
-        let real = node.real.merge_owned(&ReplicaId::new(peer), &mail.real);
-        node.observe_either(real.map_err(|error| refusal(&error)), model);
+        node.merge(
+            &mail.model,
+            true,
+            |state| state.merge_owned_with_diff(&id, &mail.real),
+            |model, choice| model.merge_owned(&peer, &mail.model, choice),
+        );
     }
 
     fn since(&mut self, from: usize, peer: usize) -> Mail {
         let count = self.nodes.len();
         let (from, peer) = (&self.nodes[from % count], &self.nodes[peer % count]);
-        let mail = Mail {
-            real: from.real.delta_since(&peer.real.digest()),
-            model: from.model.delta_since(&peer.model.snapshot()),
-        };
-        compare::check_packet(&mail.real, &mail.model);
-        mail
+        let real = from.real.delta_since(&peer.real.digest());
+        let model = compare::plain_packet(&real);
+        from.model.check_since(&model, &peer.model);
+        Mail { real, model }
     }
 
     // ---- packets ---------------------------------------------------------------------
@@ -299,9 +339,17 @@ impl World {
         let mail = match op {
             Op::SendDelta { node } => {
                 let node = self.node(*node);
-                match (node.real.take_delta(), node.model.take_delta()) {
+                match (node.real.take_delta(), node.model.take()) {
                     (None, None) => return,
-                    (Some(real), Some(model)) => Mail { real, model },
+                    (Some(real), Some(mutated)) => {
+                        let model = compare::plain_packet(&real);
+                        node.model.check_slice(&model);
+                        let untold: Vec<_> = mutated.difference(&model.context).collect();
+                        assert!(untold.is_empty(), "take_delta is silent on {untold:?}");
+                        let own = |dot: &Dot| dot.0 == node.model.me || mutated.contains(dot);
+                        assert!(model.context.iter().all(own), "take_delta is on its own");
+                        Mail { real, model }
+                    }
                     (real, model) => panic!("take_delta gave {real:?}, expected {model:?}"),
                 }
             }
@@ -405,6 +453,7 @@ impl World {
         let real = real.map_err(|error| match error {
             LifecycleError::NotDown { .. } => Refusal::NotDown,
             LifecycleError::LocalReplica { .. } => Refusal::LocalReplica,
+            LifecycleError::NewerKnown { .. } => Refusal::NewerKnown,
             other => panic!("unexpected {other}"),
         });
         node.observe_either(real, model);
@@ -423,9 +472,10 @@ impl World {
                 }
             }
         };
+        let real = PresenceState::from_snapshot(source.real);
         let mut restored = Node {
-            real: PresenceState::from_snapshot(source.real),
-            model: Oracle::restore(&source.model),
+            model: Oracle::restore(&source.model, &choice_of(&real)),
+            real,
             view: View::new(),
             outcomes: Vec::new(),
         };
@@ -435,17 +485,28 @@ impl World {
 }
 
 impl Node {
-    /// Merges into the model, and counts what a merge seldom does.
-    fn noting<T>(&mut self, packet: &Packet, merge: impl FnOnce(&mut Oracle) -> T) -> T {
+    /// Merges into both, and counts what a merge seldom does.
+    fn merge(
+        &mut self,
+        packet: &Packet,
+        observed: bool,
+        real: impl FnOnce(&mut PresenceState<u64>) -> Result<Diff<u64>, MergeError>,
+        model: impl FnOnce(&mut Oracle, &Choice) -> Result<Change, Refusal>,
+    ) {
         if self.model.filters(packet) {
             self.outcomes.push("filtered".to_owned());
         }
         let issued = self.model.owned_snapshot().context;
-        let result = merge(&mut self.model);
+        let real = real(&mut self.real).map_err(|error| refusal(&error));
+        let model = model(&mut self.model, &choice_of(&self.real));
         if self.model.owned_snapshot().context != issued {
             self.outcomes.push("re-issued".to_owned());
         }
-        result
+        if observed {
+            self.observe_either(real, model);
+        } else {
+            self.follow(real.map(drop), model);
+        }
     }
 
     /// The diff is the model's change, and replays onto the view.
@@ -505,13 +566,13 @@ fn mail_of(model: Packet) -> Mail {
     let context: CausalContext<ReplicaId> = model
         .context
         .iter()
-        .map(|dot| Dot {
+        .map(|dot| lattice_presence::Dot {
             replica: id(&dot.0),
             clock: dot.1,
         })
         .collect();
     let entries = model.entries.iter().map(|(dot, entry)| {
-        let dot = Dot {
+        let dot = lattice_presence::Dot {
             replica: id(&dot.0),
             clock: dot.1,
         };

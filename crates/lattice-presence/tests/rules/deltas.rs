@@ -2,7 +2,7 @@
 
 use super::support::{
     Delta, Frozen, State, assert_diff, copy, dot, entry, exchange, id, join, lines, online, packet,
-    state, with,
+    state, v7, with,
 };
 use lattice_presence::MergeError;
 
@@ -266,4 +266,84 @@ fn s14_merge_owned_refuses_whatever_is_not_the_peers_own() {
     );
     not_owned(&mut a, "b", &packet("b", &[(&c, 1)], Vec::new()));
     assert_diff(&a.merge_owned(&b, &own).unwrap(), &["q"], &[]);
+}
+
+/// `{"replica":"m","context":{"v":9007199254740991}}`, at a node that believes owners.
+#[test]
+fn s14_a_claim_on_anothers_future_is_refused() {
+    let v = id("v");
+    let mut third = state("third");
+    third
+        .merge_owned_with_diff(&v, &with("v", &["p"]).owned_snapshot())
+        .unwrap();
+    let mut future = lattice_presence::CausalContext::new();
+    future.insert_range(v.clone(), 1..=lattice_presence::MAX_CLOCK);
+    let forged = Delta::from_parts(id("m"), future, Vec::new()).unwrap();
+    not_owned(&mut third, "m", &forged);
+    not_owned(&mut third, "v", &forged);
+    assert_eq!(online(&third), ["p"]);
+}
+
+#[test]
+fn s14_the_end_of_its_former_lives_is_a_peers_own_word() {
+    let (old, new) = (v7("n", 1), v7("n", 2));
+    let mut third = with("third", &[]);
+    third.merge(&with(old.clone(), &["ghost"])).unwrap();
+    let word = packet(
+        new.as_str(),
+        &[(&old, 1), (&new, 1)],
+        vec![entry(&new, 1, "p")],
+    );
+    // Nobody's but its own: neither another base, nor a newer life, nor an entry.
+    let other = packet(v7("m", 9).as_str(), &[(&old, 1)], Vec::new());
+    not_owned(&mut third, v7("m", 9).as_str(), &other);
+    let older = packet(old.as_str(), &[(&new, 1)], Vec::new());
+    not_owned(&mut third, old.as_str(), &older);
+    let living = packet(new.as_str(), &[(&old, 2)], vec![entry(&old, 2, "forged")]);
+    not_owned(&mut third, new.as_str(), &living);
+    assert_diff(
+        &third.merge_owned_with_diff(&new, &word).unwrap(),
+        &["p"],
+        &["ghost"],
+    );
+}
+
+#[test]
+fn s14_owned_deltas_bring_owners_to_one_view() {
+    let mut nodes = [
+        with("a", &["p"]),
+        with("b", &["q"]),
+        with("c", &["r", "gone"]),
+    ];
+    let round = |nodes: &mut [State; 3]| {
+        for (to, from) in [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)] {
+            let [to, from] = nodes.get_disjoint_mut([to, from]).unwrap();
+            let delta = from.owned_delta_since(&to.digest());
+            to.merge_owned_with_diff(from.replica(), &delta).unwrap();
+        }
+    };
+    round(&mut nodes);
+    nodes[2].leave("gone", "t", "k");
+    round(&mut nodes);
+    for node in &nodes {
+        assert_eq!(online(node), ["p", "q", "r"]);
+        assert_eq!(node.digest(), nodes[0].digest());
+    }
+    let nothing = nodes[0].owned_delta_since(&nodes[1].digest());
+    assert!(nothing.is_empty());
+}
+
+#[test]
+fn s13_has_pending_says_whether_a_take_yields_something() {
+    let mut a = state("a");
+    assert!(!a.has_pending());
+    join(&mut a, "p");
+    assert!(a.has_pending());
+    a.take_delta();
+    assert!(!a.has_pending());
+    a.leave("p", "t", "k");
+    assert!(a.has_pending());
+    a.take_delta();
+    a.merge(&with("b", &["q"])).unwrap();
+    assert!(!a.has_pending() && a.take_delta().is_none());
 }

@@ -19,4 +19,5 @@ mod reads;
 mod refusals;
 mod restarts;
 mod returns;
+mod successors;
 mod support;

@@ -1,9 +1,10 @@
 //! S2, S3 and S4: what a replica does to its own entries, and what it reports.
 
 use super::support::{
-    State, assert_diff, copy, dot, entry, exchange, id, join, lines, online, packet, state, with,
+    Frozen, State, assert_diff, copy, dot, entry, exchange, id, join, lines, online, packet, state,
+    with,
 };
-use lattice_presence::{ClockSet, JoinError, MAX_CLOCK, UpdateError};
+use lattice_presence::{ClockSet, Field, JoinError, MAX_CLOCK, MAX_TEXT_BYTES, UpdateError};
 
 #[test]
 fn s2_join_mints_the_next_own_dot_and_records_it_as_seen() {
@@ -80,7 +81,7 @@ fn s2_an_exhausted_clock_is_an_error_that_changes_nothing() {
         vec![entry(&a, MAX_CLOCK, "p")],
     );
     let mut last = State::from_snapshot(saved);
-    let before = super::support::Frozen::of(&last);
+    let before = Frozen::of(&last);
     assert!(matches!(
         last.join("p", "t", "k", "new"),
         Err(JoinError::ClockExhausted)
@@ -89,7 +90,7 @@ fn s2_an_exhausted_clock_is_an_error_that_changes_nothing() {
         last.update("p", "t", "k", "new"),
         Err(UpdateError::ClockExhausted)
     ));
-    assert_eq!(super::support::Frozen::of(&last), before);
+    assert_eq!(Frozen::of(&last), before);
     assert!(last.take_delta().is_none());
 }
 
@@ -294,4 +295,30 @@ fn s4_s11_an_update_is_a_pair_of_one_owner() {
         .map(|(l, j)| (*l.meta(), *j.meta()))
         .collect();
     assert_eq!(pairs, [("b-old", "b-new")]);
+}
+
+#[test]
+fn s2_texts_that_no_peer_would_read_are_refused() {
+    let fits = "x".repeat(MAX_TEXT_BYTES);
+    let long = format!("{fits}y");
+    let mut a = with("a", &["p"]);
+    a.join(&fits, &fits, &fits, "m").unwrap();
+    let before = Frozen::of(&a);
+    let texts = [
+        (Field::Pid, [&*long, "t", "k"]),
+        (Field::Topic, ["p", &*long, "k"]),
+        (Field::Key, ["p", "t", &*long]),
+    ];
+    for (field, [pid, topic, key]) in texts {
+        let len = MAX_TEXT_BYTES + 1;
+        let error = a.join(pid, topic, key, "m").unwrap_err();
+        assert_eq!(error, JoinError::TooLong { field, len });
+        let said = format!("the {field} has 65537 bytes, 65536 are allowed, nothing changed");
+        assert_eq!(error.to_string(), said);
+        let error = a.update(pid, topic, key, "m").unwrap_err();
+        assert_eq!(error, UpdateError::TooLong { field, len });
+        assert_diff(&a.leave(pid, topic, key), &[], &[]);
+    }
+    assert_eq!(Frozen::of(&a), before);
+    assert_eq!(a.take_delta().unwrap().len(), 2);
 }

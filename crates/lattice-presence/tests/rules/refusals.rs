@@ -1,7 +1,8 @@
 //! S6: what a merge refuses, and that a refusal leaves no trace.
 
 use super::support::{
-    Delta, Frozen, State, assert_diff, copy, dot, entry, exchange, id, join, packet, state, with,
+    Delta, Frozen, State, assert_diff, copy, dot, entry, exchange, id, join, online, packet, state,
+    v7, with,
 };
 use lattice_presence::MergeError;
 
@@ -186,4 +187,97 @@ fn s6_a_state_that_refused_goes_on() {
     refused_as_same(&mut a, &packet("y", &[(&id("a"), 9)], Vec::new()));
     exchange(&mut a, &mut b);
     assert_eq!(a.digest(), b.digest());
+}
+
+/// A relay has pruned the newer life of `n`. The older one lives on, and has heard of it.
+#[test]
+fn s6_the_owner_is_heard_though_a_newer_life_of_it_is_pruned() {
+    type Word = fn(&State, &State) -> Delta;
+    let words: [(&str, Word); 3] = [
+        ("delta_since", |old, relay| old.delta_since(&relay.digest())),
+        ("snapshot", |old, _| old.snapshot()),
+        ("owned_snapshot", |old, _| old.owned_snapshot()),
+    ];
+    for (way, word) in words {
+        let (mut old, mut new) = (with(v7("n", 1), &["p", "stays"]), with(v7("n", 2), &["q"]));
+        let mut relay = state("relay");
+        relay.merge(&old).unwrap();
+        relay.merge(&new).unwrap();
+        relay.replica_down(&v7("n", 2));
+        relay.remove_down_replica(&v7("n", 2)).unwrap();
+        old.merge(&new).unwrap();
+        old.leave("p", "t", "k");
+        let diff = relay.merge_delta_with_diff(&word(&old, &relay)).unwrap();
+        assert_diff(&diff, &[], &["p"]);
+        assert_eq!(online(&relay), ["stays"], "{way}");
+        new.take_delta();
+    }
+}
+
+#[test]
+fn s6_hearsay_about_an_owner_is_filtered_and_its_own_word_is_not() {
+    let (old, new) = (v7("n", 1), v7("n", 2));
+    let mut relay = with("relay", &[]);
+    relay.merge(&with(old.clone(), &["p", "q"])).unwrap();
+    relay.merge(&with(new.clone(), &["r"])).unwrap();
+    relay.replica_down(&new);
+    relay.remove_down_replica(&new).unwrap();
+    let death = [(&old, 1), (&new, 1)];
+    let hearsay = packet("somebody", &death, Vec::new());
+    assert_diff(&relay.merge_delta_with_diff(&hearsay).unwrap(), &[], &[]);
+    let own = packet(old.as_str(), &death, Vec::new());
+    assert_diff(&relay.merge_delta_with_diff(&own).unwrap(), &[], &["p"]);
+}
+
+/// What is pruned stays out, whoever speaks, until `replica_up`; of the rest the word of
+/// the owner holds.
+#[test]
+fn s6_s9_the_word_of_a_pruned_owner_holds_of_what_was_not_pruned() {
+    let (mut a, mut b) = (state("a"), with("b", &["kept", "gone"]));
+    a.merge(&b).unwrap();
+    a.replica_down(&id("b"));
+    a.remove_down_replica(&id("b")).unwrap();
+    join(&mut b, "new");
+    join(&mut b, "brief");
+    a.merge(&b).unwrap();
+    b.leave("brief", "t", "k");
+    b.leave("gone", "t", "k");
+    a.merge(&b).unwrap();
+    assert_eq!(super::support::pids(a.entries()), ["new"]);
+    a.replica_up(&id("b"));
+    a.merge_delta(&b.delta_since(&a.digest())).unwrap();
+    assert_eq!(online(&a), ["kept", "new"]);
+    assert_eq!(a.digest(), b.digest());
+}
+
+/// Not refused: its dots are no news to a peer that knows the former life.
+#[test]
+fn s6_a_second_life_under_a_fixed_name_is_accepted_and_invisible() {
+    let mut peer = state("peer");
+    peer.merge(&with("x", &["before"])).unwrap();
+    let mut second = state("x");
+    second.join("after", "u", "k", "m").unwrap();
+    second.leave("after", "u", "k");
+    join(&mut second, "after2");
+    // Its first dot has died, its second one is new.
+    assert_diff(
+        &peer.merge_with_diff(&second).unwrap(),
+        &["after2"],
+        &["before"],
+    );
+
+    let mut peer = state("peer");
+    peer.merge(&with("x", &["before", "before2"])).unwrap();
+    peer.merge_delta(&packet("x", &[(&id("x"), 1)], Vec::new()))
+        .unwrap();
+    let mut second = with("x", &["after"]);
+    let push = second.take_delta().unwrap();
+    assert_diff(&peer.merge_delta_with_diff(&push).unwrap(), &[], &[]);
+    assert_eq!(
+        online(&peer),
+        ["before2"],
+        "a ghost, and nobody gets an error"
+    );
+    // It learns of it as soon as it hears what the peer knows.
+    refused_as_same(&mut second, &peer.snapshot());
 }

@@ -1,0 +1,171 @@
+//! What a machine tells its caller, and what its caller hints at.
+
+use core::fmt;
+
+use lattice_presence::{Diff, Message, ReplicaId};
+
+/// What happened, in order. Take events with [`Sync::poll_event`](crate::Sync::poll_event)
+/// until there are none.
+#[must_use = "an event is the only report of what changed"]
+#[non_exhaustive]
+pub enum Event<M> {
+    /// The visible view changed. Every visible change is in exactly one of these; replayed
+    /// in order, onto what was visible when the machine was made, they give
+    /// [`online_list`](lattice_presence::PresenceState::online_list) after every call
+    /// (rule R10).
+    Changed {
+        /// What changed.
+        diff: Diff<M>,
+        /// Why.
+        cause: Cause,
+    },
+    /// A peer was heard that was not up before.
+    PeerUp {
+        /// Which.
+        peer: ReplicaId,
+    },
+    /// A peer is silent, has left, or has a successor: its entries are hidden.
+    PeerDown {
+        /// Which.
+        peer: ReplicaId,
+    },
+    /// The memory that a peer took is freed (rule R7). Should it return, it is seen again.
+    PeerForgotten {
+        /// Which.
+        peer: ReplicaId,
+    },
+    /// A newer incarnation of this node runs, and was heard itself. Once. From now on
+    /// nothing is written here: drain and stop (rule R9), or go on under a newer name with
+    /// [`Sync::reincarnate`](crate::Sync::reincarnate), if the newer one is an impostor.
+    Superseded {
+        /// The newer one.
+        by: ReplicaId,
+    },
+    /// A peer knows events of this replica that it never issued, or one dot carries two
+    /// entries: two processes write under one name, or somebody lies. At most once a
+    /// [`patience`](crate::Config::patience) and peer; the counts are in its status.
+    Conflict {
+        /// Who said so.
+        peer: ReplicaId,
+        /// What was refused.
+        error: lattice_presence::MergeError,
+    },
+}
+
+/// Why the visible view changed.
+///
+/// ```
+/// use lattice_presence_sync::Cause;
+///
+/// assert_eq!(Cause::Up("node-b".into()).peer().unwrap().as_str(), "node-b");
+/// assert_eq!(Cause::Local.peer(), None);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// This node wrote.
+    Local,
+    /// Merged from that peer.
+    Merged(ReplicaId),
+    /// That peer fell silent.
+    Down(ReplicaId),
+    /// That peer is heard again.
+    Up(ReplicaId),
+    /// That peer said goodbye, a [`handover`](crate::Config::handover) ago.
+    Left(ReplicaId),
+    /// That peer has a newer incarnation, heard a [`handover`](crate::Config::handover)
+    /// ago.
+    Restarted(ReplicaId),
+    /// That peer is forgotten.
+    Forgotten(ReplicaId),
+}
+
+impl Cause {
+    /// The peer that the change is about or from; none where this node wrote. O(1).
+    ///
+    /// ```
+    /// use lattice_presence_sync::Cause;
+    ///
+    /// assert_eq!(Cause::Left("b".into()).peer(), Some(&"b".into()));
+    /// ```
+    #[must_use]
+    pub const fn peer(&self) -> Option<&ReplicaId> {
+        match self {
+            Self::Local => None,
+            Self::Merged(peer)
+            | Self::Down(peer)
+            | Self::Up(peer)
+            | Self::Left(peer)
+            | Self::Restarted(peer)
+            | Self::Forgotten(peer) => Some(peer),
+        }
+    }
+}
+
+/// What a transport believes of a peer: a hint, never the truth (rule R6).
+///
+/// ```
+/// assert_ne!(lattice_presence_sync::Hint::Up, lattice_presence_sync::Hint::Lost);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Hint {
+    /// It is there: it hears from this node soon. It counts as up once it is heard.
+    Up,
+    /// It is gone: it is down after [`hint_grace`](crate::Config::hint_grace), unless it
+    /// is heard meanwhile.
+    Lost,
+}
+
+/// A message, and to whom it goes.
+pub struct Transmit<M> {
+    /// To whom.
+    pub to: To,
+    /// What is said.
+    pub message: Message<M>,
+}
+
+/// To whom a message goes.
+///
+/// ```
+/// assert_ne!(lattice_presence_sync::To::All, lattice_presence_sync::To::One("b".into()));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum To {
+    /// To every peer that the transport reaches.
+    All,
+    /// To one peer.
+    One(ReplicaId),
+}
+
+impl<M: fmt::Debug> fmt::Debug for Event<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed { diff, cause } => f
+                .debug_struct("Changed")
+                .field("diff", diff)
+                .field("cause", cause)
+                .finish(),
+            Self::PeerUp { peer } => f.debug_struct("PeerUp").field("peer", peer).finish(),
+            Self::PeerDown { peer } => f.debug_struct("PeerDown").field("peer", peer).finish(),
+            Self::PeerForgotten { peer } => {
+                f.debug_struct("PeerForgotten").field("peer", peer).finish()
+            }
+            Self::Superseded { by } => f.debug_struct("Superseded").field("by", by).finish(),
+            Self::Conflict { peer, error } => f
+                .debug_struct("Conflict")
+                .field("peer", peer)
+                .field("error", error)
+                .finish(),
+        }
+    }
+}
+
+impl<M: fmt::Debug> fmt::Debug for Transmit<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transmit")
+            .field("to", &self.to)
+            .field("message", &self.message)
+            .finish()
+    }
+}

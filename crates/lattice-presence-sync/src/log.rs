@@ -1,0 +1,133 @@
+//! What the last pushes spoke of.
+
+use alloc::collections::VecDeque;
+
+use lattice_presence::ClockSet;
+
+/// Intervals that are kept, over all pushes: 256 KiB. A push of one join or leave takes
+/// one or two.
+const MOST_INTERVALS: usize = 16_384;
+
+/// The own clocks of each of the last pushes, by number, so that exactly what a peer lost
+/// can be told again.
+///
+/// # Invariants
+///
+/// Numbers are consecutive and end with the last push; `intervals` is the sum over all.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PushLog {
+    /// The number of the last push; 0 where there was none.
+    last: u64,
+    pushes: VecDeque<ClockSet>,
+    intervals: usize,
+}
+
+impl PushLog {
+    pub(crate) const fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// Notes what the next push speaks of; its number comes back.
+    pub(crate) fn append(&mut self, clocks: ClockSet) -> u64 {
+        self.last += 1;
+        self.intervals += clocks.interval_count();
+        self.pushes.push_back(clocks);
+        while self.intervals > MOST_INTERVALS {
+            let oldest = self.pushes.pop_front();
+            self.intervals -= oldest.map_or(self.intervals, |oldest| oldest.interval_count());
+        }
+        self.last
+    }
+
+    /// Takes the last push back, as if it had never been: it was not sent.
+    pub(crate) fn take_back(&mut self, number: u64) -> Option<ClockSet> {
+        if number != self.last {
+            return None;
+        }
+        let clocks = self.pushes.pop_back()?;
+        self.intervals -= clocks.interval_count();
+        self.last -= 1;
+        Some(clocks)
+    }
+
+    /// What the pushes of those numbers spoke of, as far as they are still here, in
+    /// ascending order and until `most` clocks have come together: the numbers, their
+    /// clocks, and whether some were left for later. At least one is told.
+    pub(crate) fn of(&self, numbers: &ClockSet, most: u64) -> (ClockSet, ClockSet, bool) {
+        let first = self.last + 1 - self.pushes.len() as u64;
+        let (mut told, mut clocks, mut count) = (ClockSet::new(), ClockSet::new(), 0);
+        for range in numbers.intervals() {
+            let (from, to) = ((*range.start()).max(first), (*range.end()).min(self.last));
+            for number in from..=to {
+                let of = &self.pushes[(number - first) as usize];
+                count += of.len();
+                if count > most && !told.is_empty() {
+                    return (told, clocks, true);
+                }
+                told.insert(number);
+                clocks.union_with(of);
+            }
+        }
+        (told, clocks, false)
+    }
+
+    #[cfg(test)]
+    fn check_invariants(&self) -> bool {
+        let intervals = self.pushes.iter().map(ClockSet::interval_count);
+        self.intervals == intervals.sum::<usize>() && self.pushes.len() as u64 <= self.last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(numbers: impl IntoIterator<Item = u64>) -> ClockSet {
+        numbers.into_iter().collect()
+    }
+
+    #[test]
+    fn pushes_are_found_by_number_until_they_are_too_old() {
+        let mut log = PushLog::default();
+        for clock in 1..=20_000 {
+            assert_eq!(log.append(numbers([clock])), clock);
+        }
+        assert!(log.check_invariants());
+        assert_eq!(log.pushes.len(), MOST_INTERVALS);
+        let (told, clocks, more) = log.of(&numbers([1, 2, 19_999, 20_000, 20_001]), 10);
+        assert_eq!((told, more), (numbers([19_999, 20_000]), false));
+        assert_eq!(clocks, numbers([19_999, 20_000]));
+    }
+
+    #[test]
+    fn one_answer_is_bounded_and_always_tells_something() {
+        let mut log = PushLog::default();
+        log.append((1..=100).into());
+        log.append((101..=102).into());
+        let (told, clocks, more) = log.of(&numbers([1, 2]), 10);
+        assert_eq!((told, clocks.len(), more), (numbers([1]), 100, true));
+    }
+
+    #[test]
+    fn only_the_last_push_is_taken_back() {
+        let mut log = PushLog::default();
+        log.append((1..=3).into());
+        log.append((4..=6).into());
+        assert_eq!(log.take_back(1), None);
+        assert_eq!(log.take_back(2), Some((4..=6).into()));
+        assert_eq!(log.last(), 1);
+        assert_eq!(log.append((4..=5).into()), 2);
+        assert!(log.check_invariants());
+    }
+
+    /// A question with a made-up range of numbers costs what the log holds.
+    #[test]
+    fn r11_a_question_about_every_number_there_is_costs_the_log_and_no_more() {
+        let mut log = PushLog::default();
+        log.append((1..=1).into());
+        let (told, _, more) = log.of(&(1..=lattice_presence::MAX_CLOCK).into(), 10);
+        assert_eq!((told.len(), more), (1, false));
+        let (told, ..) = PushLog::default().of(&(1..=9).into(), 10);
+        assert!(told.is_empty());
+    }
+}

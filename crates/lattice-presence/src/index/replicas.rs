@@ -1,0 +1,110 @@
+//! The replicas that have entries here.
+
+use alloc::collections::BTreeMap;
+use core::cmp::Ordering;
+
+use super::slab::{Id, Slab};
+use crate::ReplicaId;
+use crate::down::Down;
+
+/// Those who own entries, by small numbers: an entry's place among others is
+/// compared without touching its text, and marks of replicas that have nothing here
+/// cost nothing.
+///
+/// # Invariants
+///
+/// - Each one has an entry.
+/// - `hidden` is the number of entries whose owner is hidden.
+#[derive(Clone, Debug)]
+pub(super) struct Replicas {
+    numbers: BTreeMap<ReplicaId, Id>,
+    known: Slab<Known>,
+    hidden: usize,
+    /// Whose entry came last: its next one needs no look-up.
+    last: Id,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    id: ReplicaId,
+    entries: usize,
+    hidden: bool,
+}
+
+impl Replicas {
+    pub(super) const fn new() -> Self {
+        Self {
+            numbers: BTreeMap::new(),
+            known: Slab::new(),
+            hidden: 0,
+            last: 0,
+        }
+    }
+
+    pub(super) fn number(&self, replica: &ReplicaId) -> Option<Id> {
+        match self.known.get(self.last) {
+            Some(known) if known.id == *replica => Some(self.last),
+            _ => self.numbers.get(replica).copied(),
+        }
+    }
+
+    /// The number of the owner of one entry more.
+    pub(super) fn enter(&mut self, replica: &ReplicaId, down: &Down) -> Id {
+        let number = self.number(replica).unwrap_or_else(|| {
+            let number = self.known.insert(Known {
+                id: replica.clone(),
+                entries: 0,
+                hidden: down.hides(replica),
+            });
+            self.numbers.insert(replica.clone(), number);
+            number
+        });
+        self.last = number;
+        let known = self.known.at_mut(number);
+        known.entries += 1;
+        self.hidden += usize::from(known.hidden);
+        number
+    }
+
+    /// One entry of it goes.
+    pub(super) fn leave(&mut self, number: Id) {
+        let known = self.known.at_mut(number);
+        known.entries -= 1;
+        self.hidden -= usize::from(known.hidden);
+        if known.entries == 0
+            && let Some(known) = self.known.remove(number)
+        {
+            self.numbers.remove(&known.id);
+        }
+    }
+
+    /// Hides all entries of that replica, or shows them.
+    pub(super) fn set_hidden(&mut self, number: Id, hidden: bool) {
+        let known = self.known.at_mut(number);
+        known.hidden = hidden;
+        if hidden {
+            self.hidden += known.entries;
+        } else {
+            self.hidden -= known.entries;
+        }
+    }
+
+    pub(super) fn hides(&self, number: Id) -> bool {
+        self.known.at(number).hidden
+    }
+
+    pub(super) fn hidden(&self) -> usize {
+        self.hidden
+    }
+
+    pub(super) fn name(&self, number: Id) -> &ReplicaId {
+        &self.known.at(number).id
+    }
+
+    pub(super) fn cmp(&self, a: Id, b: Id) -> Ordering {
+        if a == b {
+            return Ordering::Equal;
+        }
+        self.name(a).cmp(self.name(b))
+    }
+}

@@ -1,0 +1,141 @@
+//! The topics that have entries.
+
+use alloc::sync::Arc;
+use core::cmp::Ordering;
+
+use super::groups::{Members, Place, View};
+use super::order::{Order, Rank};
+use super::slab::{Id, Slab};
+use super::table::Table;
+
+/// Topics by number, by name, and in the order of their names.
+///
+/// # Invariants
+///
+/// No topic is without members.
+#[derive(Clone, Debug)]
+pub(super) struct Topics {
+    table: Table,
+    known: Slab<Topic>,
+    names: Order<Id>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Topic {
+    pub(super) name: Arc<str>,
+    pub(super) members: Members,
+    hash: u32,
+}
+
+/// Topics are sorted by their names.
+struct ByName<'a>(&'a Slab<Topic>);
+
+impl Rank for ByName<'_> {
+    type Key = Id;
+
+    fn key(&self, id: Id) -> Id {
+        id
+    }
+
+    fn cmp(&self, a: &Id, b: &Id) -> Ordering {
+        self.0.at(*a).name.cmp(&self.0.at(*b).name)
+    }
+}
+
+/// Members that a topic may have and still be given another number: each of them
+/// learns it.
+const MOVABLE: usize = 64;
+
+impl Topics {
+    pub(super) const fn new() -> Self {
+        Self {
+            table: Table::new(),
+            known: Slab::new(),
+            names: Order::new(),
+        }
+    }
+
+    pub(super) fn find(&self, name: &str, hash: u32) -> Option<Id> {
+        let is_it = |topic| *self.known.at(topic).name == *name;
+        self.table.find(hash, is_it)
+    }
+
+    pub(super) fn at(&self, topic: Id) -> &Topic {
+        self.known.at(topic)
+    }
+
+    pub(super) fn at_mut(&mut self, topic: Id) -> &mut Topic {
+        self.known.at_mut(topic)
+    }
+
+    /// The number of a topic; a new one gets its name from the caller.
+    pub(super) fn find_or_add(&mut self, name: &Arc<str>, hash: u32) -> Id {
+        let is_it = |topic| {
+            let known = &self.known.at(topic).name;
+            Arc::ptr_eq(known, name) || known == name
+        };
+        if let Some(topic) = self.table.find(hash, is_it) {
+            return topic;
+        }
+        let topic = self.known.insert(Topic {
+            name: name.clone(),
+            members: Members::new(),
+            hash,
+        });
+        self.table.insert(hash, topic);
+        self.names.insert(topic, topic, &ByName(&self.known));
+        topic
+    }
+
+    /// Takes an entry out of a topic, and the topic if nothing is left of it.
+    pub(super) fn remove<M>(
+        &mut self,
+        topic: Id,
+        (id, place, hidden): (Id, Place, bool),
+        view: View<'_, M>,
+    ) {
+        let Topic { members, hash, .. } = self.known.at_mut(topic);
+        members.take(id, place, hidden, view);
+        if members.order.len() == 0 {
+            self.table.remove(*hash, topic);
+            self.names.remove(topic, topic, &ByName(&self.known));
+            self.known.remove(topic);
+        }
+    }
+
+    /// Moves one topic to a free place where most places are idle; gives its new
+    /// number, for its members to learn.
+    pub(super) fn compact(&mut self) -> Option<Id> {
+        let old = self.known.last().filter(|_| self.known.is_sparse())?;
+        if self.known.at(old).members.order.len() > MOVABLE {
+            return None;
+        }
+        self.names.remove(old, old, &ByName(&self.known));
+        let topic = self.known.remove(old)?;
+        let hash = topic.hash;
+        let new = self.known.insert(topic);
+        self.table.replace(hash, old, new);
+        self.names.insert(new, new, &ByName(&self.known));
+        Some(new)
+    }
+
+    /// Ascending.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Topic> + Clone {
+        self.names.iter().map(|topic| self.known.at(topic))
+    }
+
+    pub(super) fn check_invariants<M>(&self, view: View<'_, M>) -> bool {
+        let are_right = |members: &Members| {
+            let is_hidden = |id: &Id| view.replicas.hides(view.entries.at(*id).replica);
+            let hidden = members.order.iter().filter(is_hidden).count();
+            members.order.len() > 0
+                && members.order.check_invariants(&view)
+                && members.hidden as usize == hidden
+        };
+        self.names.len() == self.known.len()
+            && self.names.check_invariants(&ByName(&self.known))
+            && self.known.iter().all(|(number, topic)| {
+                self.find(&topic.name, topic.hash) == Some(number) && are_right(&topic.members)
+            })
+    }
+}
