@@ -44,6 +44,7 @@ pub(crate) struct Inner<U> {
     /// Under which key the client may track itself.
     pub(crate) tracks: Option<Box<str>>,
     pub(crate) broadcasts: bool,
+    pub(crate) supabase: bool,
     pub(crate) sees: crate::channels::View,
     pub(crate) live: Mutex<bool>,
 }

@@ -1,6 +1,6 @@
 //! Who is in a topic, as its sockets were told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use lattice_presence::{Dot, ReplicaId};
@@ -35,6 +35,8 @@ pub(crate) struct Members {
     connections: usize,
     joins: ByKey<Entry>,
     leaves: ByKey<()>,
+    /// Keys of which some entry came or went while another one stayed.
+    mixed: HashSet<Arc<str>>,
 }
 
 /// What one flush tells: members by key, each list in dot order.
@@ -42,6 +44,8 @@ pub(crate) struct Members {
 pub(crate) struct Told {
     pub(crate) joins: BTreeMap<Arc<str>, Vec<Member>>,
     pub(crate) leaves: BTreeMap<Arc<str>, Vec<Member>>,
+    /// Those of the keys that were mixed before; see [`Members::supabase_payload`].
+    mixed: HashSet<Arc<str>>,
 }
 
 impl Members {
@@ -135,6 +139,19 @@ impl Members {
     /// Makes what was gathered known. O(changes · log members).
     pub(crate) fn flush(&mut self) -> Told {
         let mut told = Told::default();
+        let touched: BTreeSet<Arc<str>> = self
+            .leaves
+            .keys()
+            .chain(self.joins.keys())
+            .cloned()
+            .collect();
+        let before: Vec<(Arc<str>, bool)> = touched
+            .into_iter()
+            .map(|key| {
+                let known = self.told.contains_key(&key);
+                (key, known)
+            })
+            .collect();
         for (key, dots) in core::mem::take(&mut self.leaves) {
             let mut gone = Vec::with_capacity(dots.len());
             for dot in dots.into_keys() {
@@ -163,7 +180,77 @@ impl Members {
             self.connections += came.len();
             told.joins.insert(key, came);
         }
+        for (key, was_known) in before {
+            if self.mixed.contains(&key) {
+                told.mixed.insert(key.clone());
+            }
+            match self.told.contains_key(&key) {
+                true if was_known => drop(self.mixed.insert(key)),
+                true => {}
+                false => drop(self.mixed.remove(&key)),
+            }
+        }
         told
+    }
+
+    /// The payload of `presence_diff` for Supabase's clients, after the flush that it is
+    /// of. O(size).
+    ///
+    /// Those clients (2.109 at least) delete the references of the entries of a key that
+    /// stay, when another one of the key comes or goes, and cannot remove them by
+    /// reference later: an update leaves a ghost. So a key that had entries before comes
+    /// whole, and a leave of it has one presence more, without a reference, which removes
+    /// those that have lost theirs. Clients without the fault see no difference, but in
+    /// the presences of their `leave` event.
+    pub(crate) fn supabase_payload(&self, told: &Told) -> String {
+        let mut joins: BTreeMap<&Arc<str>, Vec<&Member>> = BTreeMap::new();
+        let mut leaves: BTreeMap<&Arc<str>, (Vec<&Member>, Option<&Member>)> = BTreeMap::new();
+        let keys: BTreeSet<&Arc<str>> = told.joins.keys().chain(told.leaves.keys()).collect();
+        for key in keys {
+            let gone: Vec<&Member> = told.leaves.get(key).into_iter().flatten().collect();
+            let stay: Vec<&Member> = self.of_key(key).collect();
+            let came = told.joins.get(key).map_or(0, Vec::len);
+            let mixed = told.mixed.contains(key);
+            let replaced = mixed || (!gone.is_empty() && !stay.is_empty());
+            if let Some(sample) = gone.first().or(stay.first()).copied()
+                && (replaced || !gone.is_empty())
+            {
+                leaves.insert(key, (gone, replaced.then_some(sample)));
+            }
+            if came > 0 || (replaced && !stay.is_empty()) {
+                joins.insert(key, stay);
+            }
+        }
+        let mut out = String::from("{\"joins\":");
+        push_presences(
+            &mut out,
+            joins.into_iter().map(|(key, of)| (key, of.into_iter())),
+            false,
+        );
+        out.push_str(",\"leaves\":{");
+        for (i, (key, (gone, bare))) in leaves.into_iter().enumerate() {
+            if i > 0 {
+                out.push(',');
+            }
+            push_string(&mut out, key);
+            out.push_str(":{\"metas\":[");
+            for (i, member) in gone.iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                push_meta(&mut out, member, false);
+            }
+            if let Some(bare) = bare {
+                let mut fields = String::new();
+                push_fields(&mut fields, bare.entry.meta().as_str());
+                out.push_str(if gone.is_empty() { "{" } else { ",{" });
+                out.push_str(fields.strip_prefix(',').unwrap_or(&fields));
+                out.push('}');
+            }
+            out.push_str("]}");
+        }
+        out.push_str("}}");
+        out
     }
 
     /// The members of one key, as they were told.
@@ -398,5 +485,82 @@ mod tests {
                 {"phx_ref": "n:3"}, {"phx_ref": "n:4", "a": [1]},
             ]),
         );
+    }
+
+    /// What Supabase's client does to its state, its fault included.
+    #[derive(Default)]
+    struct Faulty(BTreeMap<String, Vec<Value>>);
+
+    impl Faulty {
+        fn apply(&mut self, diff: &str) {
+            let diff: Value = serde_json::from_str(diff).unwrap();
+            let metas = |value: &Value| value["metas"].as_array().unwrap().clone();
+            let forget = |metas: &mut Vec<Value>| {
+                for meta in metas {
+                    meta.as_object_mut().unwrap().remove("phx_ref");
+                }
+            };
+            for (key, new) in diff["joins"].as_object().unwrap() {
+                let new = metas(new);
+                let mut next = self.0.remove(key).unwrap_or_default();
+                next.retain(|had| new.iter().all(|meta| meta["phx_ref"] != had["phx_ref"]));
+                forget(&mut next);
+                next.extend(new);
+                self.0.insert(key.clone(), next);
+            }
+            for (key, left) in diff["leaves"].as_object().unwrap() {
+                let left = metas(left);
+                let Some(had) = self.0.get_mut(key) else {
+                    continue;
+                };
+                had.retain(|meta| left.iter().all(|left| left["phx_ref"] != meta["phx_ref"]));
+                forget(had);
+                if had.is_empty() {
+                    self.0.remove(key);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_client_that_loses_references_sees_what_is_there() {
+        // Xorshift: enough to pick operations. A failure names the step.
+        let mut random = 0x2545_F491_4F6C_DD1D_u64;
+        let mut below = move |bound: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            (random >> 33) % bound
+        };
+        let mut state = PresenceState::new("n");
+        let (mut members, mut client) = (Members::default(), Faulty::default());
+        for step in 0..2000 {
+            for _ in 0..=below(3) {
+                let (pid, key) = (
+                    below(3).to_string(),
+                    ["a", "b"][usize::try_from(below(2)).unwrap()],
+                );
+                let diff = if below(3) == 0 {
+                    state.leave(&pid, "t", key)
+                } else {
+                    state
+                        .join(&pid, "t", key, meta(&json!({"step": step})))
+                        .unwrap()
+                };
+                members.take(&diff);
+            }
+            let told = members.flush();
+            client.apply(&members.supabase_payload(&told));
+            let listed: BTreeMap<String, usize> = client
+                .0
+                .iter()
+                .map(|(key, metas)| (key.clone(), metas.len()))
+                .collect();
+            let mut expected: BTreeMap<String, usize> = BTreeMap::new();
+            for entry in state.get_by_topic("t") {
+                *expected.entry(entry.key().into()).or_default() += 1;
+            }
+            assert_eq!(listed, expected, "step {step}");
+        }
     }
 }

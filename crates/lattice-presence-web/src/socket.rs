@@ -283,6 +283,7 @@ impl<A: Channels> Socket<A> {
             return;
         };
         let sees = match &channel.inner.sees {
+            View::Everyone if channel.inner.supabase => Sees::Supabase,
             View::Everyone => Sees::Everyone,
             View::Counts => Sees::Counts,
             View::Page(size) => Sees::Page(*size),
@@ -510,6 +511,7 @@ impl<A: Channels> Socket<A> {
                     .tracks
                     .or(joined.entry.map(|(key, _)| key).filter(|_| supabase)),
                 broadcasts: joined.broadcasts,
+                supabase,
                 sees: joined.view,
                 live: Mutex::new(true),
             }),

@@ -25,6 +25,8 @@ const COMMANDS: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Sees {
     Everyone,
+    /// Everyone, as Supabase's clients need it.
+    Supabase,
     Counts,
     Page(usize),
 }
@@ -212,13 +214,13 @@ impl Topic {
         }
         self.flushed = Some(Instant::now());
         self.state = None;
-        if self
-            .channels
-            .values()
-            .any(|channel| channel.sees == Some(Sees::Everyone))
-        {
+        if self.sees(&Sees::Everyone) {
             let diff = self.message("presence_diff", &told.payload());
             self.tell(&diff, |sees| *sees == Sees::Everyone);
+        }
+        if self.sees(&Sees::Supabase) {
+            let diff = self.message("presence_diff", &self.members.supabase_payload(&told));
+            self.tell(&diff, |sees| *sees == Sees::Supabase);
         }
         self.turn_pages(&told);
         if self.counts_at.is_none()
@@ -229,6 +231,12 @@ impl Topic {
         {
             self.counts_at = Some(Instant::now() + COUNTS_EVERY);
         }
+    }
+
+    fn sees(&self, what: &Sees) -> bool {
+        self.channels
+            .values()
+            .any(|channel| channel.sees.as_ref() == Some(what))
     }
 
     fn message(&self, event: &str, payload: &str) -> Broadcast {
@@ -321,7 +329,7 @@ impl Topic {
             return;
         };
         let state = match sees {
-            Sees::Everyone => {
+            Sees::Everyone | Sees::Supabase => {
                 let state = || Payload::trusted(self.members.state());
                 Some(self.state.get_or_insert_with(state).clone())
             }

@@ -197,7 +197,7 @@ impl Watching {
     /// Each watcher learns of its own keys. O(changes · watchers of the key).
     fn flush(&mut self) {
         self.flush_at = None;
-        let Told { joins, leaves } = self.members.flush();
+        let Told { joins, leaves, .. } = self.members.flush();
         let mut concerned: BTreeMap<Place, [Vec<&Arc<str>>; 2]> = BTreeMap::new();
         for (side, changes) in [&joins, &leaves].into_iter().enumerate() {
             for key in changes.keys() {

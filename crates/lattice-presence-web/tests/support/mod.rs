@@ -109,12 +109,14 @@ pub struct Server {
     pub address: String,
     pub app: App,
     pub web: Web<App>,
-    task: tokio::task::JoinHandle<()>,
+    runtime: Option<tokio::runtime::Runtime>,
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -132,23 +134,45 @@ pub async fn serve(config: Config) -> Server {
 }
 
 pub async fn serve_on(node: Node, config: Config) -> Server {
+    serve_at("127.0.0.1:0", node, config).await
+}
+
+/// A server with a runtime of its own, so that it can be cut off as a whole.
+pub async fn serve_at(address: &str, node: Node, config: Config) -> Server {
     let app = App::default();
     let web = Web::new(node, app.clone(), config);
     let router = Router::new()
         .nest("/socket", web.router())
         .nest("/realtime/v1", web.router());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpListener::bind(address).await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let listener = listener.into_std().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.spawn(async move {
+        let listener = TcpListener::from_std(listener).unwrap();
+        axum::serve(listener, router).await.unwrap();
+    });
     Server {
         address,
         app,
         web,
-        task,
+        runtime: Some(runtime),
     }
 }
 
 impl Server {
+    /// Ends everything at once: sockets are cut off.
+    pub async fn stop(mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            let stopped = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(SOON));
+            stopped.await.unwrap();
+        }
+    }
+
     pub async fn connect(&self, query: &str) -> Client {
         let request = format!("ws://{}/socket/websocket?{query}", self.address);
         let (socket, _) = connect_async(request.into_client_request().unwrap())
