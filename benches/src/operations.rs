@@ -6,6 +6,7 @@ pub mod local;
 pub mod memory;
 pub mod merging;
 pub mod reads;
+pub mod sync;
 
 use crate::case::Operation;
 
@@ -17,6 +18,7 @@ pub fn all() -> impl Iterator<Item = &'static Operation> {
         merging::OPERATIONS,
         liveness::OPERATIONS,
         codec::OPERATIONS,
+        sync::OPERATIONS,
     ]
     .into_iter()
     .flatten()

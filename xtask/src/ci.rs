@@ -16,7 +16,14 @@ use crate::{docs, fuzz, simulate, test, tidy};
 const SMOKE_SECONDS: u64 = 20;
 
 /// The crates that must build without the standard library.
-const NO_STD: &[&str] = PUBLISHED.split_at(2).0;
+const NO_STD: &[&str] = PUBLISHED.split_at(3).0;
+
+/// The packages that are workspaces of their own.
+const APART: [&str; 3] = [
+    "xtask/fuzz/Cargo.toml",
+    "examples/external-crdt/Cargo.toml",
+    "benches/peers/Cargo.toml",
+];
 
 enum Verdict {
     Passed,
@@ -89,6 +96,10 @@ const STEPS: &[Step] = &[
     Step {
         name: "todo-list",
         run: || todo_list().into(),
+    },
+    Step {
+        name: "external-crdt",
+        run: || external_crdt().into(),
     },
     Step {
         name: "package",
@@ -178,13 +189,11 @@ fn line(name: &str, took: Duration, verdict: &Verdict) -> String {
 
 fn fmt() -> Outcome {
     shell::run(&mut cargo(["fmt", "--all", "--check"]))?;
-    // The fuzz targets are a workspace of their own, out of reach of `--all`.
-    shell::run(&mut cargo([
-        "fmt",
-        "--manifest-path",
-        "xtask/fuzz/Cargo.toml",
-        "--check",
-    ]))
+    // Workspaces of their own, out of reach of `--all`.
+    for manifest in APART {
+        shell::run(&mut cargo(["fmt", "--manifest-path", manifest, "--check"]))?;
+    }
+    Ok(())
 }
 
 fn clippy() -> Outcome {
@@ -199,7 +208,7 @@ fn clippy() -> Outcome {
     ]))
 }
 
-/// The two lower crates with no feature, and with each one alone: an item behind
+/// The crates without the standard library with no feature, and with each one alone: an item behind
 /// the wrong `cfg` shows only here.
 fn features() -> Outcome {
     for name in NO_STD {
@@ -304,6 +313,20 @@ fn todo_list() -> Outcome {
         "--features",
         "laws",
     ]))
+}
+
+/// A CRDT in a crate of its own, with its own lock file and features: what an author
+/// outside of this repository gets, built and tested as such.
+fn external_crdt() -> Outcome {
+    let manifest = ["--manifest-path", APART[1]];
+    let mut clippy = cargo(["clippy"].iter().chain(&manifest));
+    clippy.args(["--all-targets", "--", "-D", "warnings"]);
+    let mut test = cargo(["test"].iter().chain(&manifest));
+    for command in [&mut clippy, &mut test] {
+        command.env("CARGO_TARGET_DIR", shell::target_dir());
+        shell::run(command)?;
+    }
+    Ok(())
 }
 
 /// What would be published, each crate built from its own package. What is not

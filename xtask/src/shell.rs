@@ -8,9 +8,10 @@ use std::process::{Command, Stdio};
 pub(crate) type Outcome = Result<(), String>;
 
 /// The crates that are published, innermost first.
-pub(crate) const PUBLISHED: [&str; 3] = [
+pub(crate) const PUBLISHED: [&str; 4] = [
     "lattice-causal",
     "lattice-presence",
+    "lattice-presence-sync",
     "lattice-presence-json",
 ];
 

@@ -9,28 +9,35 @@
 
 use core::error::Error;
 
-use lattice_causal::laws::{self, Lattice};
-use lattice_causal::{Causal, ClockExhausted, DotFun, DotMap, DotStore};
+use lattice_causal::laws::{self, Trials};
+use lattice_causal::{
+    Causal, CausalCrdt, ClockExhausted, DotFun, DotMap, DotStore, Edit, causal_crdt,
+};
 
-type Replica = &'static str;
+type Said = DotFun<&'static str, bool>;
 
-#[derive(Clone, Debug, Default, PartialEq)]
-struct TodoList(Causal<DotMap<String, DotFun<Replica, bool>>>);
+causal_crdt! {
+    struct TodoList(DotMap<String, Said>);
+}
 
 impl TodoList {
-    fn set(&mut self, me: Replica, task: &str, done: bool) -> Result<Self, ClockExhausted> {
-        let dot = self.0.context().next_dot(&me)?;
-        Ok(Self(self.0.apply(&task.to_owned(), |said, _| {
-            let mut delta = Causal::from_context(said.map(DotStore::dots).unwrap_or_default());
-            delta.insert(&dot, done);
-            delta
-        })))
+    fn set(&mut self, me: &'static str, task: &str, done: bool) -> Result<Self, ClockExhausted> {
+        let dot = self.view().context().next_dot(&me)?;
+        let said = Said::from_iter([(dot, done)]);
+        Ok(self.replace(task, said))
     }
 
     fn remove(&mut self, task: &str) -> Self {
-        Self(self.0.apply(&task.to_owned(), |said, _| {
-            Causal::from_context(said.map(DotStore::dots).unwrap_or_default())
-        }))
+        self.replace(task, Said::new())
+    }
+
+    /// Puts `said` in place of all that was said of the task and seen here. The edit
+    /// names the key: no other task is visited.
+    fn replace(&mut self, task: &str, said: Said) -> Self {
+        let task = task.to_owned();
+        let seen = self.0.store().get(&task).map(DotStore::dots);
+        let edit = Edit::from(Causal::covering(said, seen.unwrap_or_default()));
+        self.commit(Edit::under(task, edit))
     }
 
     fn tasks(&self) -> impl Iterator<Item = (&str, bool)> {
@@ -43,16 +50,6 @@ impl TodoList {
         for (task, done) in self.tasks() {
             println!("  [{}] {task}", if done { 'x' } else { ' ' });
         }
-    }
-}
-
-impl Lattice for TodoList {
-    fn join(&mut self, other: &Self) {
-        self.0.merge(&other.0);
-    }
-
-    fn delta_for(&self, peer: &Self) -> Self {
-        Self(self.0.delta_since(&peer.0.digest()))
     }
 }
 
@@ -73,13 +70,27 @@ fn main() -> Result<(), Box<dyn Error>> {
     ann.show("Ann, alone");
     bob.show("Bob, alone");
 
+    let act = |list: &mut TodoList, me: u64, draw: &mut laws::Draw| {
+        let (me, task) = (
+            ["ann", "bob", "cleo"][me as usize],
+            draw.pick(&["milk", "mum"]),
+        );
+        match draw.below(3) {
+            0 => list.remove(task),
+            done => list
+                .set(me, task, done == 1)
+                .expect("clocks are not used up"),
+        }
+    };
+    Trials::new(7).histories(act)?;
     laws::check(&[base.clone(), ann.clone(), bob.clone()])?;
     laws::check_mutators(&base, &ann, &bob, &by_ann)?;
     laws::check_mutators(&base, &bob, &ann, &by_bob)?;
 
-    let (to_bob, to_ann) = (ann.delta_for(&bob), bob.delta_for(&ann));
-    ann.join(&to_ann);
-    bob.join(&to_bob);
+    let to_bob = ann.delta_since(&bob.digest());
+    let to_ann = bob.delta_since(&ann.digest());
+    ann.merge(&to_ann);
+    bob.merge(&to_bob);
     assert_eq!(ann, bob);
     ann.show("Both, after one exchange of deltas (the laws hold)");
     Ok(())

@@ -122,6 +122,37 @@ impl<S: DotStore> Causal<S> {
         Self::covered(S::default(), context)
     }
 
+    /// The state in which the dots of `store` are alive, and these and those of
+    /// `seen` are seen: the delta of an operation that replaces. What of `seen` is
+    /// not in `store` dies where this is merged. O(dots of `store` + intervals of
+    /// `seen`).
+    ///
+    /// It covers its store by construction, where [`from_parts`](Self::from_parts)
+    /// has to ask and may refuse.
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, CausalContext, Dot, DotFun};
+    ///
+    /// let mut state = Causal::<DotFun<&str, char>>::new();
+    /// state.insert(&Dot::new("a", 1), 'x');
+    /// let next = DotFun::from_iter([(Dot::new("a", 2), 'y')]);
+    /// state.merge(&Causal::covering(next, state.store().dots()));
+    /// # use lattice_causal::DotStore;
+    /// assert_eq!(state.store().iter().collect::<Vec<_>>(), [(&"a", 2, &'y')]);
+    /// assert_eq!(state.context().prefix(&"a"), 2);
+    /// ```
+    #[must_use]
+    pub fn covering(store: S, seen: CausalContext<S::Replica>) -> Self {
+        let mut context = seen;
+        context.merge(&store.dots());
+        let deaths = Deaths::new();
+        Self {
+            store,
+            context,
+            deaths,
+        }
+    }
+
     /// A state whose context is known to cover the store.
     pub(crate) fn covered(store: S, context: CausalContext<S::Replica>) -> Self {
         debug_assert!(context.dominates(&store.dots()));

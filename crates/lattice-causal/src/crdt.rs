@@ -1,20 +1,25 @@
 //! CRDTs over a dot store: what they have in common.
 
 mod aw_set;
+mod declare;
 mod ew_flag;
+mod lww_register;
 mod mv_register;
 mod or_map;
+mod pn_counter;
 mod rw_set;
 
 use core::fmt;
 
 pub use aw_set::AwSet;
 pub use ew_flag::EwFlag;
+pub use lww_register::LwwRegister;
 pub use mv_register::MvRegister;
 pub use or_map::OrMap;
+pub use pn_counter::PnCounter;
 pub use rw_set::RwSet;
 
-use crate::{Causal, CausalContext, DotStore, Edit};
+use crate::{Causal, CausalContext, Digest, DotStore, Edit};
 
 /// A CRDT whose state is one dot store under one causal context: the "causal
 /// CRDTs" of the paper's section 7.
@@ -26,41 +31,41 @@ use crate::{Causal, CausalContext, DotStore, Edit};
 /// on `View<'_, Self>`; the methods of the standalone types commit what those
 /// return. A CRDT defined elsewhere does the same, and nests with these.
 ///
+/// It takes no glue: [`Causal`] of any store is a `CausalCrdt`, and a type alias
+/// is a CRDT. Where a name of its own is wanted, for methods and traits,
+/// [`causal_crdt!`](crate::causal_crdt) declares it in one line.
+///
 /// ```
-/// use lattice_causal::{Causal, CausalCrdt, ClockExhausted, DotFun, Edit, OrMap, View};
+/// use lattice_causal::{Causal, ClockExhausted, DotFun, Edit, OrMap, View};
 ///
-/// /// A counter that only grows: each dot carries what one event added.
-/// #[derive(Clone, Default)]
-/// struct Tally(Causal<DotFun<&'static str, u64>>);
-///
-/// impl CausalCrdt for Tally {
-///     type Store = DotFun<&'static str, u64>;
-///     fn from_causal(state: Causal<Self::Store>) -> Self {
-///         Self(state)
-///     }
-///     fn as_causal(&self) -> &Causal<Self::Store> {
-///         &self.0
-///     }
-///     fn as_causal_mut(&mut self) -> &mut Causal<Self::Store> {
-///         &mut self.0
-///     }
-/// }
+/// type Store = DotFun<&'static str, u64>;
+/// /// A counter that only grows: one dot for each replica carries what it counted.
+/// type Tally = Causal<Store>;
 ///
 /// fn count(
 ///     tally: View<'_, Tally>,
-///     replica: &'static str,
+///     me: &'static str,
 ///     by: u64,
-/// ) -> Result<Edit<DotFun<&'static str, u64>>, ClockExhausted> {
-///     let dot = tally.context().next_dot(&replica)?;
-///     Ok(Edit::from(Causal::from_store([(dot, by)].into_iter().collect())))
+/// ) -> Result<Edit<Store>, ClockExhausted> {
+///     let dot = tally.context().next_dot(&me)?;
+///     let counted = tally.store().and_then(|all| all.of(&me).next_back());
+///     let before = counted.map_or(0, |(_, sum)| *sum);
+///     // My next dot takes the place of my last one: what it carried goes along.
+///     let mine = Store::from_iter([(dot, before + by)]);
+///     Ok(Edit::from(Causal::covering(mine, tally.own_dots(&me))))
 /// }
 ///
 /// let mut votes = OrMap::<&str, Tally>::new();
 /// votes.apply("tea", |tally| count(tally, "a", 2)).unwrap();
 /// votes.apply("tea", |tally| count(tally, "b", 3)).unwrap();
-/// let tea = votes.get(&"tea").unwrap();
-/// assert_eq!(tea.store().unwrap().iter().map(|(_, _, by)| by).sum::<u64>(), 5);
+/// votes.apply("tea", |tally| count(tally, "a", 1)).unwrap();
+/// let tea = votes.get(&"tea").unwrap().store().unwrap();
+/// assert_eq!(tea.iter().collect::<Vec<_>>(), [(&"a", 2, &3), (&"b", 1, &3)]);
 /// ```
+///
+/// (A dot for each event, `Causal::from_store` of it alone, would be right as
+/// well, and cost one live dot an event instead of one a replica; what each does
+/// in a reset is on the page of [`PnCounter`].)
 pub trait CausalCrdt: Sized {
     /// Where its dots live.
     type Store: DotStore;
@@ -88,6 +93,41 @@ pub trait CausalCrdt: Sized {
     /// for the peers comes back. See [`Edit`] for an example.
     fn commit(&mut self, edit: Edit<Self::Store>) -> Self {
         Self::from_causal(self.as_causal_mut().commit(edit))
+    }
+
+    /// Joins a state or a delta: [`Causal::merge`]. See
+    /// [`causal_crdt!`](crate::causal_crdt) for an example.
+    fn merge(&mut self, other: &Self) {
+        self.as_causal_mut().merge(other.as_causal());
+    }
+
+    /// What was seen and what is alive, for a peer to answer with
+    /// [`delta_since`](Self::delta_since): [`Causal::digest`].
+    fn digest(&self) -> Digest<Replica<Self>> {
+        self.as_causal().digest()
+    }
+
+    /// What the owner of `digest` lacks: [`Causal::delta_since`].
+    #[must_use]
+    fn delta_since(&self, digest: &Digest<Replica<Self>>) -> Self {
+        Self::from_causal(self.as_causal().delta_since(digest))
+    }
+}
+
+/// The CRDT that has no name: operations are functions from its view to an edit.
+impl<S: DotStore> CausalCrdt for Causal<S> {
+    type Store = S;
+
+    fn from_causal(state: Self) -> Self {
+        state
+    }
+
+    fn as_causal(&self) -> &Self {
+        self
+    }
+
+    fn as_causal_mut(&mut self) -> &mut Self {
+        self
     }
 }
 
@@ -169,6 +209,27 @@ impl<'a, C: CausalCrdt> View<'a, C> {
         self.store.map_or_else(CausalContext::new, DotStore::dots)
     }
 
+    /// The live dots of this CRDT that `replica` minted: what an operation that
+    /// replaces only what its own replica wrote has seen die. O(them).
+    ///
+    /// ```
+    /// use lattice_causal::{CausalContext, CausalCrdt, Dot, MvRegister};
+    ///
+    /// let mut register = MvRegister::new();
+    /// register.merge(&MvRegister::new().write(&"b", 'y').unwrap());
+    /// let mut other = MvRegister::new();
+    /// register.merge(&other.write(&"a", 'x').unwrap());
+    /// let own = register.view().own_dots(&"a");
+    /// assert_eq!(own, CausalContext::from_iter([Dot::new("a", 1)]));
+    /// ```
+    #[must_use]
+    pub fn own_dots(&self, replica: &Replica<C>) -> CausalContext<Replica<C>> {
+        let live = self.store.map(|store| store.live(replica));
+        live.into_iter()
+            .map(|clocks| (replica.clone(), clocks))
+            .collect()
+    }
+
     /// The edit that ends the life of every dot of this CRDT: the reset of any
     /// CRDT. What peers add concurrently lives on. O(live dots).
     ///
@@ -199,14 +260,12 @@ impl<C: CausalCrdt<Store: fmt::Debug>> fmt::Debug for View<'_, C> {
     }
 }
 
-/// The parts that the CRDTs of this crate share: construction, the join, the
-/// exchange with peers, and the traits, over a field `state: Causal<$store>`.
-macro_rules! causal_crdt {
-    ($name:ident<$($param:ident),+>, $store:ty, $example:literal, where $($bound:tt)+) => {
-        impl<$($param),+> $name<$($param),+>
-        where
-            $($bound)+
-        {
+/// The parts that the CRDTs of this crate have beside what
+/// [`causal_crdt!`](crate::causal_crdt) declares: methods that need no trait in
+/// scope, each with an example, and the traits behind features.
+macro_rules! inherent {
+    ($name:ident<$($param:ident: $first:ident $(+ $bound:ident)*),+>, $store:ty, $example:literal) => {
+        impl<$($param: $first $(+ $bound)*),+> $name<$($param),+> {
             /// The state that has seen nothing.
             ///
             /// ```
@@ -216,7 +275,7 @@ macro_rules! causal_crdt {
             /// ```
             #[must_use]
             pub fn new() -> Self {
-                Self { state: Causal::new() }
+                Self(Causal::new())
             }
 
             /// Everything seen, alive or not.
@@ -230,7 +289,7 @@ macro_rules! causal_crdt {
             pub const fn context(
                 &self,
             ) -> &crate::CausalContext<<$store as crate::DotStore>::Replica> {
-                self.state.context()
+                self.0.context()
             }
 
             /// Joins a state or a delta: [`Causal::merge`].
@@ -242,7 +301,7 @@ macro_rules! causal_crdt {
             /// assert!(crdt.context().is_empty());
             /// ```
             pub fn merge(&mut self, other: &Self) {
-                self.state.merge(&other.state);
+                self.0.merge(&other.0);
             }
 
             /// What was seen and what is alive, for a peer to answer with
@@ -255,7 +314,7 @@ macro_rules! causal_crdt {
             /// ```
             #[must_use]
             pub fn digest(&self) -> crate::Digest<<$store as crate::DotStore>::Replica> {
-                self.state.digest()
+                self.0.digest()
             }
 
             /// What the owner of `digest` lacks: [`Causal::delta_since`].
@@ -270,141 +329,50 @@ macro_rules! causal_crdt {
                 &self,
                 digest: &crate::Digest<<$store as crate::DotStore>::Replica>,
             ) -> Self {
-                Self { state: self.state.delta_since(digest) }
+                Self(self.0.delta_since(digest))
             }
         }
 
-        impl<$($param),+> crate::CausalCrdt for $name<$($param),+>
+        impl<$($param: $first $(+ $bound)*),+> Eq for $name<$($param),+>
         where
-            $($bound)+
-        {
-            type Store = $store;
-
-            fn from_causal(state: Causal<Self::Store>) -> Self {
-                Self { state }
-            }
-
-            fn as_causal(&self) -> &Causal<Self::Store> {
-                &self.state
-            }
-
-            fn as_causal_mut(&mut self) -> &mut Causal<Self::Store> {
-                &mut self.state
-            }
-        }
-
-        impl<$($param),+> Clone for $name<$($param),+>
-        where
-            $($bound)+
-        {
-            fn clone(&self) -> Self {
-                Self { state: self.state.clone() }
-            }
-        }
-
-        impl<$($param),+> Default for $name<$($param),+>
-        where
-            $($bound)+
-        {
-            fn default() -> Self {
-                Self::new()
-            }
-        }
-
-        impl<$($param),+> PartialEq for $name<$($param),+>
-        where
-            $($bound)+,
-            $store: PartialEq,
-        {
-            fn eq(&self, other: &Self) -> bool {
-                self.state == other.state
-            }
-        }
-
-        impl<$($param),+> Eq for $name<$($param),+>
-        where
-            $($bound)+,
             $store: Eq,
         {}
 
-        impl<$($param),+> PartialOrd for $name<$($param),+>
-        where
-            $($bound)+,
-            $store: PartialEq,
-        {
-            fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
-                self.state.partial_cmp(&other.state)
-            }
-        }
-
-        impl<$($param),+> core::fmt::Debug for $name<$($param),+>
-        where
-            $($bound)+,
-            Causal<$store>: core::fmt::Debug,
-        {
-            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                f.debug_tuple(stringify!($name)).field(&self.state).finish()
-            }
-        }
-
-        #[cfg(feature = "laws")]
-        impl<$($param),+> crate::laws::Lattice for $name<$($param),+>
-        where
-            $($bound)+,
-            $store: PartialEq,
-        {
-            fn join(&mut self, other: &Self) {
-                self.merge(other);
-            }
-
-            fn leq(&self, other: &Self) -> bool {
-                self <= other
-            }
-
-            fn delta_for(&self, peer: &Self) -> Self {
-                let state = crate::laws::Lattice::delta_for(&self.state, &peer.state);
-                Self { state }
-            }
-        }
-
         #[cfg(feature = "serde")]
-        impl<$($param),+> serde::Serialize for $name<$($param),+>
+        impl<$($param: $first $(+ $bound)*),+> serde::Serialize for $name<$($param),+>
         where
-            $($bound)+,
             Causal<$store>: serde::Serialize,
         {
             fn serialize<Z: serde::Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
-                self.state.serialize(serializer)
+                self.0.serialize(serializer)
             }
         }
 
         #[cfg(feature = "serde")]
-        impl<'de, $($param),+> serde::Deserialize<'de> for $name<$($param),+>
+        impl<'de, $($param: $first $(+ $bound)*),+> serde::Deserialize<'de> for $name<$($param),+>
         where
-            $($bound)+,
             Causal<$store>: serde::Deserialize<'de>,
         {
             fn deserialize<Z: serde::Deserializer<'de>>(deserializer: Z) -> Result<Self, Z::Error> {
-                Ok(Self { state: Causal::deserialize(deserializer)? })
+                Ok(Self(Causal::deserialize(deserializer)?))
             }
         }
 
         #[cfg(feature = "quickcheck")]
-        impl<$($param),+> quickcheck::Arbitrary for $name<$($param),+>
+        impl<$($param: $first $(+ $bound)*),+> quickcheck::Arbitrary for $name<$($param),+>
         where
-            $($bound)+,
             $store: 'static,
             Self: 'static,
             Causal<$store>: quickcheck::Arbitrary,
         {
             fn arbitrary(g: &mut quickcheck::Gen) -> Self {
-                Self { state: Causal::arbitrary(g) }
+                Self(Causal::arbitrary(g))
             }
 
             fn shrink(&self) -> alloc::boxed::Box<dyn Iterator<Item = Self>> {
-                alloc::boxed::Box::new(self.state.shrink().map(|state| Self { state }))
+                alloc::boxed::Box::new(self.0.shrink().map(Self))
             }
         }
     };
 }
-use causal_crdt;
+use inherent;

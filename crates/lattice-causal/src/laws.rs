@@ -27,12 +27,38 @@
 //! let broken = laws::check(&[Sum(1), Sum(2)]).unwrap_err();
 //! assert_eq!(broken.law, laws::Law::Idempotence);
 //! ```
+//!
+//! [`Trials`] makes the samples from a generator of yours, or plays random
+//! histories of operations, deltas and merges on three replicas, and makes what
+//! fails small:
+//!
+//! ```
+//! use lattice_causal::{AwSet, laws::Trials};
+//!
+//! let history = |set: &mut AwSet<u64, u64>, me: u64, draw: &mut laws::Draw| {
+//!     let element = draw.below(3);
+//!     match draw.below(2) {
+//!         0 => set.add(&me, element).unwrap(),
+//!         _ => set.remove(&element),
+//!     }
+//! };
+//! # use lattice_causal::laws;
+//! Trials::new(7).histories(history).unwrap();
+//! ```
+//!
+//! Whoever has generators for quickcheck hands what they make to [`check`].
+
+mod draw;
+mod trials;
 
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::{Causal, CausalContext, ClockSet, DotStore, VersionVector};
+pub use draw::Draw;
+pub use trials::{Failure, Trials};
+
+use crate::{CausalContext, CausalCrdt, ClockSet, VersionVector};
 
 /// A type whose values have a join.
 ///
@@ -363,26 +389,31 @@ impl<R: Clone + Ord> Lattice for CausalContext<R> {
     }
 }
 
-impl<S: DotStore + PartialEq> Lattice for Causal<S> {
+/// Every causal CRDT is one, [`Causal`](crate::Causal) of any store included.
+impl<C> Lattice for C
+where
+    C: CausalCrdt<Store: PartialEq> + Clone + PartialEq,
+{
     fn join(&mut self, other: &Self) {
-        self.merge(other);
+        CausalCrdt::merge(self, other);
     }
 
     fn leq(&self, other: &Self) -> bool {
-        self <= other
+        self.as_causal() <= other.as_causal()
     }
 
     /// What the answers to all questions of the peer amount to. The answer to its digest
     /// may leave out what the peer will hear later.
     fn delta_for(&self, peer: &Self) -> Self {
-        let (mut told, mut delta) = (peer.clone(), Self::new());
-        let mut question = told.question(self.context().replicas().cloned());
+        let (mine, mut told) = (self.as_causal(), peer.as_causal().clone());
+        let mut delta = crate::Causal::new();
+        let mut question = told.question(mine.context().replicas().cloned());
         while !question.is_empty() {
-            let answer = self.answer(&question, 8);
+            let answer = mine.answer(&question, 8);
             told.merge(&answer.delta);
             delta.merge(&answer.delta);
             question = told.refine(&answer.differs);
         }
-        delta
+        Self::from_causal(delta)
     }
 }

@@ -38,12 +38,27 @@
 //! - [`Causal`]: both, with the join, [`delta_since`](Causal::delta_since) and
 //!   [`merge_with`](Causal::merge_with), which reports each change to an
 //!   [`Observer`].
-//! - [`AwSet`], [`RwSet`], [`MvRegister`], [`EwFlag`], [`OrMap`]: CRDTs on these.
-//!   Each mutator returns its delta. They nest in an `OrMap`, as does every other
-//!   [`CausalCrdt`]: operations read a [`View`] and return an [`Edit`].
+//! - [`AwSet`], [`RwSet`], [`MvRegister`], [`LwwRegister`], [`PnCounter`],
+//!   [`EwFlag`], [`OrMap`]: CRDTs on these. Each mutator returns its delta. They nest
+//!   in an `OrMap`, as does every other [`CausalCrdt`]: operations read a [`View`] and
+//!   return an [`Edit`]. A set that only grows is not among them: it needs no dots, and
+//!   a `BTreeSet` merges by `extend`; one that a reset of its map shall empty is an
+//!   `AwSet` of which nobody removes.
+//!
+//! Which dot store serves what, what deltas and digests cost, and how other crates
+//! compare, is in `docs/core.md` of the repository.
 //!
 //! The vocabulary is that of Almeida, Shoker, Baquero, "Delta state replicated
 //! data types", Journal of Parallel and Distributed Computing 111 (2018).
+//!
+#![cfg_attr(
+    all(feature = "laws", feature = "serde"),
+    doc = include_str!("first_crdt.md")
+)]
+#![cfg_attr(
+    not(all(feature = "laws", feature = "serde")),
+    doc = "# Your first CRDT\n\nThis chapter is shown where the features `laws` and `serde` are on."
+)]
 //!
 //! # What is not here
 //!
@@ -106,7 +121,7 @@ pub use arbitrary::ArbitraryStore;
 pub use causal::{Causal, Split};
 pub use clock_set::ClockSet;
 pub use context::CausalContext;
-pub use crdt::{AwSet, CausalCrdt, EwFlag, MvRegister, OrMap, RwSet, View};
+pub use crdt::{AwSet, CausalCrdt, EwFlag, LwwRegister, MvRegister, OrMap, PnCounter, RwSet, View};
 pub use digest::{Digest, ReplicaDigest};
 pub use dot::{Dot, MAX_CLOCK};
 pub use edit::Edit;

@@ -13,7 +13,10 @@ use std::fmt::Debug;
 
 use common::check_cases;
 use lattice_causal::laws::{self, Lattice, Law};
-use lattice_causal::{AwSet, Causal, DotFun, DotMap, DotSet, EwFlag, MvRegister, OrMap, RwSet};
+use lattice_causal::laws::{Draw, Trials};
+use lattice_causal::{
+    AwSet, Causal, DotFun, DotMap, DotSet, EwFlag, LwwRegister, MvRegister, OrMap, PnCounter, RwSet,
+};
 use quickcheck::Arbitrary;
 
 fn check_laws<T: Lattice + Arbitrary + Debug>() {
@@ -39,6 +42,8 @@ fn crdts_obey_the_laws() {
     check_laws::<RwSet<u8, u8>>();
     check_laws::<MvRegister<u8, u8>>();
     check_laws::<EwFlag<u8>>();
+    check_laws::<PnCounter<u8>>();
+    check_laws::<LwwRegister<u8, u8, u8>>();
 }
 
 #[test]
@@ -46,6 +51,9 @@ fn nested_crdts_obey_the_laws() {
     check_laws::<OrMap<u8, AwSet<u8, u8>>>();
     check_laws::<OrMap<u8, OrMap<u8, EwFlag<u8>>>>();
     check_laws::<OrMap<u8, OrMap<u8, RwSet<u8, u8>>>>();
+    check_laws::<OrMap<u8, PnCounter<u8>>>();
+    check_laws::<OrMap<u8, LwwRegister<u8, u8, u8>>>();
+    check_laws::<OrMap<u8, Causal<DotFun<u8, u8>>>>();
 }
 
 /// What breaks the laws, one way each.
@@ -203,4 +211,105 @@ fn generated_states_collide_agree_and_shrink() {
             assert!(state.context().dominates(smaller.context()));
         }
     }
+}
+
+#[test]
+fn trials_pass_on_what_is_right_and_play_what_they_say() {
+    let (mut steps, mut values) = (0, std::collections::BTreeSet::new());
+    let outcome = Trials::new(3).histories(|counter: &mut PnCounter<u64>, me, draw| {
+        steps += 1;
+        assert!(me < 3);
+        let delta = counter.add(&me, draw.below(9) as i64 - 4).unwrap();
+        values.insert(counter.value());
+        delta
+    });
+    outcome.unwrap();
+    // Half of the steps are operations, and they build on each other.
+    assert!(steps > 400, "{steps}");
+    assert!(values.len() > 10, "{values:?}");
+
+    let mut states = std::collections::BTreeSet::new();
+    let word = |draw: &mut Draw| {
+        let clocks = (0..draw.below(5)).map(|_| 1 + draw.below(20));
+        let set = clocks.collect::<lattice_causal::ClockSet>();
+        states.insert(format!("{set:?}"));
+        set
+    };
+    Trials::new(3).states(word).unwrap();
+    assert!(states.len() > 100, "{}", states.len());
+}
+
+#[test]
+fn the_same_seed_is_the_same_failure() {
+    let failure = |seed| {
+        let mean = |draw: &mut Draw| Broken::Mean(draw.below(1_000) as u32);
+        Trials::new(seed).states(mean).unwrap_err().to_string()
+    };
+    assert_eq!(failure(1), failure(1));
+    assert!(failure(1).contains("seed 1, case 0"));
+}
+
+#[test]
+fn a_broken_join_is_made_small() {
+    let smallest = |kind: fn(u32) -> Broken| {
+        let failure = Trials::new(5).states(|draw| kind(draw.below(1_000) as u32));
+        let violation = failure.unwrap_err().violation;
+        let mut values: Vec<u32> = violation
+            .inputs
+            .iter()
+            .map(|b| *b.clone().value())
+            .collect();
+        values.sort_unstable();
+        (violation.law, values)
+    };
+    assert_eq!(smallest(Broken::Sum), (Law::Idempotence, vec![1]));
+    assert_eq!(smallest(Broken::Last), (Law::Commutativity, vec![0, 1]));
+    assert_eq!(smallest(Broken::Mute), (Law::Delta, vec![0, 1]));
+}
+
+/// A set whose removal forgets to say what it removed, in its delta only, and only of
+/// one element of five, after another one was added.
+#[test]
+fn a_rare_poor_delta_is_found_and_its_history_made_short() {
+    type Set = AwSet<u64, u64>;
+    let operate = |set: &mut Set, me: u64, draw: &mut Draw| {
+        let element = draw.below(5);
+        if draw.below(2) == 0 {
+            return set.add(&me, element).unwrap();
+        }
+        let delta = set.remove(&element);
+        if element == 3 && set.contains(&4) {
+            return Set::new();
+        }
+        delta
+    };
+    let failure = Trials::new(11).histories(operate).unwrap_err();
+    assert_eq!(failure.violation.law, Law::Mutators);
+    // Add 4, add 3, remove 3, at one replica: nothing shorter can fail.
+    assert_eq!(failure.choices.len(), 3, "{failure}");
+    let [_, state, _, ..] = &failure.violation.inputs[..] else {
+        panic!("{failure}");
+    };
+    assert!(state.iter().eq(&[4]), "{failure}");
+}
+
+/// What only a merge shows: each replica keeps its own value on a tie.
+#[test]
+fn a_join_that_prefers_its_own_side_is_found_in_a_history() {
+    #[derive(Clone, Debug, Default, PartialEq)]
+    struct Register(u64, u64);
+    impl Lattice for Register {
+        fn join(&mut self, other: &Self) {
+            if other.0 > self.0 {
+                *self = other.clone();
+            }
+        }
+    }
+    let write = |register: &mut Register, me: u64, draw: &mut Draw| {
+        *register = Register(register.0 + 1, me * 10 + draw.below(10));
+        register.clone()
+    };
+    let failure = Trials::new(2).histories(write).unwrap_err();
+    assert_eq!(failure.violation.law, Law::Commutativity);
+    assert_eq!(failure.choices.len(), 2, "{failure}");
 }

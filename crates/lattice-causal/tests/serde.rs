@@ -14,7 +14,8 @@ use std::fmt::Debug;
 use common::check;
 use lattice_causal::{
     Answer, AwSet, Causal, CausalContext, ClockSet, Digest, Dot, DotFun, DotMap, DotSet, EwFlag,
-    MAX_CLOCK, MvRegister, OrMap, Question, ReplicaDigest, RwSet, VersionVector,
+    LwwRegister, MAX_CLOCK, MvRegister, OrMap, PnCounter, Question, ReplicaDigest, RwSet,
+    VersionVector,
 };
 use quickcheck::Arbitrary;
 use serde::Serialize;
@@ -29,6 +30,9 @@ fn round_trips<T: Value>() {
         let back: T = serde_json::from_str(&text).unwrap();
         assert_eq!(back, value);
         assert_eq!(serde_json::to_string(&back).unwrap(), text);
+        // A binary format: no delimiters, so lengths come first, and no names.
+        let bytes = postcard::to_allocvec(&value).unwrap();
+        assert_eq!(postcard::from_bytes::<T>(&bytes).unwrap(), value);
     }
     check(property::<T> as fn(T));
 }
@@ -53,6 +57,9 @@ fn every_value_comes_back() {
     round_trips::<RwSet<u8, u8>>();
     round_trips::<MvRegister<u8, u8>>();
     round_trips::<EwFlag<u8>>();
+    round_trips::<PnCounter<u8>>();
+    round_trips::<LwwRegister<u8, u64, String>>();
+    round_trips::<OrMap<u8, PnCounter<u8>>>();
     round_trips::<OrMap<u8, OrMap<u8, AwSet<u8, u8>>>>();
 }
 
@@ -83,6 +90,19 @@ fn the_form_is_the_documented_one() {
     assert_eq!(
         serde_json::to_string(&register).unwrap(),
         r#"{"store":[["a",[[1,7]]]],"context":[["a",[[1,1]]]]}"#
+    );
+    let mut counter = PnCounter::new();
+    counter.add(&"a", 7).unwrap();
+    counter.add(&"a", -9).unwrap();
+    assert_eq!(
+        serde_json::to_string(&counter).unwrap(),
+        r#"{"store":[["a",[[2,-2]]]],"context":[["a",[[1,2]]]]}"#
+    );
+    let mut register = LwwRegister::new();
+    register.write(&"a", 1_000, "tea").unwrap();
+    assert_eq!(
+        serde_json::to_string(&register).unwrap(),
+        r#"{"store":[["a",[[1,[1000,"tea"]]]]],"context":[["a",[[1,1]]]]}"#
     );
     let dot = serde_json::to_string(&Dot::new("a", 3)).unwrap();
     assert_eq!(dot, r#"{"replica":"a","clock":3}"#);
@@ -195,6 +215,11 @@ fn states_that_break_the_invariants_are_refused() {
     );
     refuses::<EwFlag<u8>>(r#"{"store":[[1,[1]]],"context":[[2,[[1,1]]]]}"#, uncovered);
     refuses::<Flags>(r#"{"store":[]}"#, "missing field `context`");
+    refuses::<PnCounter<u8>>(
+        r#"{"store":[[1,[[2,7]]]],"context":[[1,[[1,1]]]]}"#,
+        uncovered,
+    );
+    refuses::<LwwRegister<u8, u8, u8>>(r#"{"store":[[1,[[2,[0,7]]]]],"context":[]}"#, uncovered);
 
     let shared = "alive under two keys";
     let map = r#"[["x",[[1,[1]]]],["y",[[1,[1,2]]]]]"#;

@@ -217,9 +217,8 @@ impl<M: Meta> Node<M> {
             tokio::sync::mpsc::error::TrySendError::Full(_) => BroadcastError::Full,
             tokio::sync::mpsc::error::TrySendError::Closed(_) => BroadcastError::Stopped,
         })?;
-        // An error means that nobody listens here.
         let message = Message::new(self.shared.id.clone(), topic, payload);
-        let _ = self.shared.messages.send(message);
+        self.shared.hand_out(message);
         Ok(())
     }
 
@@ -234,7 +233,7 @@ impl<M: Meta> Node<M> {
     /// See [`Message`] for an example.
     #[must_use]
     pub fn messages(&self) -> Messages {
-        Messages::new(self.shared.messages.subscribe())
+        Messages::new(self.shared.subscribe_to_messages())
     }
 
     /// What this node knows of itself, its peers and its engine: for a health endpoint.

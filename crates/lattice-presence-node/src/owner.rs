@@ -200,11 +200,7 @@ impl<M: Meta> Owner<M> {
             Ok(Frame::Application { topic, payload }) => {
                 self.shared.stats.received("application", length);
                 let from = ReplicaId::new(Arc::clone(from));
-                // An error means that nobody listens.
-                let _ = self
-                    .shared
-                    .messages
-                    .send(Message::new(from, topic, payload));
+                self.shared.hand_out(Message::new(from, topic, payload));
             }
             Err(error) => {
                 self.shared.stats.unreadable();

@@ -73,7 +73,8 @@ pub(crate) struct Shared<M> {
     next_pid: AtomicU64,
     /// What the application sends to other nodes.
     pub(crate) outgoing: mpsc::Sender<Bytes>,
-    pub(crate) messages: broadcast::Sender<Message>,
+    /// To readers on this node; none once it has stopped.
+    messages: Mutex<Option<broadcast::Sender<Message>>>,
 }
 
 /// The most messages of the application that wait to be sent.
@@ -118,7 +119,7 @@ impl<M: Meta> Shared<M> {
             stopped: AtomicBool::new(false),
             next_pid: AtomicU64::new(1),
             outgoing,
-            messages: broadcast::Sender::new(MAX_MESSAGES),
+            messages: Mutex::new(Some(broadcast::Sender::new(MAX_MESSAGES))),
         };
         shared.set_max_payload(max_payload);
         shared
@@ -163,6 +164,21 @@ impl<M: Meta> Shared<M> {
         (told, core::mem::take(&mut core.notices))
     }
 
+    /// Hands a message of the application to whoever reads.
+    pub(crate) fn hand_out(&self, message: Message) {
+        if let Some(messages) = &*lock(&self.messages) {
+            // An error means that nobody reads.
+            let _ = messages.send(message);
+        }
+    }
+
+    pub(crate) fn subscribe_to_messages(&self) -> broadcast::Receiver<Message> {
+        let messages = lock(&self.messages);
+        let messages = messages.as_ref().map(broadcast::Sender::subscribe);
+        // Of a channel that is closed already.
+        messages.unwrap_or_else(|| broadcast::channel(1).1)
+    }
+
     pub(crate) fn next_pid(&self) -> u64 {
         self.next_pid.fetch_add(1, Ordering::Relaxed)
     }
@@ -200,6 +216,7 @@ impl<M: Meta> Shared<M> {
     /// Ends what readers wait for.
     pub(crate) fn set_stopped(&self) {
         self.stopped.store(true, Ordering::Release);
+        lock(&self.messages).take();
         self.registry.close();
     }
 }

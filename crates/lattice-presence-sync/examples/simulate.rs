@@ -91,7 +91,7 @@ fn main() -> ExitCode {
 fn parse(mut given: impl Iterator<Item = String>) -> Result<Option<Arguments>, String> {
     let mut arguments = Arguments::default();
     while let Some(name) = given.next() {
-        let mut value = || given.next().ok_or(format!("{name} takes a value"));
+        let mut value = || given.next().ok_or_else(|| format!("{name} takes a value"));
         fn number<T: std::str::FromStr>(text: &str) -> Result<Option<T>, String> {
             text.parse()
                 .map(Some)

@@ -1,6 +1,6 @@
 //! What was written here goes out, cut and coalesced (rule R2).
 
-use lattice_presence::{CausalContext, ClockSet, PresenceDelta};
+use lattice_presence::{CausalContext, ClockSet, PresenceDelta, ReplicaId};
 
 use crate::log::PushLog;
 use crate::machine::Sync;
@@ -16,7 +16,20 @@ pub(crate) struct Pushes {
     /// meanwhile is told as one that left; between live entries that were pushed, all of
     /// it is one interval: bounded by what is live.
     unsent: ClockSet,
+    /// Former lives of this node that are over; told once the last own entry has moved.
+    former: CausalContext<ReplicaId>,
     pub(crate) log: PushLog,
+}
+
+impl Pushes {
+    /// The node goes on under another name, which issued `own`, after those lives.
+    pub(crate) fn begin_anew(&mut self, own: ClockSet, former: CausalContext<ReplicaId>) {
+        *self = Self {
+            unsent: own,
+            former,
+            log: PushLog::default(),
+        };
+    }
 }
 
 impl<M> Sync<M> {
@@ -45,6 +58,11 @@ impl<M> Sync<M> {
             delta = self.of_own(&clocks);
         }
         self.pushes.unsent.remove_range(1..=clocks.max());
+        if self.pushes.unsent.is_empty() && !self.pushes.former.is_empty() {
+            let mut told = core::mem::take(&mut self.pushes.former);
+            told.insert_set(self.state.replica().clone(), &clocks);
+            delta = self.state.delta_of(&told);
+        }
         Some((self.pushes.log.append(clocks), delta))
     }
 

@@ -157,7 +157,7 @@ impl<M> Sync<M> {
         delta: &PresenceDelta<M>,
     ) -> Result<(), Refused> {
         let diff = match self.config.trust {
-            Trust::Owners => self.state.merge_owned(from, delta)?,
+            Trust::Owners => self.state.merge_owned_with_diff(from, delta)?,
             Trust::Relays => {
                 let met = self.meet_all(delta)?;
                 match self.state.merge_delta_with_diff(delta) {

@@ -217,7 +217,7 @@ impl<M> Sync<M> {
     /// (rule S5). Under [`Trust::Owners`] only a lie gets it there, and it is not heeded.
     fn defend(&mut self, to: &ReplicaId, question: &Question<ReplicaId>) {
         if self.config.trust == Trust::Relays && self.is_running() {
-            let diff = self.reissue_for(question);
+            let diff = self.state.defend(question, self.config.max_entries);
             self.changed(diff, Cause::Merged(to.clone()));
         }
     }

@@ -105,8 +105,12 @@ impl<M> PresenceDelta<M> {
     /// ```
     /// use lattice_presence::PresenceState;
     ///
-    /// let state = PresenceState::<()>::new("a");
-    /// assert!(state.snapshot().context().is_empty());
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "t", "k", ())?;
+    /// let _ = state.leave_by_pid("p");
+    /// let snapshot = state.snapshot(); // no entry, and the news that a:1 has left
+    /// assert_eq!((snapshot.len(), snapshot.context().prefix(&"a".into())), (0, 1));
+    /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     #[must_use]
     pub fn context(&self) -> &CausalContext<ReplicaId> {
@@ -132,7 +136,12 @@ impl<M> PresenceDelta<M> {
     /// ```
     /// use lattice_presence::PresenceState;
     ///
-    /// assert_eq!(PresenceState::<()>::new("a").snapshot().len(), 0);
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "t", "k", ())?;
+    /// assert_eq!(state.take_delta().unwrap().len(), 1);
+    /// let _ = state.leave_by_pid("p");
+    /// assert_eq!(state.take_delta().unwrap().len(), 0); // a:1 has left
+    /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     #[must_use]
     pub fn len(&self) -> usize {
@@ -144,9 +153,12 @@ impl<M> PresenceDelta<M> {
     /// ```
     /// use lattice_presence::PresenceState;
     ///
-    /// let a = PresenceState::<()>::new("a");
-    /// let b = PresenceState::<()>::new("b");
-    /// assert!(a.delta_since(&b.digest()).is_empty());
+    /// let mut a = PresenceState::new("a");
+    /// a.join("p", "t", "k", ())?;
+    /// let mut b = PresenceState::new("b");
+    /// b.merge(&a).unwrap();
+    /// assert!(a.delta_since(&b.digest()).is_empty()); // b lacks nothing: send nothing
+    /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {

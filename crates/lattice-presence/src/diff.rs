@@ -30,10 +30,10 @@ use crate::{Presence, ReplicaId};
 #[must_use = "a diff is the only report of what changed"]
 pub struct Diff<M> {
     // One entry for a join or a leave, two for an update: no allocation.
-    changes: SmallVec<[Change<M>; 2]>,
+    changes: SmallVec<[Moved<M>; 2]>,
 }
 
-struct Change<M> {
+struct Moved<M> {
     entry: Presence<M>,
     kind: Kind,
     /// Whether by this change the key got its first visible entry, or lost its
@@ -52,7 +52,16 @@ impl<M> Diff<M> {
     /// The diff in which nothing changed.
     ///
     /// ```
-    /// assert!(lattice_presence::Diff::<()>::new().is_empty());
+    /// use lattice_presence::{Diff, PresenceState};
+    ///
+    /// // To collect what several calls change.
+    /// let mut state = PresenceState::new("a");
+    /// let mut diff = Diff::new();
+    /// for user in ["alice", "bob"] {
+    ///     diff.append(state.join("pid-1", "room", user, ())?);
+    /// }
+    /// assert_eq!(diff.topics()[0].arrived(), ["alice", "bob"]);
+    /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     pub const fn new() -> Self {
         Self {
@@ -67,7 +76,7 @@ impl<M> Diff<M> {
     }
 
     pub(crate) fn push_join(&mut self, entry: Presence<M>, edge: bool) {
-        self.changes.push(Change {
+        self.changes.push(Moved {
             entry,
             kind: Kind::Join,
             edge,
@@ -75,7 +84,7 @@ impl<M> Diff<M> {
     }
 
     pub(crate) fn push_leave(&mut self, entry: Presence<M>, edge: bool) {
-        self.changes.push(Change {
+        self.changes.push(Moved {
             entry,
             kind: Kind::Leave,
             edge,
@@ -90,7 +99,7 @@ impl<M> Diff<M> {
     /// Takes the mark of an edge back. All changes are of one replica and one
     /// kind, in clock order.
     pub(crate) fn clear_edge(&mut self, clock: u64) {
-        let at = |change: &Change<M>| change.entry.dot().clock.cmp(&clock);
+        let at = |change: &Moved<M>| change.entry.dot().clock.cmp(&clock);
         if let Ok(at) = self.changes.binary_search_by(at) {
             self.changes[at].edge = false;
         }
@@ -102,9 +111,47 @@ impl<M> Diff<M> {
             .sort_by(|a, b| a.entry.dot().cmp(b.entry.dot()));
     }
 
-    /// Appends what happened later.
-    pub(crate) fn append(&mut self, later: Self) {
+    /// Appends what happened later, so that one diff reports both. An entry that joins in
+    /// the one and leaves in the other is then listed as both; `joins` and `leaves` are
+    /// each in the order of the calls. O(what is appended).
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// let mut diff = state.join("pid-1", "room", "alice", ())?;
+    /// diff.append(state.join("pid-2", "room", "bob", ())?);
+    /// let keys: Vec<_> = diff.joins().map(|entry| entry.key()).collect();
+    /// assert_eq!(keys, ["alice", "bob"]);
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    pub fn append(&mut self, later: Self) {
         self.changes.extend(later.changes);
+    }
+
+    /// The entries that appeared and those that disappeared, for whoever keeps them.
+    /// O(changes).
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// let _ = state.join("pid-1", "room", "alice", "online")?;
+    /// let diff = state.update("pid-1", "room", "alice", "away").unwrap();
+    /// let (joins, leaves) = diff.into_parts();
+    /// assert_eq!((*joins[0].meta(), *leaves[0].meta()), ("away", "online"));
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<Presence<M>>, Vec<Presence<M>>) {
+        let (mut joins, mut leaves) = (Vec::new(), Vec::new());
+        for change in self {
+            match change {
+                Change::Join(entry) => joins.push(entry),
+                Change::Leave(entry) => leaves.push(entry),
+            }
+        }
+        (joins, leaves)
     }
 
     /// Whether nothing visible changed. O(1).
@@ -112,8 +159,12 @@ impl<M> Diff<M> {
     /// ```
     /// use lattice_presence::PresenceState;
     ///
-    /// let mut state = PresenceState::<()>::new("a");
-    /// assert!(state.leave("nobody", "room", "alice").is_empty());
+    /// let mut state = PresenceState::new("a");
+    /// assert!(!state.join("pid-1", "room", "alice", ())?.is_empty());
+    /// // Who is hidden can come and go, and nothing is seen of it.
+    /// let _ = state.replica_down(&"a".into());
+    /// assert!(state.leave_by_pid("pid-1").is_empty());
+    /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -183,7 +234,7 @@ impl<M> Diff<M> {
     /// ```
     #[must_use]
     pub fn topics(&self) -> Vec<TopicDiff<'_, M>> {
-        let mut changes: Vec<&Change<M>> = self.changes.iter().collect();
+        let mut changes: Vec<&Moved<M>> = self.changes.iter().collect();
         changes.sort_by_key(|change| change.entry.topic());
         changes
             .chunk_by(|a, b| a.entry.topic() == b.entry.topic())
@@ -228,6 +279,101 @@ impl<M> Diff<M> {
     }
 }
 
+/// One visible change: what a [`Diff`] is made of.
+///
+/// ```
+/// use lattice_presence::{Change, PresenceState};
+///
+/// let mut state = PresenceState::new("a");
+/// for change in state.join("pid-1", "room", "alice", ())? {
+///     match change {
+///         Change::Join(entry) => assert_eq!(entry.key(), "alice"),
+///         Change::Leave(entry) => unreachable!("{} was not there", entry.key()),
+///     }
+/// }
+/// # Ok::<(), lattice_presence::JoinError>(())
+/// ```
+#[derive(Debug)]
+pub enum Change<M> {
+    /// The entry appeared.
+    Join(Presence<M>),
+    /// The entry disappeared.
+    Leave(Presence<M>),
+}
+
+/// The changes of a [`Diff`], in the order in which they happened.
+///
+/// ```
+/// use lattice_presence::PresenceState;
+///
+/// let mut state = PresenceState::new("a");
+/// assert_eq!(state.join("pid-1", "room", "alice", ())?.into_iter().len(), 1);
+/// # Ok::<(), lattice_presence::JoinError>(())
+/// ```
+pub struct IntoChanges<M>(smallvec::IntoIter<[Moved<M>; 2]>);
+
+impl<M> Iterator for IntoChanges<M> {
+    type Item = Change<M>;
+
+    fn next(&mut self) -> Option<Change<M>> {
+        self.0.next().map(|change| match change.kind {
+            Kind::Join => Change::Join(change.entry),
+            Kind::Leave => Change::Leave(change.entry),
+        })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl<M> ExactSizeIterator for IntoChanges<M> {}
+
+impl<M> fmt::Debug for IntoChanges<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let left = self.0.as_slice().len();
+        f.debug_struct("IntoChanges").field("left", &left).finish()
+    }
+}
+
+impl<M> IntoIterator for Diff<M> {
+    type Item = Change<M>;
+    type IntoIter = IntoChanges<M>;
+
+    fn into_iter(self) -> IntoChanges<M> {
+        IntoChanges(self.changes.into_iter())
+    }
+}
+
+/// Diffs of calls that follow one another, as one.
+///
+/// ```
+/// use lattice_presence::{Diff, PresenceState};
+///
+/// let mut state = PresenceState::new("a");
+/// let _ = state.join("pid-1", "room", "alice", ())?;
+/// let _ = state.join("pid-2", "room", "bob", ())?;
+/// let diff: Diff<_> = ["pid-1", "pid-2"].iter().map(|pid| state.leave_by_pid(pid)).collect();
+/// assert_eq!(diff.leaves().count(), 2);
+/// # Ok::<(), lattice_presence::JoinError>(())
+/// ```
+impl<M> FromIterator<Self> for Diff<M> {
+    fn from_iter<T: IntoIterator<Item = Self>>(diffs: T) -> Self {
+        let mut all = Self::new();
+        all.extend(diffs);
+        all
+    }
+}
+
+/// Appends each diff, as [`append`](Diff::append) does.
+impl<M> Extend<Self> for Diff<M> {
+    fn extend<T: IntoIterator<Item = Self>>(&mut self, diffs: T) {
+        for diff in diffs {
+            self.append(diff);
+        }
+    }
+}
+
 /// The changes of one topic; see [`Diff::topics`].
 ///
 /// ```
@@ -254,7 +400,7 @@ pub struct TopicDiff<'a, M> {
 impl<'a, M> TopicDiff<'a, M> {
     /// `changes` are those of one topic, at least one, in the order in which they
     /// happened.
-    fn new(changes: &[&'a Change<M>]) -> Self {
+    fn new(changes: &[&'a Moved<M>]) -> Self {
         let of = |kind| {
             let changes = changes.iter().filter(move |change| change.kind == kind);
             changes.map(|change| &change.entry).collect()
@@ -380,7 +526,7 @@ impl<M> Clone for Diff<M> {
     }
 }
 
-impl<M> Clone for Change<M> {
+impl<M> Clone for Moved<M> {
     fn clone(&self) -> Self {
         Self {
             entry: self.entry.clone(),

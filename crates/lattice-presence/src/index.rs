@@ -23,7 +23,8 @@ pub(crate) use hashing::Hashes;
 use hashing::Hashing;
 use order::Rank;
 use replicas::Replicas;
-use slab::{Id, Slab};
+pub(crate) use slab::Id;
+use slab::Slab;
 use topics::Topics;
 use walk::Visible;
 
@@ -55,8 +56,8 @@ pub(crate) struct Index<M> {
 }
 
 /// The entries of one replica in one slot: one, but for payloads of peers that
-/// keep several.
-pub(crate) type Held<M> = SmallVec<[Presence<M>; 1]>;
+/// keep several. With the numbers that they have for now.
+pub(crate) type Held<M> = SmallVec<[(Id, Presence<M>); 1]>;
 
 /// Entries of one key that are looked through one by one. Where there are more, they
 /// are found by their slot, until there are half as many.
@@ -153,9 +154,19 @@ impl<M> Index<M> {
 
     /// Takes `entry` out; says whether no visible one of its key is left. O(log).
     pub(crate) fn remove(&mut self, entry: &Presence<M>, hashes: Hashes) -> bool {
-        let Some(id) = self.id_of(entry, hashes) else {
-            return false;
-        };
+        let id = self.id_of(entry, hashes);
+        id.is_some_and(|id| self.remove_at(id, entry, hashes))
+    }
+
+    /// [`remove`](Self::remove) for an entry whose number is, or was, `id`.
+    pub(crate) fn remove_held(&mut self, id: Id, entry: &Presence<M>, hashes: Hashes) -> bool {
+        match self.entries.get(id) {
+            Some(record) if record.entry.is(entry) => self.remove_at(id, entry, hashes),
+            _ => self.remove(entry, hashes),
+        }
+    }
+
+    fn remove_at(&mut self, id: Id, entry: &Presence<M>, hashes: Hashes) -> bool {
         let record = self.entries.at(id);
         let (topic, replica, shares_key) = (record.topic(), record.replica, record.shares_key());
         let hidden = self.replicas.hides(replica);
@@ -232,17 +243,18 @@ impl<M> Index<M> {
         }
     }
 
-    /// Moves one entry, one topic at most, where most numbers are idle.
+    /// Moves some entries, and some topics, where most numbers are idle.
     fn compact(&mut self) {
-        if self.entries.is_sparse()
-            && let Some(old) = self.entries.last()
-            && let Some(record) = self.entries.remove(old)
-        {
-            let topic = record.topic();
-            let new = self.entries.insert(record);
-            self.renumber(old, new, topic);
+        if self.entries.is_sparse() {
+            for old in self.entries.seal_last_piece() {
+                if let Some(record) = self.entries.remove(old) {
+                    let topic = record.topic();
+                    let new = self.entries.insert(record);
+                    self.renumber(old, new, topic);
+                }
+            }
         }
-        if let Some(topic) = self.topics.compact() {
+        for topic in self.topics.compact() {
             for id in self.topics.at(topic).members.order.iter() {
                 let record = self.entries.at_mut(id);
                 record.topic = record.topic & SHARED | topic;
@@ -333,9 +345,8 @@ impl<M> Index<M> {
     }
 
     /// The name of a topic that has entries, to be shared by one more.
-    pub(crate) fn shared_name(&self, topic: &str, hashes: Hashes) -> Option<Arc<str>> {
-        let topic = self.topics.find(topic, hashes.topic)?;
-        Some(self.topics.at(topic).name.clone())
+    pub(crate) fn shared_name(&mut self, topic: &str, hashes: Hashes) -> Option<Arc<str>> {
+        self.topics.shared_name(topic, hashes.topic)
     }
 
     fn topic(&self, name: &str) -> Option<&topics::Topic> {
@@ -400,7 +411,7 @@ impl<M> Index<M> {
     pub(crate) fn held_by(&self, pid: &str, owner: &ReplicaId) -> Held<M> {
         let group = self.group_of_pid(pid);
         let held = group.into_iter().flat_map(|group| self.of(group, owner));
-        held.cloned().collect()
+        held.map(|(id, entry)| (id, entry.clone())).collect()
     }
 
     /// The entries of `owner` in a group.
@@ -408,14 +419,14 @@ impl<M> Index<M> {
         &'a self,
         group: Group<'a>,
         owner: &ReplicaId,
-    ) -> impl Iterator<Item = &'a Presence<M>> + use<'a, M> {
+    ) -> impl Iterator<Item = (Id, &'a Presence<M>)> + use<'a, M> {
         let number = self.replicas.number(owner);
         let ids = number.map(|number| (number, group.starting((number, 0), self.view())));
-        let records = ids.into_iter().flat_map(|(number, ids)| {
-            let records = ids.map(|id| self.entries.at(id));
-            records.take_while(move |record| record.replica == number)
-        });
-        records.map(|record| &record.entry)
+        ids.into_iter().flat_map(|(number, ids)| {
+            let records = ids.map(|id| (id, self.entries.at(id)));
+            let owned = records.take_while(move |(_, record)| record.replica == number);
+            owned.map(|(id, record)| (id, &record.entry))
+        })
     }
 
     /// The entries in a slot, or some of its key with them, which are few.
@@ -432,12 +443,22 @@ impl<M> Index<M> {
 
     /// The entries of `owner` in a slot. O(1), however many share its key or pid.
     pub(crate) fn held_in(&self, slot: Slot<'_>, hashes: Hashes, owner: &ReplicaId) -> Held<M> {
-        let group = self.around(slot, hashes);
-        let owned = group.into_iter().flat_map(|group| self.of(group, owner));
-        owned
-            .filter(|entry| entry.slot() == slot)
-            .cloned()
-            .collect()
+        let mut held = Held::new();
+        match self.around(slot, hashes) {
+            None => {}
+            Some(Group::One(id)) => {
+                let entry = &self.entries.at(id).entry;
+                if entry.owner() == owner && entry.slot().pid == slot.pid {
+                    held.push((id, entry.clone()));
+                }
+            }
+            Some(group) => {
+                let owned = self.of(group, owner);
+                let owned = owned.filter(|(_, entry)| entry.slot() == slot);
+                held.extend(owned.map(|(id, entry)| (id, entry.clone())));
+            }
+        }
+        held
     }
 
     /// Whether a visible entry is in a slot. O(1), however many share its key or pid.

@@ -35,9 +35,19 @@
 //! | after each of these | push [`take_delta`](PresenceState::take_delta) to the peers |
 //! | a delta comes in | [`merge_delta_with_diff`](PresenceState::merge_delta_with_diff) |
 //! | now and then | send [`digest`](PresenceState::digest), answer one with [`delta_since`](PresenceState::delta_since) |
-//! | a node seems dead | [`replica_down`](PresenceState::replica_down) |
+//! | a node seems dead, or was never heard itself | [`replica_down`](PresenceState::replica_down) |
 //! | it is back | [`replica_up`](PresenceState::replica_up) |
+//! | it is back as a new incarnation | [`supersede`](PresenceState::supersede) |
 //! | it stays away | [`remove_down_replica`](PresenceState::remove_down_replica) |
+//! | a newer incarnation of this node is heard | [`confirmed_successor`](PresenceState::confirmed_successor): drain, and stop |
+//! | one is named, and stays silent | [`reincarnate`](PresenceState::reincarnate) |
+//!
+//! Where every node speaks only for itself, [`merge_owned_with_diff`] takes the place of
+//! `merge_delta_with_diff`, and [`owned_delta_since`] that of `delta_since`: then no node can
+//! touch the entries of another one.
+//!
+//! [`merge_owned_with_diff`]: PresenceState::merge_owned_with_diff
+//! [`owned_delta_since`]: PresenceState::owned_delta_since
 //!
 //! Every one that changes what is visible returns a [`Diff`].
 //!
@@ -45,20 +55,20 @@
 //!
 //! No clock, no timeout, no I/O, no serialization format (that is
 //! `lattice-presence-json`), no failure detector: the caller decides who is down.
-//! The rules that the documentation cites, S1 to S14, are in `docs/semantics.md`.
+//! The rules that the documentation cites, S1 to S14, are in [`rules`].
 //!
 //! # Features
 //!
 //! None is on by default; the crate is `no_std` with `alloc`.
 //!
-//! - `std`: the standard library's `Error` and friends in the dependencies.
 //! - `serde`: (de)serialization of ids, entries and deltas, in any format.
-//! - `uuid`: `ReplicaId::new_incarnation`, which reads the clock and draws random bits.
+//! - `uuid`: `ReplicaId::new_incarnation` and `new_incarnation_after`, which read the clock
+//!   and draw random bits. It needs the standard library.
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
-#[cfg(any(feature = "std", test))]
+#[cfg(test)]
 extern crate std;
 
 mod delta;
@@ -71,6 +81,7 @@ mod message;
 mod pending;
 mod presence;
 mod replica_id;
+pub mod rules;
 #[cfg(feature = "serde")]
 mod serde_impls;
 mod state;
@@ -78,7 +89,7 @@ mod steps;
 mod text;
 
 pub use delta::PresenceDelta;
-pub use diff::{Diff, TopicDiff};
+pub use diff::{Change, Diff, IntoChanges, TopicDiff};
 pub use error::{
     Field, JoinError, LifecycleError, MergeError, PartsError, ReincarnateError, UpdateError,
 };

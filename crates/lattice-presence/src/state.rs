@@ -16,6 +16,7 @@ pub use local::MAX_TEXT_BYTES;
 pub use repair::PresenceAnswer;
 pub use replicas::{ReplicaStatus, Standing};
 
+use alloc::vec::Vec;
 use core::fmt;
 
 use lattice_causal::{Causal, CausalContext, ClockSet};
@@ -89,7 +90,12 @@ impl<M> PresenceState<M> {
     /// ```
     /// use lattice_presence::PresenceState;
     ///
-    /// assert!(PresenceState::<()>::new("node-a").is_empty());
+    /// // A fixed name is for a process that never restarts; otherwise an incarnation:
+    /// // `PresenceState::new(ReplicaId::new_incarnation("node-a"))`.
+    /// let mut state = PresenceState::new("node-a");
+    /// state.join("pid-1", "room", "alice", "online")?;
+    /// assert_eq!(state.online_list().next().unwrap().dot().to_string(), "node-a:1");
+    /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     #[must_use]
     pub fn new(replica: impl Into<ReplicaId>) -> Self {
@@ -157,7 +163,12 @@ impl<M> PresenceState<M> {
     /// ```
     /// use lattice_presence::PresenceState;
     ///
-    /// assert!(PresenceState::<()>::new("a").is_empty());
+    /// let mut state = PresenceState::new("a");
+    /// state.join("p", "t", "k", ())?;
+    /// assert!(!state.is_empty());
+    /// let _ = state.replica_down(&"a".into());
+    /// assert!(state.is_empty()); // hidden, and still there
+    /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -215,6 +226,35 @@ impl<M> PresenceState<M> {
         topic: &str,
     ) -> impl Iterator<Item = &Presence<M>> + Clone + use<'_, M> {
         self.index.by_topic(topic)
+    }
+
+    /// The visible entries of `topic` by key, ascending, those of one key in dot order:
+    /// who is there, and on which connections. O(n log n) for n of them.
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    ///
+    /// let mut state = PresenceState::new("a");
+    /// state.join("phone", "room", "bob", ())?;
+    /// state.join("laptop", "room", "alice", ())?;
+    /// state.join("tablet", "room", "bob", ())?;
+    /// let who: Vec<_> = state
+    ///     .group_by_key("room")
+    ///     .into_iter()
+    ///     .map(|(key, entries)| (key, entries.len()))
+    ///     .collect();
+    /// assert_eq!(who, [("alice", 1), ("bob", 2)]);
+    /// # Ok::<(), lattice_presence::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn group_by_key(&self, topic: &str) -> Vec<(&str, Vec<&Presence<M>>)> {
+        let mut entries: Vec<&Presence<M>> = self.get_by_topic(topic).collect();
+        // Stable, so each key keeps the dot order.
+        entries.sort_by_key(|entry| entry.key());
+        let groups = entries.chunk_by(|a, b| a.key() == b.key());
+        groups
+            .map(|group| (group[0].key(), group.to_vec()))
+            .collect()
     }
 
     /// The visible entries of `key` in `topic`, one for each of its connections,

@@ -1,4 +1,5 @@
-//! Edges run one way, `json → presence → causal`, and outside stays outside.
+//! Edges run one way, `json → presence → causal` and `sync → presence`, and outside stays
+//! outside.
 
 use super::manifest::{self, Kind};
 use super::source::{code_of, names, production};
@@ -14,11 +15,15 @@ struct Layer {
     tests_only: &'static [&'static str],
 }
 
-const LAYERS: [Layer; 3] = [
+const LAYERS: [Layer; 4] = [
     Layer {
         name: "lattice-causal",
         allowed: &["hashbrown", "quickcheck", "serde", "smallvec", "thiserror"],
-        outer: &["lattice-presence", "lattice-presence-json"],
+        outer: &[
+            "lattice-presence",
+            "lattice-presence-json",
+            "lattice-presence-sync",
+        ],
         tests_only: &["serde_json"],
     },
     Layer {
@@ -32,8 +37,15 @@ const LAYERS: [Layer; 3] = [
             "thiserror",
             "uuid",
         ],
-        outer: &["lattice-presence-json"],
+        outer: &["lattice-presence-json", "lattice-presence-sync"],
         tests_only: &["serde_json"],
+    },
+    Layer {
+        name: "lattice-presence-sync",
+        allowed: &["lattice-presence", "thiserror"],
+        outer: &[],
+        // Its simulation counts the bytes of messages.
+        tests_only: &["lattice-presence-json"],
     },
     Layer {
         name: "lattice-presence-json",
@@ -45,7 +57,7 @@ const LAYERS: [Layer; 3] = [
             "serde_json",
             "thiserror",
         ],
-        outer: &[],
+        outer: &["lattice-presence-sync"],
         tests_only: &[],
     },
 ];
@@ -109,7 +121,7 @@ fn imports(tree: &Tree, layer: &Layer, findings: &mut Vec<Finding>) {
                         Finding::new(
                             path,
                             format!("{} names {name}", layer.name),
-                            "move the code to the crate that may know it: edges run json, \
+                            "move the code to the crate that may know it: edges run json or sync, \
                              presence, causal",
                         )
                         .at(index + 1),
@@ -126,6 +138,7 @@ mod tests {
 
     const CAUSAL: &str = "crates/lattice-causal/Cargo.toml";
     const PRESENCE: &str = "crates/lattice-presence/Cargo.toml";
+    const SYNC: &str = "crates/lattice-presence-sync/Cargo.toml";
     const JSON: &str = "crates/lattice-presence-json/Cargo.toml";
 
     fn with_causal(manifest: &str, lib: &str) -> Vec<Finding> {
@@ -136,6 +149,7 @@ mod tests {
                 PRESENCE,
                 "[dependencies]\nlattice-causal.workspace = true\n",
             ),
+            (SYNC, "[dependencies]\nlattice-presence.workspace = true\n"),
             (JSON, "[dependencies]\nlattice-presence.workspace = true\n"),
         ]))
     }
@@ -175,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_missing_layer_fails() {
-        let found = check(&Tree::from([(CAUSAL, ""), (PRESENCE, "")]));
+        let found = check(&Tree::from([(CAUSAL, ""), (PRESENCE, ""), (SYNC, "")]));
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].path, JSON);
     }

@@ -1,9 +1,13 @@
-//! The two lower crates know no clock, no I/O, no randomness.
+//! The crates below every format and socket know no clock, no I/O, no randomness.
 
 use super::source::{code_of, names, production};
 use super::{Finding, Tree};
 
-const PURE: [&str; 2] = ["crates/lattice-causal/src/", "crates/lattice-presence/src/"];
+const PURE: [&str; 3] = [
+    "crates/lattice-causal/src/",
+    "crates/lattice-presence/src/",
+    "crates/lattice-presence-sync/src/",
+];
 
 /// What reaches the world outside, and what a caller passes instead.
 const BANNED: &[(&[&str], &str)] = &[

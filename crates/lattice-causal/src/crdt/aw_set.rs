@@ -1,32 +1,32 @@
 //! The add-wins set.
 
-use super::{View, causal_crdt};
-use crate::{Causal, CausalContext, CausalCrdt, ClockExhausted, DotMap, DotSet, Edit};
+use super::{View, inherent};
+use crate::{Causal, CausalContext, CausalCrdt, ClockExhausted, DotMap, DotSet, Edit, causal_crdt};
 
-/// A set of elements in which an addition wins over a concurrent removal: a
-/// removal takes away the additions that it has seen, and no other. The paper's
-/// `AWORSet` (section 7), also known as an observed-remove set.
-///
-/// ```
-/// use lattice_causal::AwSet;
-///
-/// let mut a = AwSet::new();
-/// a.add(&"a", "milk").unwrap();
-/// let mut b = a.clone();
-///
-/// // Concurrently, a removes the milk and b adds it once more.
-/// let removal = a.remove(&"milk");
-/// let addition = b.add(&"b", "milk").unwrap();
-/// a.merge(&addition);
-/// b.merge(&removal);
-/// assert_eq!(a, b);
-/// assert!(a.contains(&"milk"));
-/// ```
-pub struct AwSet<R: Clone + Ord, E: Clone + Ord> {
-    state: Causal<DotMap<E, DotSet<R>>>,
+causal_crdt! {
+    /// A set of elements in which an addition wins over a concurrent removal: a
+    /// removal takes away the additions that it has seen, and no other. The paper's
+    /// `AWORSet` (section 7), also known as an observed-remove set.
+    ///
+    /// ```
+    /// use lattice_causal::AwSet;
+    ///
+    /// let mut a = AwSet::new();
+    /// a.add(&"a", "milk").unwrap();
+    /// let mut b = a.clone();
+    ///
+    /// // Concurrently, a removes the milk and b adds it once more.
+    /// let removal = a.remove(&"milk");
+    /// let addition = b.add(&"b", "milk").unwrap();
+    /// a.merge(&addition);
+    /// b.merge(&removal);
+    /// assert_eq!(a, b);
+    /// assert!(a.contains(&"milk"));
+    /// ```
+    pub struct AwSet<R: Clone + Ord, E: Clone + Ord>(DotMap<E, DotSet<R>>);
 }
 
-causal_crdt!(AwSet<R, E>, DotMap<E, DotSet<R>>, "AwSet::<&str, char>", where R: Clone + Ord, E: Clone + Ord);
+inherent!(AwSet<R: Clone + Ord, E: Clone + Ord>, DotMap<E, DotSet<R>>, "AwSet::<&str, char>");
 
 impl<R: Clone + Ord, E: Clone + Ord> AwSet<R, E> {
     /// Adds `element`; gives the delta. An element that is there gets one fresh

@@ -1,30 +1,30 @@
 //! The enable-wins flag.
 
-use super::{View, causal_crdt};
-use crate::{Causal, CausalCrdt, ClockExhausted, DotSet, Edit};
+use super::{View, inherent};
+use crate::{Causal, CausalCrdt, ClockExhausted, DotSet, Edit, causal_crdt};
 
-/// A flag in which enabling wins over concurrent disabling: the paper's `EWFlag`
-/// (section 7). It starts disabled.
-///
-/// ```
-/// use lattice_causal::EwFlag;
-///
-/// let mut a = EwFlag::new();
-/// a.enable(&"a").unwrap();
-/// let mut b = a.clone();
-///
-/// let off = a.disable();
-/// let on = b.enable(&"b").unwrap();
-/// a.merge(&on);
-/// b.merge(&off);
-/// assert_eq!(a, b);
-/// assert!(a.is_enabled());
-/// ```
-pub struct EwFlag<R: Clone + Ord> {
-    state: Causal<DotSet<R>>,
+causal_crdt! {
+    /// A flag in which enabling wins over concurrent disabling: the paper's `EWFlag`
+    /// (section 7). It starts disabled.
+    ///
+    /// ```
+    /// use lattice_causal::EwFlag;
+    ///
+    /// let mut a = EwFlag::new();
+    /// a.enable(&"a").unwrap();
+    /// let mut b = a.clone();
+    ///
+    /// let off = a.disable();
+    /// let on = b.enable(&"b").unwrap();
+    /// a.merge(&on);
+    /// b.merge(&off);
+    /// assert_eq!(a, b);
+    /// assert!(a.is_enabled());
+    /// ```
+    pub struct EwFlag<R: Clone + Ord>(DotSet<R>);
 }
 
-causal_crdt!(EwFlag<R>, DotSet<R>, "EwFlag::<&str>", where R: Clone + Ord);
+inherent!(EwFlag<R: Clone + Ord>, DotSet<R>, "EwFlag::<&str>");
 
 impl<R: Clone + Ord> EwFlag<R> {
     /// Enables the flag; gives the delta. O(replicas that have enabled it

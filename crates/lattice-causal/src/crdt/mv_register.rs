@@ -1,32 +1,32 @@
 //! The multi-value register.
 
-use super::{View, causal_crdt};
-use crate::{Causal, CausalCrdt, ClockExhausted, DotFun, Edit};
+use super::{View, inherent};
+use crate::{Causal, CausalCrdt, ClockExhausted, DotFun, Edit, causal_crdt};
 
-/// A register that keeps every value that was written concurrently, until a
-/// write that has seen them all replaces them: the paper's `MVRegister` (section
-/// 7.3). It never loses a write, and leaves the choice to the reader.
-///
-/// ```
-/// use lattice_causal::MvRegister;
-///
-/// let mut a = MvRegister::new();
-/// let mut b = a.clone();
-/// let from_a = a.write(&"a", "tea").unwrap();
-/// let from_b = b.write(&"b", "coffee").unwrap();
-/// a.merge(&from_b);
-/// b.merge(&from_a);
-/// assert_eq!(a, b);
-/// assert_eq!(a.values().collect::<Vec<_>>(), [&"tea", &"coffee"]);
-///
-/// a.write(&"a", "water").unwrap();
-/// assert_eq!(a.values().collect::<Vec<_>>(), [&"water"]);
-/// ```
-pub struct MvRegister<R: Clone + Ord, V: Clone> {
-    state: Causal<DotFun<R, V>>,
+causal_crdt! {
+    /// A register that keeps every value that was written concurrently, until a
+    /// write that has seen them all replaces them: the paper's `MVRegister` (section
+    /// 7.3). It never loses a write, and leaves the choice to the reader.
+    ///
+    /// ```
+    /// use lattice_causal::MvRegister;
+    ///
+    /// let mut a = MvRegister::new();
+    /// let mut b = a.clone();
+    /// let from_a = a.write(&"a", "tea").unwrap();
+    /// let from_b = b.write(&"b", "coffee").unwrap();
+    /// a.merge(&from_b);
+    /// b.merge(&from_a);
+    /// assert_eq!(a, b);
+    /// assert_eq!(a.values().collect::<Vec<_>>(), [&"tea", &"coffee"]);
+    ///
+    /// a.write(&"a", "water").unwrap();
+    /// assert_eq!(a.values().collect::<Vec<_>>(), [&"water"]);
+    /// ```
+    pub struct MvRegister<R: Clone + Ord, V: Clone>(DotFun<R, V>);
 }
 
-causal_crdt!(MvRegister<R, V>, DotFun<R, V>, "MvRegister::<&str, char>", where R: Clone + Ord, V: Clone);
+inherent!(MvRegister<R: Clone + Ord, V: Clone>, DotFun<R, V>, "MvRegister::<&str, char>");
 
 impl<R: Clone + Ord, V: Clone> MvRegister<R, V> {
     /// Writes `value` in place of every value seen; gives the delta. O(values).

@@ -1,50 +1,50 @@
 //! The observed-remove map of CRDTs.
 
-use super::{Replica, View, causal_crdt};
-use crate::{Causal, CausalCrdt, ClockExhausted, DotMap, Edit};
+use super::{Replica, View, inherent};
+use crate::{Causal, CausalCrdt, ClockExhausted, DotMap, Edit, causal_crdt};
 
-/// A map from keys to CRDTs, other maps among them: the paper's `ORMap` (section
-/// 7.4). All values share the context of the map, so that removing a key costs
-/// nothing later.
-///
-/// Removing a key resets its value: what was seen of it dies, what a peer does to
-/// it concurrently lives on, and brings the key back with that alone. A key whose
-/// value has no live dot (an empty set, a disabled flag) is absent.
-///
-/// ```
-/// use lattice_causal::{AwSet, OrMap};
-///
-/// let mut a = OrMap::<&str, AwSet<&str, &str>>::new();
-/// a.apply("alice", |cart| cart.add(&"a", "milk")).unwrap();
-/// let mut b = a.clone();
-///
-/// // Concurrently, a drops the whole cart and b puts eggs into it.
-/// let removal = a.remove(&"alice");
-/// let eggs = b.apply("alice", |cart| cart.add(&"b", "eggs")).unwrap();
-/// a.merge(&eggs);
-/// b.merge(&removal);
-/// assert_eq!(a, b);
-/// assert_eq!(a.get(&"alice").unwrap().iter().collect::<Vec<_>>(), [&"eggs"]);
-/// ```
-///
-/// Maps nest:
-///
-/// ```
-/// use lattice_causal::{AwSet, OrMap};
-///
-/// type Cart = AwSet<&'static str, &'static str>;
-/// let mut shops = OrMap::<&str, OrMap<&str, Cart>>::new();
-/// let delta = shops
-///     .apply("grocer", |carts| carts.apply("alice", |cart| cart.add(&"a", "milk")))
-///     .unwrap();
-/// assert!(shops.get(&"grocer").unwrap().get(&"alice").unwrap().contains(&"milk"));
-/// assert_eq!(delta, shops);
-/// ```
-pub struct OrMap<K: Clone + Ord, C: CausalCrdt> {
-    state: Causal<DotMap<K, C::Store>>,
+causal_crdt! {
+    /// A map from keys to CRDTs, other maps among them: the paper's `ORMap` (section
+    /// 7.4). All values share the context of the map, so that removing a key costs
+    /// nothing later.
+    ///
+    /// Removing a key resets its value: what was seen of it dies, what a peer does to
+    /// it concurrently lives on, and brings the key back with that alone. A key whose
+    /// value has no live dot (an empty set, a disabled flag) is absent.
+    ///
+    /// ```
+    /// use lattice_causal::{AwSet, OrMap};
+    ///
+    /// let mut a = OrMap::<&str, AwSet<&str, &str>>::new();
+    /// a.apply("alice", |cart| cart.add(&"a", "milk")).unwrap();
+    /// let mut b = a.clone();
+    ///
+    /// // Concurrently, a drops the whole cart and b puts eggs into it.
+    /// let removal = a.remove(&"alice");
+    /// let eggs = b.apply("alice", |cart| cart.add(&"b", "eggs")).unwrap();
+    /// a.merge(&eggs);
+    /// b.merge(&removal);
+    /// assert_eq!(a, b);
+    /// assert_eq!(a.get(&"alice").unwrap().iter().collect::<Vec<_>>(), [&"eggs"]);
+    /// ```
+    ///
+    /// Maps nest:
+    ///
+    /// ```
+    /// use lattice_causal::{AwSet, OrMap};
+    ///
+    /// type Cart = AwSet<&'static str, &'static str>;
+    /// let mut shops = OrMap::<&str, OrMap<&str, Cart>>::new();
+    /// let delta = shops
+    ///     .apply("grocer", |carts| carts.apply("alice", |cart| cart.add(&"a", "milk")))
+    ///     .unwrap();
+    /// assert!(shops.get(&"grocer").unwrap().get(&"alice").unwrap().contains(&"milk"));
+    /// assert_eq!(delta, shops);
+    /// ```
+    pub struct OrMap<K: Clone + Ord, C: CausalCrdt>(DotMap<K, C::Store>);
 }
 
-causal_crdt!(OrMap<K, C>, DotMap<K, C::Store>, "OrMap::<char, lattice_causal::EwFlag<&str>>", where K: Clone + Ord, C: CausalCrdt);
+inherent!(OrMap<K: Clone + Ord, C: CausalCrdt>, DotMap<K, C::Store>, "OrMap::<char, lattice_causal::EwFlag<&str>>");
 
 impl<K: Clone + Ord, C: CausalCrdt> OrMap<K, C> {
     /// Applies one operation to the value under `key`, present or not; gives the

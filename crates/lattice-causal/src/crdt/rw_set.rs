@@ -1,40 +1,40 @@
 //! The remove-wins set.
 
-use super::{View, causal_crdt};
-use crate::{Causal, CausalCrdt, ClockExhausted, DotMap, DotSet, DotStore, Edit};
+use super::{View, inherent};
+use crate::{Causal, CausalCrdt, ClockExhausted, DotMap, DotSet, DotStore, Edit, causal_crdt};
 
 /// What one element holds: the dots of its additions under `true`, those of its
 /// removals under `false`.
 type Votes<R> = DotMap<bool, DotSet<R>>;
 
-/// A set of elements in which a removal wins over a concurrent addition: the
-/// paper's `RWORSet` (section 7).
-///
-/// Both operations mint a dot and take the place of those that they have seen;
-/// an element is in the set while no removal of it stands. The price beside
-/// [`AwSet`](crate::AwSet): a removal needs an identity too, and a removed
-/// element keeps one dot, until it is added again or the set is cleared.
-///
-/// ```
-/// use lattice_causal::RwSet;
-///
-/// let mut a = RwSet::new();
-/// a.add(&"a", "mallory").unwrap();
-/// let mut b = a.clone();
-///
-/// // Concurrently, a removes mallory and b adds mallory once more.
-/// let removal = a.remove(&"a", "mallory").unwrap();
-/// let addition = b.add(&"b", "mallory").unwrap();
-/// a.merge(&addition);
-/// b.merge(&removal);
-/// assert_eq!(a, b);
-/// assert!(!a.contains(&"mallory"));
-/// ```
-pub struct RwSet<R: Clone + Ord, E: Clone + Ord> {
-    state: Causal<DotMap<E, Votes<R>>>,
+causal_crdt! {
+    /// A set of elements in which a removal wins over a concurrent addition: the
+    /// paper's `RWORSet` (section 7).
+    ///
+    /// Both operations mint a dot and take the place of those that they have seen;
+    /// an element is in the set while no removal of it stands. The price beside
+    /// [`AwSet`](crate::AwSet): a removal needs an identity too, and a removed
+    /// element keeps one dot, until it is added again or the set is cleared.
+    ///
+    /// ```
+    /// use lattice_causal::RwSet;
+    ///
+    /// let mut a = RwSet::new();
+    /// a.add(&"a", "mallory").unwrap();
+    /// let mut b = a.clone();
+    ///
+    /// // Concurrently, a removes mallory and b adds mallory once more.
+    /// let removal = a.remove(&"a", "mallory").unwrap();
+    /// let addition = b.add(&"b", "mallory").unwrap();
+    /// a.merge(&addition);
+    /// b.merge(&removal);
+    /// assert_eq!(a, b);
+    /// assert!(!a.contains(&"mallory"));
+    /// ```
+    pub struct RwSet<R: Clone + Ord, E: Clone + Ord>(DotMap<E, Votes<R>>);
 }
 
-causal_crdt!(RwSet<R, E>, DotMap<E, Votes<R>>, "RwSet::<&str, char>", where R: Clone + Ord, E: Clone + Ord);
+inherent!(RwSet<R: Clone + Ord, E: Clone + Ord>, DotMap<E, Votes<R>>, "RwSet::<&str, char>");
 
 impl<R: Clone + Ord, E: Clone + Ord> RwSet<R, E> {
     /// Adds `element`; gives the delta. It undoes the removals that it has seen,

@@ -1,6 +1,5 @@
 //! The engine over zenoh: in the process, without a server.
 
-use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -452,6 +451,9 @@ impl Drop for ZenohLink {
 
 #[cfg(test)]
 mod tests {
+    use alloc::borrow::ToOwned;
+    use alloc::string::ToString;
+
     use super::*;
 
     #[test]

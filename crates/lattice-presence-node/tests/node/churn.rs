@@ -120,7 +120,7 @@ async fn replay(seed: u64) {
             tokio::task::yield_now().await;
         }
         at_fast.take_all(&mut fast);
-        if step % 300 == 299 {
+        if step % 700 == 699 {
             at_slow.take_all(&mut slow);
         }
         if step % 400 == 0 {

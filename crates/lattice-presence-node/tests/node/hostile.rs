@@ -74,6 +74,7 @@ async fn words_of_others_are_refused_by_name() {
     until("b sees bob", || b.topic("room").len(), |len| *len == 2).await;
     drop(bob);
     until("bob left", || b.topic("room").len(), |len| *len == 1).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
     let mut rng = Rng(3);
     let mut repeated = 0;
     while let Some(event) = recorded.try_next() {
@@ -86,7 +87,7 @@ async fn words_of_others_are_refused_by_name() {
             repeated += 1;
         }
     }
-    assert!(repeated > 3);
+    assert!(repeated > 10, "{repeated} messages");
     let refused = |status: &lattice_presence_node::Status| status.counts.refused > 0;
     until("refused", || b.status(), refused).await;
     let strangers = b.status().strangers;
@@ -214,7 +215,7 @@ mod engines {
             let builder = Node::<u32>::builder("a").config(config());
             let node = builder.engine(Broken(fault)).start().await.unwrap();
             let alice = node.connect();
-            for _ in 0..50 {
+            for _ in 0..150 {
                 alice.track("room", "alice", &1).unwrap();
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }

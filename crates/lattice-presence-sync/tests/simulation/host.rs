@@ -101,7 +101,7 @@ impl Host {
         // now and then otherwise, and the count at every call.
         let state = self.sync.state();
         assert_eq!(self.seen.len(), state.len(), "{}: R10, the count", self.id);
-        if self.seen.len() <= 64 || self.calls % 512 == 0 {
+        if self.seen.len() <= 64 || self.calls.is_multiple_of(512) {
             let shown = state.online_list().map(Presence::dot);
             assert!(self.seen.keys().eq(shown), "{}: R10, the entries", self.id);
         }

@@ -8,6 +8,7 @@
     reason = "a simulation is a program with the standard library"
 )]
 #![allow(dead_code, reason = "the table is printed by the task")]
+#![allow(clippy::print_stdout, reason = "a failure says how to replay it")]
 
 mod chaos;
 mod checks;

@@ -298,17 +298,17 @@ impl Groups {
         }
     }
 
-    /// Moves one group to a free place where most places are idle.
+    /// Moves some groups to free places where most places are idle.
     fn compact(&mut self) {
         if !self.many.is_sparse() {
             return;
         }
-        if let Some(old) = self.many.last()
-            && let Some(many) = self.many.remove(old)
-        {
-            let hash = many.hash;
-            let new = self.many.insert(many);
-            self.table.replace(hash, MANY | old, MANY | new);
+        for old in self.many.seal_last_piece() {
+            if let Some(many) = self.many.remove(old) {
+                let hash = many.hash;
+                let new = self.many.insert(many);
+                self.table.replace(hash, MANY | old, MANY | new);
+            }
         }
     }
 

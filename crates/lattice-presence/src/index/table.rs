@@ -28,8 +28,8 @@ const SLOTS: usize = 7;
 
 /// Numbers per bucket, on average, above which one more bucket is made, and below
 /// which there is one less.
-const FULL: usize = 5;
-const IDLE: usize = 2;
+const FULL: usize = 4;
+const IDLE: usize = 1;
 
 const EMPTY: u32 = u32::MAX;
 
@@ -40,6 +40,15 @@ struct Line {
     hashes: [u32; SLOTS],
     codes: [u32; SLOTS],
     more: Option<Box<Line>>,
+}
+
+/// The places of a value, as bits: without branches, as a line is short.
+fn places(words: &[u32; SLOTS], value: u32) -> u32 {
+    let mut places = 0;
+    for (at, &word) in words.iter().enumerate() {
+        places |= u32::from(word == value) << at;
+    }
+    places
 }
 
 impl Line {
@@ -53,10 +62,17 @@ impl Line {
         self.codes[0] == EMPTY
     }
 
+    /// How many numbers are in it: they lie at its beginning.
+    fn len(&self) -> usize {
+        let empty = places(&self.codes, EMPTY) | 1 << SLOTS;
+        empty.trailing_zeros() as usize
+    }
+
     fn put(&mut self, hash: u32, code: u32) {
         let mut line = self;
         loop {
-            if let Some(at) = line.codes.iter().position(|&code| code == EMPTY) {
+            let at = line.len();
+            if at < SLOTS {
                 line.hashes[at] = hash;
                 line.codes[at] = code;
                 return;
@@ -74,15 +90,17 @@ impl Line {
             }
             return last;
         }
-        let at = self.codes.iter().rposition(|&code| code != EMPTY)?;
+        let at = self.len().checked_sub(1)?;
         let code = core::mem::replace(&mut self.codes[at], EMPTY);
         Some((self.hashes[at], code))
     }
 
     fn take(&mut self, code: u32) -> bool {
         steps::count(1);
-        if let Some(at) = self.codes.iter().position(|&other| other == code) {
+        let found = places(&self.codes, code);
+        if found != 0 {
             // The last one fills the hole, unless it is the one that goes.
+            let at = found.trailing_zeros() as usize;
             if let Some((hash, last)) = self.pop()
                 && last != code
             {
@@ -129,10 +147,13 @@ impl Table {
         }) = line
         {
             steps::count(1);
-            for (&of, &code) in hashes.iter().zip(codes) {
-                if of == hash && code != EMPTY && is_it(code) {
+            let mut found = places(hashes, hash);
+            while found != 0 {
+                let code = codes[found.trailing_zeros() as usize];
+                if code != EMPTY && is_it(code) {
                     return Some(code);
                 }
+                found &= found - 1;
             }
             line = more.as_deref();
         }

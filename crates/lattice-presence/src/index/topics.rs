@@ -1,6 +1,7 @@
 //! The topics that have entries.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::cmp::Ordering;
 
 use super::groups::{Members, Place, View};
@@ -18,6 +19,8 @@ pub(super) struct Topics {
     table: Table,
     known: Slab<Topic>,
     names: Order<Id>,
+    /// The one that was asked for last: mostly the one that is asked for next.
+    last: Id,
 }
 
 #[derive(Clone, Debug)]
@@ -52,12 +55,19 @@ impl Topics {
             table: Table::new(),
             known: Slab::new(),
             names: Order::new(),
+            last: 0,
         }
     }
 
     pub(super) fn find(&self, name: &str, hash: u32) -> Option<Id> {
         let is_it = |topic| *self.known.at(topic).name == *name;
         self.table.find(hash, is_it)
+    }
+
+    /// The name of a topic, to be shared by one more entry.
+    pub(super) fn shared_name(&mut self, name: &str, hash: u32) -> Option<Arc<str>> {
+        self.last = self.find(name, hash)?;
+        Some(self.known.at(self.last).name.clone())
     }
 
     pub(super) fn at(&self, topic: Id) -> &Topic {
@@ -70,6 +80,10 @@ impl Topics {
 
     /// The number of a topic; a new one gets its name from the caller.
     pub(super) fn find_or_add(&mut self, name: &Arc<str>, hash: u32) -> Id {
+        let is_last = |topic: &&Topic| Arc::ptr_eq(&topic.name, name);
+        if self.known.get(self.last).filter(is_last).is_some() {
+            return self.last;
+        }
         let is_it = |topic| {
             let known = &self.known.at(topic).name;
             Arc::ptr_eq(known, name) || known == name
@@ -103,20 +117,25 @@ impl Topics {
         }
     }
 
-    /// Moves one topic to a free place where most places are idle; gives its new
-    /// number, for its members to learn.
-    pub(super) fn compact(&mut self) -> Option<Id> {
-        let old = self.known.last().filter(|_| self.known.is_sparse())?;
-        if self.known.at(old).members.order.len() > MOVABLE {
-            return None;
+    /// Moves some topics to free places where most places are idle; gives their new
+    /// numbers, for their members to learn.
+    pub(super) fn compact(&mut self) -> Vec<Id> {
+        let is_movable = |topic: &Topic| topic.members.order.len() <= MOVABLE;
+        if !self.known.is_sparse() || !self.known.last_piece().all(is_movable) {
+            return Vec::new();
         }
-        self.names.remove(old, old, &ByName(&self.known));
-        let topic = self.known.remove(old)?;
-        let hash = topic.hash;
-        let new = self.known.insert(topic);
-        self.table.replace(hash, old, new);
-        self.names.insert(new, new, &ByName(&self.known));
-        Some(new)
+        let mut moved = Vec::new();
+        for old in self.known.seal_last_piece() {
+            self.names.remove(old, old, &ByName(&self.known));
+            if let Some(topic) = self.known.remove(old) {
+                let hash = topic.hash;
+                let new = self.known.insert(topic);
+                self.table.replace(hash, old, new);
+                self.names.insert(new, new, &ByName(&self.known));
+                moved.push(new);
+            }
+        }
+        moved
     }
 
     /// Ascending.

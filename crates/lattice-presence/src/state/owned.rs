@@ -1,6 +1,6 @@
 //! A node that speaks for itself, and is believed about itself alone (rule S14).
 
-use lattice_causal::{CausalContext, Digest, DotStore};
+use lattice_causal::{Digest, DotStore};
 
 use super::PresenceState;
 use crate::{Diff, MergeError, PresenceDelta, ReplicaId};
@@ -97,9 +97,9 @@ impl<M> PresenceState<M> {
         self.merge_owned_with_diff(peer, delta)
     }
 
-    /// What the peer of that digest lacks of the local replica alone: the answer to a
-    /// digest, in clusters in which every node speaks only for itself. Costs what
-    /// [`delta_since`](Self::delta_since) does, for one replica.
+    /// What the peer of that digest lacks of the local replica alone, and of the end of its
+    /// former lives: the answer to a digest, in clusters in which every node speaks only
+    /// for itself. O(replicas + what is told).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -119,11 +119,13 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn owned_delta_since(&self, digest: &Digest<ReplicaId>) -> PresenceDelta<M> {
-        let own = self.context().get(&self.replica).cloned();
-        let own = own.map(|seen| (self.replica.clone(), seen));
-        let own = self
-            .causal
-            .slice(&own.into_iter().collect::<CausalContext<_>>());
-        self.told(own.delta_since(digest))
+        if digest.get(&self.replica).is_none() {
+            return self.owned_snapshot();
+        }
+        let is_own =
+            |replica: &ReplicaId| *replica == self.replica || self.replica.is_newer_than(replica);
+        let lines = digest.iter().filter(|(replica, _)| is_own(replica));
+        let lines = lines.map(|(replica, line)| (replica.clone(), line.clone()));
+        self.delta_for_lines(&lines.collect())
     }
 }

@@ -3,9 +3,10 @@
 use alloc::borrow::Cow;
 use core::fmt;
 
-use lattice_causal::{CausalContext, Digest, Question, ReplicaDigest};
+use lattice_causal::{Causal, CausalContext, Digest, DotStore, Question, ReplicaDigest};
 
 use super::PresenceState;
+use crate::delta::Entries;
 use crate::{PresenceDelta, ReplicaId};
 
 /// What a state says to a [question](PresenceState::question).
@@ -165,7 +166,8 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn delta_since(&self, digest: &Digest<ReplicaId>) -> PresenceDelta<M> {
-        self.told(self.causal.delta_since(&self.unweighed(digest)))
+        let delta = self.causal.delta_since(&self.as_owner(digest));
+        self.told(self.with_own_deaths(delta, digest))
     }
 
     /// [`delta_since`](Self::delta_since) of at most `max` entries and claims (but at
@@ -190,8 +192,7 @@ impl<M> PresenceState<M> {
         digest: &Digest<ReplicaId>,
         max: usize,
     ) -> (PresenceDelta<M>, bool) {
-        let digest = self.unweighed(digest);
-        let (delta, more) = self.causal.delta_since_bounded(&digest, max);
+        let (delta, more) = self.causal.delta_since_bounded(&self.as_owner(digest), max);
         (self.told(delta), more)
     }
 
@@ -213,22 +214,57 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn delta_for_lines(&self, lines: &Digest<ReplicaId>) -> PresenceDelta<M> {
-        self.told(self.causal.delta_for_lines(&self.unweighed(lines)))
+        let delta = self.causal.delta_for_lines(&self.as_owner(lines));
+        self.told(self.with_own_deaths(delta, lines))
     }
 
-    /// The digest without the count on the line of the local replica. A peer that holds
-    /// less than a relay may know more than it; nobody knows more than the owner.
-    fn unweighed<'a>(&self, digest: &'a Digest<ReplicaId>) -> Cow<'a, Digest<ReplicaId>> {
-        let own = digest.get(&self.replica).filter(|own| own.live.is_some());
-        let Some(own) = own.filter(|own| self.causal.line(&self.replica).as_ref() != Some(own))
-        else {
-            return Cow::Borrowed(digest);
+    /// The digest as the owner of one of its lines reads it. Of other replicas a peer that
+    /// holds less may know of more deaths. Of this one it does not, unless somebody has
+    /// claimed them: so the own line is answered whole where nothing explains it (rule
+    /// S6).
+    fn as_owner<'a>(&self, digest: &'a Digest<ReplicaId>) -> Cow<'a, Digest<ReplicaId>> {
+        match digest.get(&self.replica) {
+            Some(line)
+                if line.live.is_some()
+                    && self.successor.is_none()
+                    && self.causal.line(&self.replica).as_ref() != Some(line) =>
+            {
+                let mut line = line.clone();
+                line.live = None;
+                let mut digest = digest.clone();
+                digest.insert(self.replica.clone(), line);
+                Cow::Owned(digest)
+            }
+            _ => Cow::Borrowed(digest),
+        }
+    }
+
+    /// Peers hold less and less of an incarnation that yields (rule S7): its successor
+    /// claims its entries. It does not send them again and again, but where nothing
+    /// explains the own line it tells all that has died of its own.
+    fn with_own_deaths(
+        &self,
+        delta: Causal<Entries<M>>,
+        digest: &Digest<ReplicaId>,
+    ) -> Causal<Entries<M>> {
+        let own = digest
+            .get(&self.replica)
+            .zip(self.context().get(&self.replica));
+        let Some((line, seen)) = own.filter(|_| self.successor.is_some()) else {
+            return delta;
         };
-        let mut own = own.clone();
-        own.live = None;
-        let mut unweighed = digest.clone();
-        unweighed.insert(self.replica.clone(), own);
-        Cow::Owned(unweighed)
+        let store = self.causal.store();
+        let unseen = seen.difference(&line.seen);
+        let of_unseen = store.summary_in(&self.replica, &unseen).fingerprint;
+        let held = store.summary(&self.replica).fingerprint;
+        if held.wrapping_sub(of_unseen) == line.fingerprint {
+            return delta;
+        }
+        let live = store.live(&self.replica);
+        let dead = seen.intersection(&line.seen).difference(&live);
+        let mut told = delta.context().clone();
+        told.insert_set(self.replica.clone(), &dead);
+        self.causal.slice(&told)
     }
 
     /// What is known of `dots`: the entries among them, and which of them were seen and

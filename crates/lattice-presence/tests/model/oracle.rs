@@ -344,7 +344,8 @@ impl Oracle {
         if known.contains(name) {
             return Err(Refusal::NotFresh);
         }
-        known.retain(|other| !self.down.contains(other) || self.speaks_of(other));
+        // A mark alone is no knowledge of a life.
+        known.retain(|other| self.speaks_of(other));
         if known.iter().any(|other| is_newer(other, name)) {
             return Err(Refusal::NewerKnown);
         }
@@ -380,7 +381,7 @@ impl Oracle {
 
     fn speaks_of(&self, name: &str) -> bool {
         let mut dots = self.context.iter().chain(&self.refused);
-        dots.any(|dot| dot.0 == name) || name == self.me
+        dots.any(|dot| dot.0 == name) || name == self.me || self.successor.as_deref() == Some(name)
     }
 
     /// Whether the filter of S9 keeps any of the packet's dots out.
@@ -498,9 +499,9 @@ impl Oracle {
         assert_eq!(packet.entries, told, "the entries of a packet");
     }
 
-    /// S13: whether `packet` tells the peer all that it lacks, and nothing where it lacks
-    /// nothing. What the peer has pruned need not be told. Deaths need not be told of a
-    /// replica of which the peer has seen more.
+    /// S13: whether `packet` tells the peer all that it has not seen, and nothing where
+    /// both agree or that the peer has pruned. And whether an owner tells of what has died
+    /// of its own, to a peer that has not seen more of it than the owner.
     pub fn check_since(&self, packet: &Packet, peer: &Self) {
         self.check_slice(packet);
         let theirs = peer.snapshot();
@@ -522,9 +523,10 @@ impl Oracle {
                 );
                 let is_ghost = peer.entries.contains_key(&dot) && !self.entries.contains_key(&dot);
                 let is_ahead = !of(&peer.context).is_subset(&of(&self.context));
+                let owns = name == self.me && name != peer.me;
                 assert!(
-                    !is_ghost || is_ahead || told.contains(&dot),
-                    "{dot:?} has died, and is not told"
+                    !is_ghost || is_ahead || !owns || told.contains(&dot),
+                    "{dot:?} has died, and its owner does not tell"
                 );
             }
         }

@@ -15,6 +15,7 @@ mod liveness;
 mod merge;
 mod mutation;
 mod order;
+mod page;
 mod reads;
 mod refusals;
 mod restarts;

@@ -1,0 +1,288 @@
+//! R8 to R10: goodbyes, restarts, causes.
+
+use lattice_presence::ReplicaDigest;
+use lattice_presence_sync::{Body, Cause, Liveness, Refused, Sync, Trust, WriteError};
+
+use crate::net::{Net, Seen, config, life, say, secs};
+
+const BOTH: [Trust; 2] = [Trust::Owners, Trust::Relays];
+
+#[test]
+fn r8_who_says_goodbye_is_hidden_after_the_handover_and_forgotten() {
+    for trust in BOTH {
+        let mut net = Net::settled(&["a", "b"], &config(trust));
+        net.join(1, "bob");
+        let b = net.id(1);
+        net.nodes[1].leave_cluster(net.now);
+        net.run(secs(4));
+        assert_eq!(net.keys(0), ["bob"]);
+        assert_eq!(net.liveness(0, &b), Some(Liveness::Leaving));
+        net.run(secs(2));
+        assert!(net.keys(0).is_empty());
+        let left = Seen::Left("bob".into(), Cause::Left(b.clone()));
+        assert!(net.events[0].contains(&left));
+        assert!(
+            net.nodes[0].state().context().get(&b).is_none(),
+            "its memory is freed"
+        );
+        assert!(net.nodes[0].peer(&b).unwrap().forgotten);
+    }
+}
+
+#[test]
+fn r8_who_reconnects_elsewhere_within_the_handover_never_departs() {
+    let mut net = Net::settled(&["a", "b", "c"], &config(Trust::Owners));
+    net.join(1, "bob");
+    net.nodes[1].leave_cluster(net.now);
+    net.flush();
+    // The sockets of b close: nobody departs by that.
+    assert_eq!(net.nodes[1].leave_by_pid(net.now, "pid-bob"), 0);
+    net.run(secs(3));
+    let now = net.now;
+    net.nodes[2]
+        .join(now, "pid-new", "room", "bob", "")
+        .unwrap();
+    net.run(secs(30));
+    assert_eq!(net.keys(0), ["bob"]);
+    assert!(!net.departed(0, "bob"));
+}
+
+#[test]
+fn r8_a_handover_of_nothing_hides_at_once() {
+    let mut config = config(Trust::Owners);
+    config.handover = secs(0);
+    let mut net = Net::settled(&["a", "b"], &config);
+    net.join(1, "bob");
+    net.nodes[1].leave_cluster(net.now);
+    net.flush();
+    assert!(net.keys(0).is_empty());
+}
+
+#[test]
+fn r8_what_comes_late_after_a_goodbye_revives_nobody() {
+    for trust in BOTH {
+        let mut net = Net::settled(&["a", "b"], &config(trust));
+        let (b, now) = (net.id(1), net.now);
+        net.nodes[1].join(now, "pid", "room", "bob", "").unwrap();
+        let late = net.nodes[1].poll_transmit(now).unwrap().message;
+        net.nodes[1].leave_cluster(now);
+        net.run(secs(7));
+        net.events[0].clear();
+        net.receive(0, &b, late);
+        assert_eq!(net.refused.pop(), Some(Refused::Late));
+        assert!(net.keys(0).is_empty() && net.events[0].is_empty());
+    }
+}
+
+#[test]
+fn r8_a_lost_goodbye_is_said_again() {
+    let mut net = Net::settled(&["a", "b"], &config(Trust::Owners));
+    net.join(1, "bob");
+    net.lost.insert("goodbye");
+    net.nodes[1].leave_cluster(net.now);
+    net.flush();
+    net.lost.clear();
+    net.run(secs(8));
+    assert!(net.keys(0).is_empty());
+}
+
+#[test]
+fn r8_nothing_is_written_after_a_goodbye() {
+    let mut net = Net::settled(&["a", "b"], &config(Trust::Owners));
+    net.join(0, "alice");
+    net.nodes[0].leave_cluster(net.now);
+    let now = net.now;
+    let refused = net.nodes[0].join(now, "p", "t", "k", "").unwrap_err();
+    assert_eq!(refused, WriteError::Leaving);
+    let refused = net.nodes[0]
+        .update(now, "pid-alice", "room", "alice", "x")
+        .unwrap_err();
+    assert_eq!(refused, WriteError::Leaving);
+    assert!(!net.nodes[0].leave(now, "pid-alice", "room", "alice"));
+    net.flush();
+    assert_eq!(net.keys(0), ["alice"]);
+}
+
+#[test]
+fn r8_what_was_written_just_before_goes_out_before_the_goodbye() {
+    let mut net = Net::settled(&["a", "b"], &config(Trust::Owners));
+    let now = net.now;
+    net.nodes[1].join(now, "pid", "room", "bob", "").unwrap();
+    net.nodes[1].leave_cluster(now);
+    net.flush();
+    assert_eq!(net.keys(0), ["bob"]);
+    let kinds: Vec<_> = net
+        .sent
+        .iter()
+        .map(|(.., message)| message.body.kind())
+        .collect();
+    assert_eq!(kinds[..2], ["push", "goodbye"]);
+}
+
+#[test]
+fn r9_a_newer_incarnation_retires_the_older_one_after_the_handover() {
+    for trust in BOTH {
+        let config = config(trust);
+        let mut net = Net::settled(&["a"], &config);
+        let old = net.start(life("n", 1), &config);
+        net.run(secs(6));
+        net.join(old, "bob");
+        net.isolate(old, true); // it died
+        let new = net.start(life("n", 2), &config);
+        net.run(secs(4));
+        assert_eq!(net.keys(0), ["bob"], "within the handover");
+        net.run(secs(3));
+        assert!(net.keys(0).is_empty());
+        let left = Seen::Left("bob".into(), Cause::Restarted(life("n", 1)));
+        assert!(net.events[0].contains(&left), "{:?}", net.events[0]);
+        assert_eq!(net.liveness(0, &life("n", 2)), Some(Liveness::Up));
+        net.join(new, "ben");
+        assert_eq!(net.keys(0), ["ben"]);
+    }
+}
+
+#[test]
+fn r9_the_older_one_reports_it_once_and_writes_no_more() {
+    for trust in BOTH {
+        let config = config(trust);
+        let mut net = Net::settled(&["a"], &config);
+        let old = net.start(life("n", 1), &config);
+        net.run(secs(3));
+        net.join(old, "bob");
+        let new = net.start(life("n", 2), &config);
+        net.run(secs(30));
+        let reported = Seen::Superseded(life("n", 2));
+        let times = net.events[old]
+            .iter()
+            .filter(|seen| **seen == reported)
+            .count();
+        assert_eq!(times, 1);
+        let refused = net.nodes[old].join(net.now, "p", "t", "k", "").unwrap_err();
+        assert_eq!(refused, WriteError::Superseded { by: life("n", 2) });
+        assert!(net.keys(0).is_empty() && net.keys(new).is_empty());
+        assert!(net.nodes[0].is_settled() && net.nodes[new].is_settled());
+    }
+}
+
+#[test]
+fn r9_one_stray_message_stops_nobody() {
+    let config = config(Trust::Owners);
+    let mut net = Net::settled(&["a"], &config);
+    let node = net.start(life("n", 1), &config);
+    net.run(secs(3));
+    let far = life("n", 200);
+    let heartbeat = Body::Heartbeat {
+        line: ReplicaDigest::default(),
+        pushes: 0,
+    };
+    net.receive(node, &far, say(&far, heartbeat));
+    net.run(secs(60));
+    assert_eq!(net.nodes[node].superseded_by(), None);
+    net.join(node, "bob");
+    assert_eq!(net.keys(0), ["bob"]);
+}
+
+#[test]
+fn r9_hearsay_of_a_successor_stops_nobody() {
+    let mut net = Net::new(&[], &config(Trust::Relays));
+    let node = net.start(life("n", 1), &config(Trust::Relays));
+    net.start("a", &config(Trust::Relays));
+    net.run(secs(5));
+    let mut context = lattice_presence::CausalContext::new();
+    context.insert_range(life("n", 200), 1..=3);
+    let delta = lattice_presence::PresenceDelta::from_parts("a".into(), context, vec![]).unwrap();
+    for number in 1..9 {
+        let push = Body::Push {
+            number,
+            delta: delta.clone(),
+        };
+        net.receive(node, &"a".into(), say(&"a".into(), push));
+        net.run(secs(2));
+    }
+    assert_eq!(net.nodes[node].superseded_by(), None);
+    net.join(node, "bob");
+    assert_eq!(net.keys(1), ["bob"]);
+}
+
+#[test]
+fn r9_a_frozen_process_that_thaws_shows_nobody() {
+    for trust in BOTH {
+        let config = config(trust);
+        let mut net = Net::settled(&["a"], &config);
+        let old = net.start(life("n", 1), &config);
+        net.run(secs(3));
+        net.join(old, "bob");
+        net.isolate(old, true);
+        net.start(life("n", 2), &config);
+        net.run(secs(30));
+        net.events[0].clear();
+        // Not heard by its successor, so that it does not know.
+        net.cut.remove(&(old, 0));
+        net.run(secs(30));
+        assert!(net.keys(0).is_empty());
+        assert!(net.events[0].is_empty(), "{:?}", net.events[0]);
+        assert!(
+            net.refused
+                .iter()
+                .any(|r| *r == Refused::Superseded { by: life("n", 2) })
+        );
+    }
+}
+
+#[test]
+fn r9_under_a_fresh_name_a_node_goes_on_in_spite_of_an_impostor() {
+    for trust in BOTH {
+        let config = config(trust);
+        let mut net = Net::settled(&["a"], &config);
+        let node = net.start(life("n", 1), &config);
+        net.run(secs(6));
+        net.join(node, "bob");
+        let impostor = net.start(life("n", 100), &config);
+        net.run(secs(4));
+        assert_eq!(net.nodes[node].superseded_by(), Some(&life("n", 100)));
+        net.nodes[node]
+            .reincarnate(net.now, life("n", 101))
+            .unwrap();
+        net.run(secs(20));
+        assert_eq!(net.keys(0), ["bob"]);
+        assert!(!net.departed(0, "bob"));
+        net.join(node, "ben");
+        assert_eq!(net.keys(0), ["ben", "bob"]);
+        assert_eq!(net.nodes[impostor].superseded_by(), Some(&life("n", 101)));
+        assert!(net.nodes[0].is_settled() && net.nodes[node].is_settled());
+    }
+}
+
+/// Replaying the events of every call is asserted by the net itself; here the causes.
+#[test]
+fn r10_every_change_has_its_cause() {
+    let mut config = config(Trust::Owners);
+    config.forget_after = secs(60);
+    let mut net = Net::settled(&["a", "b", "c"], &config);
+    let (b, c) = (net.id(1), net.id(2));
+    net.join(0, "alice");
+    net.join(1, "bob");
+    net.isolate(1, true);
+    net.run(secs(13));
+    net.isolate(1, false);
+    net.run(secs(4));
+    net.leave(1, "bob");
+    net.join(2, "carol");
+    net.nodes[2].leave_cluster(net.now);
+    net.run(secs(7));
+    let joined = |key: &str, cause| Seen::Joined(key.into(), cause);
+    let left = |key: &str, cause| Seen::Left(key.into(), cause);
+    let mut changes = net.events[0].clone();
+    changes.retain(|seen| matches!(seen, Seen::Joined(..) | Seen::Left(..)));
+    let expected = [
+        joined("alice", Cause::Local),
+        joined("bob", Cause::Merged(b.clone())),
+        left("bob", Cause::Down(b.clone())),
+        joined("bob", Cause::Up(b.clone())),
+        left("bob", Cause::Merged(b)),
+        joined("carol", Cause::Merged(c.clone())),
+        left("carol", Cause::Left(c)),
+    ];
+    assert_eq!(changes, expected);
+    assert!(net.nodes[0].is_settled() && !Sync::is_isolated(&net.nodes[0]));
+}

@@ -1,0 +1,3 @@
+//! The rules S1 to S14: what presence promises.
+//!
+#![doc = include_str!("rules.md")]
