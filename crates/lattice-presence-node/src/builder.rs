@@ -1,5 +1,6 @@
 //! How a node is described, and started.
 
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::fmt;
 use core::time::Duration;
@@ -175,6 +176,7 @@ impl<M: Meta> Builder<M> {
             shared: Arc::clone(&shared),
             received,
             outbox,
+            cut: VecDeque::new(),
             application,
             writer,
             log: Log::default(),

@@ -1,11 +1,14 @@
 //! The task that owns the machine: what comes in, what goes out, and when.
 
+use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::Bytes;
 use lattice_presence::ReplicaId;
+use lattice_presence_json::{Encoder, LeftOut};
 use lattice_presence_sync::{Event as Notice, Hint, Liveness, To, Transmit};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -37,6 +40,8 @@ pub(crate) struct Owner<M: Meta> {
     pub(crate) shared: Arc<Shared<M>>,
     pub(crate) received: EventStream,
     pub(crate) outbox: mpsc::Sender<Outgoing>,
+    /// Parts of a message that wait for room.
+    pub(crate) cut: VecDeque<Outgoing>,
     pub(crate) application: mpsc::Receiver<Bytes>,
     pub(crate) writer: JoinHandle<()>,
     pub(crate) log: Log,
@@ -48,7 +53,7 @@ pub(crate) struct Log {
     unreadable: Throttle,
     refused: Throttle,
     lagged: Throttle,
-    too_long: Throttle,
+    unwritable: Throttle,
     unsettled_since: Option<Duration>,
 }
 
@@ -103,42 +108,48 @@ impl<M: Meta> Owner<M> {
     /// Sends while there is room and something to say.
     fn transmit(&mut self) -> Room {
         while self.outbox.capacity() > 0 {
+            if let Some(outgoing) = self.cut.pop_front() {
+                // There is room: this task alone fills the queue.
+                let _ = self.outbox.try_send(outgoing);
+                continue;
+            }
             let transmit = self.shared.write(|sync, now| sync.poll_transmit(now));
             let Some(transmit) = transmit else {
                 return Room::Some;
             };
-            self.send(transmit);
+            self.cut = self.cut(&transmit);
         }
         Room::Full
     }
 
-    fn send(&mut self, transmit: Transmit<M>) {
+    /// The message in as many payloads as the engine needs.
+    fn cut(&mut self, transmit: &Transmit<M>) -> VecDeque<Outgoing> {
         let kind = transmit.message.body.kind();
-        let payload = match wire::encode(&transmit.message) {
-            Ok(payload) => payload,
-            Err(error) => {
-                self.shared.stats.unsent("unwritable");
-                tracing::error!(kind, %error, "a message cannot be written");
-                return;
-            }
-        };
-        let (length, limit) = (payload.len(), self.shared.max_payload());
-        if length > limit {
-            // What is cut comes back with the next polls.
-            if !self.shared.write(|sync, now| sync.shrink(now, transmit)) {
-                self.shared.stats.unsent("too_long");
-                if let Some(suppressed) = self.log.too_long.pass() {
-                    tracing::error!(kind, length, limit, suppressed, "a message is too long");
-                }
-            }
-            return;
-        }
-        let to = match transmit.to {
+        let limit = self.shared.max_payload().saturating_sub(wire::PREFIX);
+        let parts = wire::encode(&Encoder::new().max_bytes(limit), &transmit.message);
+        let parts = parts.unwrap_or_else(|error| {
+            self.unwritable(kind, &error.to_string());
+            Vec::new()
+        });
+        let to = match &transmit.to {
             To::All => None,
             To::One(peer) => Some(peer.as_str().to_string()),
         };
-        // There is room: this task alone fills the queue.
-        let _ = self.outbox.try_send(Outgoing { to, kind, payload });
+        let outgoing = |(payload, left_out): (Bytes, LeftOut)| {
+            if !left_out.is_empty() {
+                self.unwritable(kind, &alloc::format!("{left_out:?}"));
+            }
+            let to = to.clone();
+            Outgoing { to, kind, payload }
+        };
+        parts.into_iter().map(outgoing).collect()
+    }
+
+    fn unwritable(&mut self, kind: &'static str, error: &str) {
+        self.shared.stats.unsent("unwritable");
+        if let Some(suppressed) = self.log.unwritable.pass() {
+            tracing::error!(kind, error, suppressed, "something cannot be sent");
+        }
     }
 
     fn take(&mut self, event: Event) {
@@ -277,24 +288,18 @@ impl<M: Meta> Owner<M> {
     /// Says goodbye, and lets the engine end.
     async fn stop(mut self) {
         self.shared.leave();
-        let mut goodbye = None;
+        let mut last: Vec<Outgoing> = self.cut.drain(..).collect();
         for _ in 0..LAST_MESSAGES {
-            let Some(last) = self.shared.write(|sync, now| sync.poll_transmit(now)) else {
+            let Some(transmit) = self.shared.write(|sync, now| sync.poll_transmit(now)) else {
                 break;
             };
-            let kind = last.message.body.kind();
-            let Ok(payload) = wire::encode(&last.message) else {
-                continue;
-            };
-            if kind == "goodbye" {
-                goodbye = Some(payload);
-            } else {
-                self.send_last(kind, payload).await;
-            }
+            last.extend(self.cut(&transmit));
         }
-        for _ in 0..GOODBYES {
-            if let Some(payload) = goodbye.clone() {
-                self.send_last("goodbye", payload).await;
+        for turn in 0..GOODBYES {
+            for outgoing in &last {
+                if turn == 0 || outgoing.kind == "goodbye" {
+                    let _ = self.outbox.send_timeout(outgoing.clone(), GAUGES).await;
+                }
             }
             tokio::time::sleep(BETWEEN_GOODBYES).await;
         }
@@ -304,18 +309,6 @@ impl<M: Meta> Owner<M> {
         // The writer sends what waits, and closes the engine.
         drop(self.outbox);
         let _ = self.writer.await;
-    }
-}
-
-impl<M: Meta> Owner<M> {
-    async fn send_last(&self, kind: &'static str, payload: Bytes) {
-        if payload.len() <= self.shared.max_payload() {
-            let to = None;
-            let _ = self
-                .outbox
-                .send_timeout(Outgoing { to, kind, payload }, GAUGES)
-                .await;
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
-use lattice_presence::{Diff, ReplicaId};
+use lattice_presence::{Diff, ReplicaId, Shard};
 use lattice_presence_json::Encoder;
 use lattice_presence_sync::{Cause, Event, Sync};
 use tokio::sync::{Notify, broadcast, mpsc, watch};
@@ -190,7 +190,8 @@ impl<M: Meta> Shared<M> {
     /// The engine takes payloads of that length now.
     pub(crate) fn set_max_payload(&self, bytes: usize) {
         if self.max_payload.swap(bytes, Ordering::Relaxed) != bytes {
-            let one_entry = bytes.saturating_sub(wire::OVERHEAD + 4 * self.id.as_str().len());
+            let frame = Encoder::push_frame_len(&self.cluster, Shard::WHOLE, &self.id);
+            let one_entry = bytes.saturating_sub(wire::PREFIX + frame);
             *lock(&self.encoder) = Encoder::new().max_bytes(one_entry);
         }
     }

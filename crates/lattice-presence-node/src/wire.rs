@@ -1,12 +1,13 @@
 //! What goes over an engine: one byte that says what follows, and what follows.
 
-use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use lattice_presence::{Body, CausalContext, ClockSet, Digest, Message, PresenceDelta, Question};
-use lattice_presence::{Refusal, ReplicaDigest, ReplicaId, Shard};
-use serde::{Deserialize, Serialize};
+use lattice_presence::{Body, Message};
+use lattice_presence_json::{
+    Category, DecodeError, Decoder, EncodeError, Encoded, Encoder, LeftOut,
+};
 use thiserror::Error;
 
 use crate::Meta;
@@ -16,8 +17,8 @@ const PRESENCE: u8 = 1;
 /// Bytes of the application, for a topic.
 const APPLICATION: u8 = 2;
 
-/// How much a message takes beside its entries: the head, and the claims about clocks.
-pub(crate) const OVERHEAD: usize = 1024;
+/// What stands in front of a message.
+pub(crate) const PREFIX: usize = 1;
 
 /// What came in.
 #[derive(Debug)]
@@ -36,13 +37,32 @@ pub(crate) enum FrameError {
     #[error("a broken head")]
     Head,
     #[error("{0}")]
-    Message(#[from] serde_json::Error),
+    Message(#[from] DecodeError),
 }
 
-pub(crate) fn encode<M: Meta>(message: &Message<M>) -> Result<Bytes, serde_json::Error> {
-    let mut bytes = alloc::vec![PRESENCE];
-    serde_json::to_writer(&mut bytes, &Out::new(message))?;
-    Ok(bytes.into())
+/// The message in payloads that the encoder's limit lets through, with what had to be left
+/// out of them.
+pub(crate) fn encode<M: Meta>(
+    encoder: &Encoder,
+    message: &Message<M>,
+) -> Result<Vec<(Bytes, LeftOut)>, EncodeError> {
+    let frame = |part: Result<Encoded, EncodeError>| {
+        let part = part?;
+        let mut bytes = BytesMut::with_capacity(PREFIX + part.text.len());
+        bytes.put_u8(PRESENCE);
+        bytes.put_slice(part.text.as_bytes());
+        Ok((bytes.freeze(), part.left_out))
+    };
+    encoder.parts(message).map(frame).collect()
+}
+
+/// The head of a message of another version, for the machine to refuse, and to say so to
+/// its sender. What stands in it is not looked at.
+fn of_another_version<M>(text: &str) -> Result<Message<M>, DecodeError> {
+    let head = Decoder::new().message_header(text)?;
+    let mut message = Message::new(head.cluster, head.shard, head.from, Body::Goodbye);
+    message.version = head.version;
+    Ok(message)
 }
 
 pub(crate) fn application(topic: &str, payload: &[u8]) -> Bytes {
@@ -59,10 +79,14 @@ pub(crate) fn decode<M: Meta>(mut bytes: Bytes) -> Result<Frame<M>, FrameError> 
         return Err(FrameError::Empty);
     }
     match bytes.get_u8() {
-        PRESENCE => {
-            let message: In<M> = serde_json::from_slice(&bytes)?;
-            message.message().map(Frame::Presence)
-        }
+        PRESENCE => match Decoder::new().message_from_json_slice(&bytes) {
+            Ok(message) => Ok(Frame::Presence(message)),
+            Err(error) if error.category() == Category::Version => {
+                let text = core::str::from_utf8(&bytes).unwrap_or_default();
+                Ok(Frame::Presence(of_another_version(text)?))
+            }
+            Err(error) => Err(error.into()),
+        },
         APPLICATION => {
             let length = bytes.try_get_u32().map_err(|_| FrameError::Head)?;
             let length = usize::try_from(length).map_err(|_| FrameError::Head)?;
@@ -77,141 +101,5 @@ pub(crate) fn decode<M: Meta>(mut bytes: Bytes) -> Result<Frame<M>, FrameError> 
             })
         }
         kind => Err(FrameError::Kind(kind)),
-    }
-}
-
-/// A message as it is written.
-#[derive(Serialize)]
-struct Out<'a, M: Serialize> {
-    v: u16,
-    c: &'a str,
-    s: (u16, u16),
-    f: &'a ReplicaId,
-    b: BodyOut<'a, M>,
-}
-
-#[derive(Serialize)]
-enum BodyOut<'a, M: Serialize> {
-    H(&'a ReplicaDigest, u64),
-    P(u64, &'a PresenceDelta<M>),
-    Q(u64, &'a ClockSet, &'a Question<ReplicaId>),
-    A(
-        u64,
-        &'a PresenceDelta<M>,
-        &'a CausalContext<ReplicaId>,
-        &'a ClockSet,
-        bool,
-    ),
-    C(u64, &'a Digest<ReplicaId>, bool),
-    G,
-    R(u8, u16),
-}
-
-impl<'a, M: Serialize> Out<'a, M> {
-    fn new(message: &'a Message<M>) -> Self {
-        let b = match &message.body {
-            Body::Heartbeat { line, pushes } => BodyOut::H(line, *pushes),
-            Body::Push { number, delta } => BodyOut::P(*number, delta),
-            Body::Question {
-                id,
-                missed,
-                question,
-            } => BodyOut::Q(*id, missed, question),
-            Body::Answer {
-                id,
-                delta,
-                differs,
-                resent,
-                more,
-            } => BodyOut::A(*id, delta, differs, resent, *more),
-            Body::Compare {
-                fingerprint,
-                digest,
-                reply,
-            } => BodyOut::C(*fingerprint, digest, *reply),
-            Body::Refusal { reason } => match reason {
-                Refusal::Version { reads } => BodyOut::R(0, *reads),
-                Refusal::Shards { count } => BodyOut::R(2, *count),
-                _ => BodyOut::R(1, 0),
-            },
-            _ => BodyOut::G,
-        };
-        Self {
-            v: message.version,
-            c: &message.cluster,
-            s: (message.shard.index, message.shard.count),
-            f: &message.from,
-            b,
-        }
-    }
-}
-
-/// A message as it is read.
-#[derive(Deserialize)]
-#[serde(bound = "M: Meta")]
-struct In<M> {
-    v: u16,
-    c: String,
-    s: (u16, u16),
-    f: ReplicaId,
-    b: BodyIn<M>,
-}
-
-#[derive(Deserialize)]
-#[serde(bound = "M: Meta")]
-enum BodyIn<M> {
-    H(ReplicaDigest, u64),
-    P(u64, PresenceDelta<M>),
-    Q(u64, ClockSet, Question<ReplicaId>),
-    A(
-        u64,
-        PresenceDelta<M>,
-        CausalContext<ReplicaId>,
-        ClockSet,
-        bool,
-    ),
-    C(u64, Digest<ReplicaId>, bool),
-    G,
-    R(u8, u16),
-}
-
-impl<M> In<M> {
-    fn message(self) -> Result<Message<M>, FrameError> {
-        let body = match self.b {
-            BodyIn::H(line, pushes) => Body::Heartbeat { line, pushes },
-            BodyIn::P(number, delta) => Body::Push { number, delta },
-            BodyIn::Q(id, missed, question) => Body::Question {
-                id,
-                missed,
-                question,
-            },
-            BodyIn::A(id, delta, differs, resent, more) => Body::Answer {
-                id,
-                delta,
-                differs,
-                resent,
-                more,
-            },
-            BodyIn::C(fingerprint, digest, reply) => Body::Compare {
-                fingerprint,
-                digest,
-                reply,
-            },
-            BodyIn::G => Body::Goodbye,
-            BodyIn::R(kind, number) => Body::Refusal {
-                reason: match kind {
-                    0 => Refusal::Version { reads: number },
-                    2 => Refusal::Shards { count: number },
-                    _ => Refusal::Cluster,
-                },
-            },
-        };
-        let shard = Shard {
-            index: self.s.0,
-            count: self.s.1,
-        };
-        let mut message = Message::new(self.c, shard, self.f, body);
-        message.version = self.v;
-        Ok(message)
     }
 }

@@ -23,7 +23,7 @@ const CLOSE: Duration = Duration::from_secs(5);
 pub(crate) const MAX_WAITING: usize = 4;
 
 /// A payload on its way out.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Outgoing {
     /// To that node, or to all.
     pub(crate) to: Option<String>,

@@ -128,7 +128,22 @@ async fn replay(seed: u64) {
         }
     }
     // The same on both nodes, and then nothing more.
-    until("the nodes agree", || view(&a) == view(&b), |agree| *agree).await;
+    let see = || {
+        let (at_a, at_b) = (view(&a), view(&b));
+        let differ: Vec<String> = at_a
+            .iter()
+            .filter(|(dot, _)| !at_b.contains_key(*dot))
+            .map(|(dot, _)| format!("only a has {dot}"))
+            .chain(
+                at_b.keys()
+                    .filter(|dot| !at_a.contains_key(*dot))
+                    .map(|dot| format!("only b has {dot}")),
+            )
+            .collect();
+        let peers = [a.status().peers, b.status().peers];
+        (differ, peers, [a.status().counts, b.status().counts])
+    };
+    until("the nodes agree", see, |(differ, _, _)| differ.is_empty()).await;
     tokio::time::sleep(ms(200)).await;
     let expected = view(&b);
     assert!(
