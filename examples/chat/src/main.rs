@@ -73,7 +73,9 @@ impl Channels for Chat {
         if !is_name(&enter.name) {
             return Err(Refused::new("a name has 1 to 32 characters"));
         }
-        Ok(Joined::new().entry(enter.name, self.meta(enter.away)?).sees(join.asked_to_see()))
+        Ok(Joined::new()
+            .entry(enter.name, self.meta(enter.away)?)
+            .sees(join.asked_to_see()))
     }
 
     async fn event(&self, channel: &Channel<()>, event: &str, payload: Payload) -> Reply {
@@ -88,7 +90,10 @@ impl Channels for Chat {
                 .and_then(|away| channel.track(&name, self.meta(away)?)),
             _ => Err(Refused::new("unknown event")),
         };
-        done.map_or_else(|refused| Reply::error(&refused.to_string()), |()| Reply::ok())
+        done.map_or_else(
+            |refused| Reply::error(&refused.to_string()),
+            |()| Reply::ok(),
+        )
     }
 }
 
@@ -145,11 +150,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
     config.grace = Duration::from_secs(5);
     // A page of one node may turn to another one; it has no cookies to lose.
     config.origins = Origins::Any;
-    let web = Web::new(node.clone(), Chat { node: address.clone() }, config);
+    let web = Web::new(
+        node.clone(),
+        Chat {
+            node: address.clone(),
+        },
+        config,
+    );
     let app = Router::new()
         .route("/", get(|| async { Html(include_str!("index.html")) }))
         .route("/chat.js", get(|| script(include_str!("chat.js"))))
-        .route("/phoenix.mjs", get(|| script(include_str!("../vendor/phoenix.mjs"))))
+        .route(
+            "/phoenix.mjs",
+            get(|| script(include_str!("../vendor/phoenix.mjs"))),
+        )
         .route("/status", get(status))
         .with_state(node.clone())
         .nest("/socket", web.router());
@@ -161,7 +175,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         stopping.shutdown().await;
         std::process::exit(0); // the pages' open connections would hold it up
     };
-    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+    axum::serve(listener, app)
+        .with_graceful_shutdown(stop)
+        .await?;
     Ok(())
 }
 
@@ -186,14 +202,26 @@ struct Options {
 
 impl Options {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
-        let mut options = Self { listen: "127.0.0.1:3000".into(), cluster: false, peers: Vec::new() };
+        let mut options = Self {
+            listen: "127.0.0.1:3000".into(),
+            cluster: false,
+            peers: Vec::new(),
+        };
         while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
+            let mut value = || {
+                arguments
+                    .next()
+                    .ok_or_else(|| format!("{argument} needs a value"))
+            };
             match &*argument {
                 "--listen" => options.listen = value()?,
                 "--cluster" => options.cluster = true,
                 "--peer" => options.peers.push(value()?),
-                _ => return Err("usage: chat [--listen ADDR] [--cluster [--peer tcp/HOST:PORT]…]".into()),
+                _ => {
+                    return Err(
+                        "usage: chat [--listen ADDR] [--cluster [--peer tcp/HOST:PORT]…]".into(),
+                    );
+                }
             }
         }
         Ok(options)
