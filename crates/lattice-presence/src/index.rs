@@ -18,8 +18,7 @@ use crate::down::Down;
 use crate::presence::Slot;
 use crate::{Presence, ReplicaId, steps};
 use groups::{Group, Groups, Place, Record, SHARED, View};
-pub(crate) use hashing::Hashes;
-use hashing::Hashing;
+pub(crate) use hashing::{Hashes, Hashing};
 use order::Rank;
 use replicas::Replicas;
 pub(crate) use slab::Id;
@@ -51,7 +50,7 @@ pub(crate) struct Index<M> {
     by_key: Groups,
     by_pid: Groups,
     by_slot: Groups,
-    hashing: Hashing,
+    pub(crate) hashing: Hashing,
     /// Entries that came with names of their own.
     strangers: Vec<Presence<M>>,
 }
@@ -74,23 +73,7 @@ const AT_ONCE: usize = 256;
 const SEARCH: usize = 32;
 
 impl<M> Index<M> {
-    /// One that hashes under the key of `self`, and holds nothing.
-    pub(crate) fn emptied(&self) -> Self {
-        Self {
-            hashing: self.hashing.clone(),
-            ..Self::new()
-        }
-    }
-
-    /// One that hashes under `key`, and holds nothing.
-    pub(crate) fn keyed(key: [u64; 2]) -> Self {
-        Self {
-            hashing: Hashing::keyed(key),
-            ..Self::new()
-        }
-    }
-
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(hashing: Hashing) -> Self {
         Self {
             entries: Slab::new(),
             replicas: Replicas::new(),
@@ -98,7 +81,7 @@ impl<M> Index<M> {
             by_key: Groups::new(true),
             by_pid: Groups::new(false),
             by_slot: Groups::new(false),
-            hashing: Hashing::default(),
+            hashing,
             strangers: Vec::new(),
         }
     }
