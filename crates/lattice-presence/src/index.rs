@@ -26,8 +26,7 @@ use slab::Slab;
 use topics::Topics;
 use walk::Visible;
 
-/// The entries by topic, by key (in its topic), by pid and, where many share a key,
-/// by slot.
+/// The entries by topic, key (in its topic), pid and, where many share a key, slot.
 ///
 /// Every entry has a small number, and all that is here holds numbers: moving an
 /// entry between groups touches none of its text. Everything grows and shrinks in
