@@ -260,6 +260,25 @@ fn made_up_claims_do_not_displace_real_removals() {
     );
 }
 
+/// Clocks of entries are no claims: they are listed however many they are.
+#[test]
+fn the_clocks_of_entries_are_always_listed() {
+    let replica = ReplicaId::from("a");
+    let mut context = CausalContext::new();
+    let mut entries = Vec::new();
+    for i in 0..20_000_u64 {
+        context.insert_range(replica.clone(), 3 * i + 2..=3 * i + 3);
+        let dot = Dot::new(replica.clone(), 3 * i + 2);
+        entries.push(Presence::new(dot, "room", "ada", &i.to_string(), meta()));
+    }
+    let delta = PresenceDelta::from_parts("a".into(), context, entries).unwrap();
+    let encoded = Encoder::new().encode(&delta).unwrap();
+    let left_out = &encoded.left_out;
+    assert_eq!((left_out.entries, left_out.claims), (0, 20_000 - (1 << 14)));
+    let read = delta_from_json::<JsonMeta>(&encoded.text).unwrap();
+    assert!(read.entries().eq(delta.entries()));
+}
+
 /// What one small payload makes a node send to somebody who asks with nothing: the bound
 /// that docs/wire-format.md states.
 #[test]
