@@ -8,9 +8,9 @@ use lattice_presence::{
     CausalContext, Digest, Dot, Presence, PresenceDelta, PresenceState, ReplicaId,
 };
 use lattice_presence_json::{
-    Category, EncodeError, Encoder, EntryError, JsonMeta, MAX_META_DEPTH, MAX_STRING_BYTES,
-    delta_from_json, delta_from_json_slice, delta_to_json_string, delta_to_json_writer,
-    digest_from_json, digest_to_json_string, from_json, to_json_string,
+    Category, Decoder, EncodeError, Encoder, EntryError, JsonMeta, MAX_META_DEPTH,
+    MAX_STRING_BYTES, delta_from_json, delta_from_json_slice, delta_to_json_string,
+    delta_to_json_writer, digest_from_json, digest_to_json_string, from_json, to_json_string,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -207,6 +207,21 @@ fn a_payload_claims_only_so_much_beyond_what_it_carries() {
             (Category::Limit, "clouds")
         );
     }
+    // Clocks with a value are no claims.
+    let value = |clock| {
+        format!(
+            r#"{{"tag":{{"replica":"x","clock":{clock}}},"entry":{{"topic":"","key":"","pid":"","meta":0}}}}"#
+        )
+    };
+    let carried = format!(
+        r#"{{"replica":"p","context":{{}},"clouds":{{"x":[[3,4]]}},"values":[{},{}]}}"#,
+        value(3),
+        value(4)
+    );
+    let decoder = Decoder::new().max_claims(0);
+    assert!(decoder.delta_from_json::<JsonMeta>(&carried).is_ok());
+    let wider = carried.replace("[3,4]", "[3,5]");
+    assert!(decoder.delta_from_json::<JsonMeta>(&wider).is_err());
     // Several payloads can claim more than one may: then less is written.
     let mut state = State::new("a");
     for i in 0..3_u64 {
