@@ -518,6 +518,12 @@ impl Cursor<'_> {
         }
         self.rest.first().is_some_and(|i| i.first <= clock)
     }
+
+    /// Whether no clock of `range` is in the set; its start is not below any clock asked
+    /// before, and none asked later is below it.
+    pub(crate) fn misses(&mut self, range: RangeInclusive<u64>) -> bool {
+        !self.contains(*range.start()) && self.rest.first().is_none_or(|i| i.first > *range.end())
+    }
 }
 
 impl From<RangeInclusive<u64>> for ClockSet {

@@ -50,6 +50,16 @@ impl Summary {
         self.live -= 1;
         self.fingerprint = self.fingerprint.wrapping_sub(fingerprint);
     }
+
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.live += other.live;
+        self.fingerprint = self.fingerprint.wrapping_add(other.fingerprint);
+    }
+
+    pub(crate) fn subtract_all(&mut self, other: Self) {
+        self.live -= other.live;
+        self.fingerprint = self.fingerprint.wrapping_sub(other.fingerprint);
+    }
 }
 
 /// What identifies a value in the fingerprint, beside its dot.

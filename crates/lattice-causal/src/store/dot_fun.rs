@@ -4,9 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::ops::RangeInclusive;
 
-use smallvec::SmallVec;
-
-use super::run::{Run, RunIter, Slot};
+use super::run::{Run, RunIter};
 use super::{CHECKED, DotStore, Identify, Observer, Summary};
 use crate::replica_map::ReplicaMap;
 use crate::{CausalContext, ClockSet, Dot, dot_fingerprint};
@@ -162,9 +160,8 @@ impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
         before
     }
 
-    /// [`insert`](Self::insert) for many dots of one replica. Ascending ones that
-    /// are not live cost O(them + the part of the run behind the first), where one
-    /// by one each would move that part.
+    /// [`insert`](Self::insert) for many dots of one replica. Ascending ones that are not
+    /// live cost O(them), and what they go between once.
     ///
     /// ```
     /// use lattice_causal::DotFun;
@@ -175,29 +172,17 @@ impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
     /// assert_eq!(store.of(&"a").map(|(clock, _)| clock).collect::<Vec<_>>(), [1, 2, 3, 5]);
     /// ```
     pub fn extend_replica(&mut self, replica: &R, dots: impl IntoIterator<Item = (u64, V)>) {
-        let mut batch = SmallVec::<[Slot<V>; 1]>::new();
-        for (clock, value) in dots {
-            let is_next = batch.last().is_none_or(|slot| slot.clock < clock);
-            let run = self.runs.get(replica);
-            let is_new = run.is_none_or(|run| run.get(clock).is_none());
-            if is_next && is_new && (1..=crate::MAX_CLOCK).contains(&clock) {
-                let value = Some(value);
-                batch.push(Slot { clock, value });
-            } else {
-                self.extend_run(replica, core::mem::take(&mut batch));
-                self.insert(&Dot::new(replica.clone(), clock), value);
-            }
-        }
-        self.extend_run(replica, batch);
-    }
-
-    /// Adds slots that are live, ascending, and of clocks that are not live here.
-    fn extend_run(&mut self, replica: &R, batch: SmallVec<[Slot<V>; 1]>) {
-        if !batch.is_empty() {
-            self.len += batch.len();
-            self.runs
-                .get_or_insert_with(replica, Run::new)
-                .extend_sorted::<I>(batch);
+        let is_dot = |(clock, _): &(u64, V)| (1..=crate::MAX_CLOCK).contains(clock);
+        let mut dots = dots.into_iter().filter(is_dot).peekable();
+        while let Some((clock, _)) = dots.peek() {
+            let mut next = *clock;
+            let ascending = core::iter::from_fn(|| {
+                let (clock, value) = dots.next_if(|(clock, _)| *clock >= next)?;
+                next = clock + 1;
+                Some((clock, value))
+            });
+            let run = self.runs.get_or_insert_with(replica, Run::new);
+            self.len += run.extend::<I>(ascending);
         }
     }
 
@@ -218,6 +203,11 @@ impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
             self.runs.remove(&dot.replica);
         }
         Some(value)
+    }
+
+    pub(crate) fn rewrite(&mut self, dot: &Dot<R>, rewritten: impl FnOnce(V) -> V) -> bool {
+        let run = self.runs.get_mut(&dot.replica);
+        run.is_some_and(|run| run.rewrite(dot.clock, rewritten))
     }
 
     /// The live dots of `replica`, ascending: clock and value.
@@ -295,28 +285,25 @@ impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
     ) where
         V: Clone,
     {
-        let mut batch = SmallVec::<[Slot<V>; 1]>::new();
-        match mine {
-            None => {
-                for (clock, value) in theirs.iter() {
-                    observer.added(replica, clock, || (), value);
-                }
-                self.len += theirs.summary().live;
-                self.runs.insert(replica.clone(), theirs.clone());
-                return;
+        let Some(mine) = mine else {
+            for (clock, value) in theirs.iter() {
+                observer.added(replica, clock, || (), value);
             }
-            Some(mine) => {
-                let mut seen = mine.cursor();
-                for (clock, value) in theirs.iter().filter(|(clock, _)| !seen.contains(*clock)) {
-                    observer.added(replica, clock, || (), value);
-                    batch.push(Slot {
-                        clock,
-                        value: Some(value.clone()),
-                    });
-                }
-            }
+            self.len += theirs.summary().live;
+            self.runs.insert(replica.clone(), theirs.clone());
+            return;
+        };
+        let added = |clock, value: &V| observer.added(replica, clock, || (), value);
+        let seen = mine.cursor();
+        if let Some(run) = self.runs.get_mut(replica) {
+            self.len += run.extend_unseen::<I>(theirs, seen, added);
+            return;
         }
-        self.extend_run(replica, batch);
+        let mut run = Run::new();
+        self.len += run.extend_unseen::<I>(theirs, seen, added);
+        if !run.is_empty() {
+            self.runs.insert(replica.clone(), run);
+        }
     }
 
     pub(crate) fn check_invariants(&self) -> bool {
@@ -367,11 +354,10 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> DotStore for DotFun<R, V, I> {
 
     fn summary_in(&self, replica: &R, clocks: &ClockSet) -> Summary {
         let mut summary = Summary::EMPTY;
-        let Some(run) = self.runs.get(replica) else {
-            return summary;
-        };
-        for (clock, value) in run.reached_by(clocks).flat_map(|range| run.range(&range)) {
-            summary.add(dot_fingerprint(clock, I::identity(value)));
+        if let Some(run) = self.runs.get(replica) {
+            for range in run.reached_by(clocks) {
+                summary.merge(run.summary_in::<I>(&range));
+            }
         }
         summary
     }
@@ -390,8 +376,7 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> DotStore for DotFun<R, V, I> {
     }
 
     fn nth_live(&self, replica: &R, range: RangeInclusive<u64>, n: usize) -> Option<u64> {
-        let run = self.runs.get(replica)?;
-        run.range(&range).nth(n).map(|(clock, _)| clock)
+        self.runs.get(replica)?.nth(&range, n)
     }
 
     fn dots(&self) -> CausalContext<R> {
@@ -410,11 +395,7 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> DotStore for DotFun<R, V, I> {
             };
             let mut part = Run::new();
             for range in run.reached_by(clocks) {
-                let slots = run.range(&range).map(|(clock, value)| Slot {
-                    clock,
-                    value: Some(value.clone()),
-                });
-                part.extend_sorted::<I>(slots.collect());
+                part.append_range::<I>(run, &range);
             }
             if !part.is_empty() {
                 selected.len += part.summary().live;

@@ -320,13 +320,6 @@ impl<K: Clone + Ord, S: DotStore> DotStore for DotMap<K, S> {
     }
 }
 
-impl Summary {
-    fn merge(&mut self, other: Self) {
-        self.live += other.live;
-        self.fingerprint = self.fingerprint.wrapping_add(other.fingerprint);
-    }
-}
-
 /// Keeps the summaries of the map, and passes on what one child reports.
 struct Nested<'a, K, R, O> {
     key: &'a K,

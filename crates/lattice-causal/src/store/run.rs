@@ -1,109 +1,106 @@
 //! The live dots of one replica, in clock order.
 
-use core::cmp::Ordering;
+mod chunk;
+mod iter;
+#[cfg(test)]
+mod tests;
+
+use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
 use smallvec::SmallVec;
 
+use crate::clock_set::Cursor;
 use crate::store::{Identify, Summary};
 use crate::{ClockSet, dot_fingerprint};
 
-/// One clock with its value; a slot that lost its value is a *tombstone*.
-#[derive(Clone, Debug)]
-pub(crate) struct Slot<V> {
-    pub(crate) clock: u64,
-    pub(crate) value: Option<V>,
-}
+use chunk::{CHUNK, Chunk, Slot};
+pub use iter::RunIter;
+
+/// Two neighbours that hold no more together become one.
+const SMALL: usize = CHUNK / 2;
 
 /// The live dots of one replica with their values, in clock order.
 ///
-/// A sorted vector: a replica mints ascending clocks, so nearly every insertion
-/// is an append, and reads and joins walk memory in order. Removal leaves a
-/// tombstone, so that it costs a search and no move; tombstones go when they
-/// are last, or all at once when they outnumber the living.
+/// A sorted vector of [chunks](Chunk), each with its own summary: a replica mints
+/// ascending clocks, so nearly every insertion is an append, and reads and joins walk
+/// memory in order; a late dot moves the slots of one chunk; the summary of a range is
+/// that of the chunks in it and of the slots at its ends.
+///
+/// A run of one dot, as in the nested stores of a map, lies in place.
 ///
 /// # Invariants
 ///
-/// - Clocks are strictly ascending.
-/// - The last slot is live.
-/// - Tombstones are at most `live + SLACK`.
-/// - The summary is that of the live slots.
+/// - Chunks hold their own invariants, ascend, and none is without a live slot.
+/// - Two neighbours hold more than [`SMALL`] live slots together, so that the chunks are
+///   in proportion to what lives.
+/// - The summary is the sum of theirs.
 #[derive(Debug)]
 pub(crate) struct Run<V> {
-    slots: SmallVec<[Slot<V>; 1]>,
+    chunks: SmallVec<[Chunk<V>; 1]>,
     summary: Summary,
 }
 
-/// A stretch of slots that is bisected without a guess.
-const FEW: usize = 16;
-
-/// Tombstones that a short run may keep before it is compacted.
-const SLACK: usize = 8;
+/// A slot: the chunk, and the place in it.
+type Place = (usize, usize);
 
 impl<V> Run<V> {
     pub(crate) const fn new() -> Self {
         Self {
-            slots: SmallVec::new_const(),
+            chunks: SmallVec::new_const(),
             summary: Summary::EMPTY,
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.summary.live == 0
     }
 
-    pub(crate) fn summary(&self) -> Summary {
+    pub(crate) const fn summary(&self) -> Summary {
         self.summary
     }
 
-    /// Where `clock` is, or where it would go.
-    ///
-    /// Clocks are distinct integers, so the distance of two clocks bounds the
-    /// distance of their slots: where a run has no gaps, the bounds meet at once.
-    /// Where it has, the gaps are mostly spread evenly, and a guess in proportion
-    /// is a few slots off. Only what is left after two guesses is bisected.
-    fn search(&self, clock: u64) -> Result<usize, usize> {
-        let slots = &*self.slots;
-        let (Some(first), Some(last)) = (slots.first(), slots.last()) else {
-            return Err(0);
+    fn last(&self) -> u64 {
+        self.chunks.last().map_or(0, Chunk::last)
+    }
+
+    /// The chunk where `clock` is, if it is anywhere.
+    fn chunk_of(&self, clock: u64) -> Option<usize> {
+        let chunks = &*self.chunks;
+        chunks
+            .partition_point(|chunk| chunk.first() <= clock)
+            .checked_sub(1)
+    }
+
+    /// The first slot whose clock is not below `clock`.
+    fn place(&self, clock: u64) -> Place {
+        let Some(at) = self.chunk_of(clock) else {
+            return (0, 0);
         };
-        if clock > last.clock {
-            return Err(slots.len());
+        let slot = self.chunks[at].search(clock).unwrap_or_else(|slot| slot);
+        if slot == self.chunks[at].slots().len() {
+            (at + 1, 0)
+        } else {
+            (at, slot)
         }
-        if clock < first.clock {
-            return Err(0);
-        }
-        // The slot, if there is one, is in `low..=high`.
-        let (mut low, mut high) = (0_usize, slots.len() - 1);
-        let (mut below, mut above) = (first.clock, last.clock);
-        let mut guesses = 2;
-        loop {
-            let distance = |a: u64, b: u64| usize::try_from(a - b).unwrap_or(usize::MAX);
-            let nearest = high.saturating_sub(distance(above, clock));
-            let farthest = low.saturating_add(distance(clock, below));
-            let guess = || guess(clock, (low, below), (high, above));
-            if guesses == 0 || high - low < FEW || nearest >= farthest {
-                (low, high) = (low.max(nearest), high.min(farthest));
-                break;
-            }
-            guesses -= 1;
-            let at = guess().clamp(low.max(nearest), high.min(farthest));
-            let found = slots[at].clock;
-            match found.cmp(&clock) {
-                Ordering::Equal => return Ok(at),
-                Ordering::Less => (low, below) = (at, found),
-                Ordering::Greater => (high, above) = (at, found),
-            }
-        }
-        slots[low..=high]
-            .binary_search_by(|slot| slot.clock.cmp(&clock))
-            .map(|at| low + at)
-            .map_err(|at| low + at)
+    }
+
+    /// The slots whose clocks lie in `range`: the first one, and the one behind the last.
+    fn places(&self, range: &RangeInclusive<u64>) -> (Place, Place) {
+        let behind = range.end().checked_add(1);
+        let to = behind.map_or((self.chunks.len(), 0), |clock| self.place(clock));
+        (self.place(*range.start()), to)
     }
 
     pub(crate) fn get(&self, clock: u64) -> Option<&V> {
-        let at = self.search(clock).ok()?;
-        self.slots[at].value.as_ref()
+        self.chunks[self.chunk_of(clock)?].get(clock)
+    }
+
+    /// Passes the live value under `clock` through `rewritten`, which keeps its
+    /// identity; says whether there is one. O(log).
+    pub(crate) fn rewrite(&mut self, clock: u64, rewritten: impl FnOnce(V) -> V) -> bool {
+        let chunk = self.chunk_of(clock);
+        chunk.is_some_and(|at| self.chunks[at].rewrite(clock, rewritten))
     }
 
     /// The intervals of `clocks` that reach into this run. Nested in a map, a run
@@ -112,94 +109,136 @@ impl<V> Run<V> {
         &self,
         clocks: &'a ClockSet,
     ) -> impl Iterator<Item = RangeInclusive<u64>> + use<'a, V> {
-        let ends = self.slots.first().zip(self.slots.last());
-        let span = ends.map(|(first, last)| first.clock..=last.clock);
+        let first = self.chunks.first().map(Chunk::first);
+        let span = first.map(|first| first..=self.last());
         span.into_iter().flat_map(|span| clocks.overlapping(span))
     }
 
     pub(crate) fn iter(&self) -> RunIter<'_, V> {
-        RunIter {
-            slots: self.slots.iter(),
-        }
+        RunIter::whole(&self.chunks)
     }
 
-    /// The slots, tombstones among them, whose clocks lie in `range`.
-    fn slots_in(&self, range: &RangeInclusive<u64>) -> core::ops::Range<usize> {
-        let place = |clock| self.search(clock).unwrap_or_else(|at| at);
-        // The end of a range is at most MAX_CLOCK, so one more fits.
-        place(*range.start())..place(*range.end() + 1)
-    }
-
-    /// The live dots whose clocks lie in `range`: O(log + those slots).
+    /// The live dots whose clocks lie in `range`: O(log) to find.
     pub(crate) fn range(&self, range: &RangeInclusive<u64>) -> RunIter<'_, V> {
-        RunIter {
-            slots: self.slots[self.slots_in(range)].iter(),
-        }
+        let (from, to) = self.places(range);
+        RunIter::between(&self.chunks, from, to)
     }
 
-    /// Puts `value` under `clock`; a live value that was there comes back. O(1)
-    /// at the end.
-    pub(crate) fn insert<I: Identify<V>>(&mut self, clock: u64, value: V) -> Option<V> {
-        self.summary
-            .add(dot_fingerprint(clock, I::identity(&value)));
-        let slot = Slot {
-            clock,
-            value: Some(value),
-        };
-        let before = match self.search(clock) {
-            Ok(at) => core::mem::replace(&mut self.slots[at], slot).value,
-            Err(at) => {
-                self.slots.insert(at, slot);
-                None
-            }
-        };
-        if let Some(before) = &before {
-            self.summary
-                .subtract(dot_fingerprint(clock, I::identity(before)));
+    /// The chunks that lie in `range` as a whole, between the dots before and behind them.
+    fn parts(&self, range: &RangeInclusive<u64>) -> (RunIter<'_, V>, &[Chunk<V>], RunIter<'_, V>) {
+        let (from, to) = self.places(range);
+        if from.0 >= to.0 {
+            let all = RunIter::between(&self.chunks, from, to);
+            return (all, &[], RunIter::default());
         }
+        let whole = from.0 + usize::from(from.1 > 0);
+        let before = RunIter::between(&self.chunks, from, (whole, 0));
+        let behind = RunIter::between(&self.chunks, (to.0, 0), to);
+        (before, &self.chunks[whole..to.0], behind)
+    }
+
+    /// The summary of the live dots whose clocks lie in `range`: O(chunks in the range),
+    /// and the slots of a chunk at either end.
+    pub(crate) fn summary_in<I: Identify<V>>(&self, range: &RangeInclusive<u64>) -> Summary {
+        let (before, chunks, behind) = self.parts(range);
+        let mut summary = Summary::EMPTY;
+        for chunk in chunks {
+            summary.merge(chunk.summary());
+        }
+        for (clock, value) in before.chain(behind) {
+            summary.add(dot_fingerprint(clock, I::identity(value)));
+        }
+        summary
+    }
+
+    /// The clock of the live dot number `n` in `range`, from 0: O(chunks in the range),
+    /// and the slots of one or two chunks.
+    pub(crate) fn nth(&self, range: &RangeInclusive<u64>, mut n: usize) -> Option<u64> {
+        let (before, chunks, behind) = self.parts(range);
+        for (clock, _) in before {
+            if n == 0 {
+                return Some(clock);
+            }
+            n -= 1;
+        }
+        for chunk in chunks {
+            if n < chunk.live() {
+                let mut live = RunIter::whole(core::slice::from_ref(chunk));
+                return live.nth(n).map(|(clock, _)| clock);
+            }
+            n -= chunk.live();
+        }
+        behind.map(|(clock, _)| clock).nth(n)
+    }
+
+    /// Puts `value` under `clock`; a live value that was there comes back. O(1) at the
+    /// end, otherwise O(slots of a chunk), and O(chunks) when a chunk is full.
+    pub(crate) fn insert<I: Identify<V>>(&mut self, clock: u64, value: V) -> Option<V> {
+        if clock > self.last() {
+            self.push::<I>(clock, value);
+            return None;
+        }
+        let at = self.chunk_to_put::<I>(clock);
+        let chunk = &mut self.chunks[at];
+        self.summary.subtract_all(chunk.summary());
+        let place = chunk.search(clock);
+        let before = chunk.put::<I>(place, clock, value);
+        self.summary.merge(chunk.summary());
         debug_assert!(self.check_ends());
         before
     }
 
+    /// Adds a dot behind the last one.
+    fn push<I: Identify<V>>(&mut self, clock: u64, value: V) {
+        let fingerprint = dot_fingerprint(clock, I::identity(&value));
+        self.summary.add(fingerprint);
+        if let Some(last) = self.chunks.last_mut() {
+            if last.is_full() && last.live() <= CHUNK - CHUNK / 4 {
+                last.compact();
+            }
+            if !last.is_full() {
+                last.push(clock, value, fingerprint);
+                return;
+            }
+        }
+        // What follows a full chunk will mostly be another one.
+        let capacity = if self.chunks.is_empty() { 1 } else { CHUNK };
+        let mut chunk = Chunk::with_capacity(capacity);
+        chunk.push(clock, value, fingerprint);
+        self.chunks.push(chunk);
+    }
+
+    /// The chunk for a clock that is not behind the last one, with room for it.
+    fn chunk_to_put<I: Identify<V>>(&mut self, clock: u64) -> usize {
+        let at = self.chunk_of(clock).unwrap_or(0);
+        let chunk = &mut self.chunks[at];
+        if !chunk.is_full() || chunk.search(clock).is_ok() {
+            return at;
+        }
+        chunk.compact();
+        if !chunk.is_full() {
+            return at;
+        }
+        if clock < chunk.first() {
+            // Dots that come in descending order fill chunk after chunk.
+            self.chunks.insert(0, Chunk::with_capacity(CHUNK));
+            return 0;
+        }
+        let upper = chunk.split::<I>();
+        let behind = clock > chunk.last();
+        self.chunks.insert(at + 1, upper);
+        at + usize::from(behind)
+    }
+
     /// Takes the value under `clock` out: O(log), amortized over compactions.
     pub(crate) fn remove<I: Identify<V>>(&mut self, clock: u64) -> Option<V> {
-        let at = self.search(clock).ok()?;
-        let value = self.bury::<I>(at)?;
-        self.tidy();
+        let at = self.chunk_of(clock)?;
+        let chunk = &mut self.chunks[at];
+        let slot = chunk.search(clock).ok()?;
+        let (value, fingerprint) = chunk.bury::<I>(slot)?;
+        self.summary.subtract(fingerprint);
+        self.settle(at, at);
         Some(value)
-    }
-
-    fn bury<I: Identify<V>>(&mut self, at: usize) -> Option<V> {
-        let slot = &mut self.slots[at];
-        let value = slot.value.take()?;
-        self.summary
-            .subtract(dot_fingerprint(slot.clock, I::identity(&value)));
-        Some(value)
-    }
-
-    /// Restores the invariants about tombstones.
-    fn tidy(&mut self) {
-        let before = self.slots.len();
-        while self.slots.last().is_some_and(|slot| slot.value.is_none()) {
-            self.slots.pop();
-        }
-        if self.slots.len() - self.summary.live > self.summary.live + SLACK {
-            self.slots.retain(|slot| slot.value.is_some());
-        }
-        if self.slots.len() < before {
-            self.shrink();
-        }
-        debug_assert!(self.check_ends());
-    }
-
-    /// Gives memory back where most of it lies idle. Half of what stays is free,
-    /// so that the next appends do not grow it.
-    fn shrink(&mut self) {
-        if self.slots.capacity() > 4 * (self.slots.len() + SLACK) {
-            let mut slots = SmallVec::with_capacity(2 * self.slots.len());
-            slots.extend(self.slots.drain(..));
-            self.slots = slots;
-        }
     }
 
     /// Takes out every live value whose clock lies in `range` and that `dies`
@@ -210,100 +249,211 @@ impl<V> Run<V> {
         mut dies: impl FnMut(u64, &V) -> bool,
         mut removed: impl FnMut(u64, V),
     ) {
-        for at in self.slots_in(range) {
-            let slot = &self.slots[at];
-            let clock = slot.clock;
-            if slot.value.as_ref().is_some_and(|value| dies(clock, value))
-                && let Some(value) = self.bury::<I>(at)
-            {
-                removed(clock, value);
+        let (from, to) = self.places(range);
+        let before = self.summary.live;
+        for at in from.0..self.chunks.len().min(to.0 + 1) {
+            let chunk = &mut self.chunks[at];
+            let first = if at == from.0 { from.1 } else { 0 };
+            let behind = if at == to.0 {
+                to.1
+            } else {
+                chunk.slots().len()
+            };
+            for slot in first..behind {
+                let Slot { clock, value } = &chunk.slots()[slot];
+                let clock = *clock;
+                if value.as_ref().is_some_and(|value| dies(clock, value))
+                    && let Some((value, fingerprint)) = chunk.bury::<I>(slot)
+                {
+                    self.summary.subtract(fingerprint);
+                    removed(clock, value);
+                }
             }
         }
-        self.tidy();
+        if self.summary.live < before {
+            self.settle(from.0, to.0.min(self.chunks.len() - 1));
+        }
     }
 
-    /// Adds slots that are live, ascending, and of clocks that are not live here.
-    /// Appending costs O(batch); otherwise the part behind the first new clock
-    /// is rebuilt once.
-    pub(crate) fn extend_sorted<I: Identify<V>>(&mut self, batch: SmallVec<[Slot<V>; 1]>) {
-        let Some(first) = batch.first() else {
-            return;
-        };
-        for Slot { clock, value } in &batch {
-            if let Some(value) = value {
-                self.summary
-                    .add(dot_fingerprint(*clock, I::identity(value)));
-            }
+    /// Restores the invariants of the chunks from one to another, both included, that
+    /// may have lost slots.
+    fn settle(&mut self, from: usize, to: usize) {
+        let mut sparse = false;
+        for chunk in &mut self.chunks[from..=to] {
+            chunk.tidy();
+            sparse |= chunk.live() <= SMALL;
         }
-        let from = self.search(first.clock).unwrap_or_else(|at| at);
-        if from == self.slots.len() {
-            self.slots.extend(batch);
-        } else {
-            let mut old = self.slots.drain(from..).collect::<SmallVec<[_; 1]>>();
-            self.slots.reserve(old.len() + batch.len());
-            merge_into(&mut self.slots, &mut old, batch);
+        if sparse {
+            self.unite(from.saturating_sub(1), (to + 2).min(self.chunks.len()));
         }
         debug_assert!(self.check_ends());
     }
 
+    /// Drops the chunks of a stretch that are empty, and makes one of small neighbours.
+    fn unite(&mut self, from: usize, to: usize) {
+        let small = |a: &Chunk<V>, b: &Chunk<V>| a.live() + b.live() <= SMALL;
+        let stretch = &self.chunks[from..to];
+        let empty = stretch.iter().any(|chunk| chunk.live() == 0);
+        if !empty && !stretch.windows(2).any(|pair| small(&pair[0], &pair[1])) {
+            return;
+        }
+        let mut united = Vec::<Chunk<V>>::with_capacity(to - from);
+        for chunk in self.chunks.drain(from..to) {
+            match united.last_mut() {
+                _ if chunk.live() == 0 => {}
+                Some(last) if small(last, &chunk) => last.absorb(chunk),
+                _ => united.push(chunk),
+            }
+        }
+        self.chunks.insert_many(from, united);
+        if self.chunks.capacity() > 4 * (self.chunks.len() + 1) {
+            self.chunks.shrink_to_fit();
+        }
+    }
+
+    /// Adds ascending dots, or gives those that are live another value; by how many the
+    /// run grew comes back. What lies behind the last dot costs O(1) a dot, the others the
+    /// chunks that they go into, and O(chunks) once.
+    pub(crate) fn extend<I: Identify<V>>(
+        &mut self,
+        dots: impl IntoIterator<Item = (u64, V)>,
+    ) -> usize {
+        let before = self.summary.live;
+        let mut late = Vec::new();
+        for (clock, value) in dots {
+            if clock > self.last() {
+                self.push::<I>(clock, value);
+            } else {
+                let value = Some(value);
+                late.push(Slot { clock, value });
+            }
+        }
+        self.weave::<I>(late);
+        debug_assert!(self.check_ends());
+        self.summary.live - before
+    }
+
+    /// Adds ascending slots, none of them behind the last one.
+    fn weave<I: Identify<V>>(&mut self, late: Vec<Slot<V>>) {
+        if late.len() <= 1 {
+            for Slot { clock, value } in late {
+                value.and_then(|value| self.insert::<I>(clock, value));
+            }
+            return;
+        }
+        let from = self.chunk_of(late[0].clock).unwrap_or(0);
+        let tail: Vec<_> = self.chunks.drain(from..).collect();
+        let mut tail = tail.into_iter().peekable();
+        let mut late = late.into_iter().peekable();
+        while let Some(chunk) = tail.next() {
+            let next = tail.peek().map_or(u64::MAX, Chunk::first);
+            if late.peek().is_none_or(|slot| slot.clock >= next) {
+                self.chunks.push(chunk);
+                continue;
+            }
+            self.summary.subtract_all(chunk.summary());
+            let here = core::iter::from_fn(|| late.next_if(|slot| slot.clock < next));
+            chunk.weave::<I>(here, |chunk| {
+                self.summary.merge(chunk.summary());
+                self.chunks.push(chunk);
+            });
+        }
+    }
+
+    /// Adds a copy of the dots of `other` whose clocks `seen` does not hold, and reports
+    /// them in order; none of them is live here. A chunk of them that goes behind the
+    /// last dot is copied as it is.
+    pub(crate) fn extend_unseen<I: Identify<V>>(
+        &mut self,
+        other: &Self,
+        mut seen: Cursor<'_>,
+        mut added: impl FnMut(u64, &V),
+    ) -> usize
+    where
+        V: Clone,
+    {
+        let before = self.summary.live;
+        let mut late = Vec::new();
+        for chunk in &other.chunks {
+            let is_new = chunk.first() > self.last() && seen.misses(chunk.first()..=chunk.last());
+            let dots = RunIter::whole(core::slice::from_ref(chunk));
+            if is_new {
+                dots.for_each(|(clock, value)| added(clock, value));
+                self.append(chunk.clone());
+                continue;
+            }
+            for (clock, value) in dots.filter(|(clock, _)| !seen.contains(*clock)) {
+                added(clock, value);
+                if clock > self.last() {
+                    self.push::<I>(clock, value.clone());
+                } else {
+                    let value = Some(value.clone());
+                    late.push(Slot { clock, value });
+                }
+            }
+        }
+        self.weave::<I>(late);
+        debug_assert!(self.check_ends());
+        self.summary.live - before
+    }
+
+    /// Adds a copy of the dots of `other` whose clocks lie in `range`, which is behind
+    /// the last dot.
+    pub(crate) fn append_range<I: Identify<V>>(&mut self, other: &Self, range: &RangeInclusive<u64>)
+    where
+        V: Clone,
+    {
+        let (before, chunks, behind) = other.parts(range);
+        for (clock, value) in before {
+            self.push::<I>(clock, value.clone());
+        }
+        for chunk in chunks {
+            self.append(chunk.clone());
+        }
+        for (clock, value) in behind {
+            self.push::<I>(clock, value.clone());
+        }
+        debug_assert!(self.check_ends());
+    }
+
+    /// Adds a chunk behind the last one.
+    fn append(&mut self, chunk: Chunk<V>) {
+        self.summary.merge(chunk.summary());
+        match self.chunks.last_mut() {
+            Some(last) if last.live() + chunk.live() <= SMALL => last.absorb(chunk),
+            _ => self.chunks.push(chunk),
+        }
+    }
+
+    /// What can be checked without looking at all dots.
     fn check_ends(&self) -> bool {
-        self.slots.last().is_none_or(|slot| slot.value.is_some())
-            && self.slots.len() <= 2 * self.summary.live + SLACK
+        self.chunks.is_empty() == self.is_empty()
+            && self.chunks.first().is_none_or(Chunk::check_ends)
+            && self.chunks.last().is_none_or(Chunk::check_ends)
     }
 
     pub(crate) fn check_invariants<I: Identify<V>>(&self) -> bool {
         let mut summary = Summary::EMPTY;
-        for (clock, value) in self.iter() {
-            summary.add(dot_fingerprint(clock, I::identity(value)));
+        for chunk in &self.chunks {
+            summary.merge(chunk.summary());
         }
+        let ascend = |pair: &[Chunk<V>]| pair[0].last() < pair[1].first();
+        let filled = |pair: &[Chunk<V>]| pair[0].live() + pair[1].live() > SMALL;
         self.check_ends()
             && summary == self.summary
+            && self.chunks.iter().all(Chunk::check_invariants::<I>)
             && self
-                .slots
+                .chunks
                 .windows(2)
-                .all(|pair| pair[0].clock < pair[1].clock)
+                .all(|pair| ascend(pair) && filled(pair))
     }
 }
 
-/// A place for `clock` in proportion to the clocks at two places.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "a guess, between the two places"
-)]
-fn guess(clock: u64, (low, below): (usize, u64), (high, above): (usize, u64)) -> usize {
-    let span = (above - below).max(1) as f64;
-    low + ((clock - below) as f64 / span * (high - low) as f64) as usize
-}
-
-/// Two ascending sequences become one. Where both have a clock, the one of
-/// `old` is a tombstone, and goes.
-fn merge_into<V>(
-    slots: &mut SmallVec<[Slot<V>; 1]>,
-    old: &mut SmallVec<[Slot<V>; 1]>,
-    batch: SmallVec<[Slot<V>; 1]>,
-) {
-    let mut old = old.drain(..).peekable();
-    for new in batch {
-        while let Some(before) = old.next_if(|before| before.clock < new.clock) {
-            slots.push(before);
-        }
-        old.next_if(|before| before.clock.cmp(&new.clock) == Ordering::Equal);
-        slots.push(new);
-    }
-    slots.extend(old);
-}
-
-/// A copy has no tombstones, and some room: what comes next are appends, and the
-/// first one must not move everything.
+/// A copy has no tombstones.
 impl<V: Clone> Clone for Run<V> {
     fn clone(&self) -> Self {
-        let live = self.summary.live;
-        let mut slots = SmallVec::with_capacity(live + live / 8);
-        slots.extend(self.slots.iter().filter(|s| s.value.is_some()).cloned());
         Self {
-            slots,
+            chunks: self.chunks.clone(),
             summary: self.summary,
         }
     }
@@ -316,155 +466,3 @@ impl<V: PartialEq> PartialEq for Run<V> {
 }
 
 impl<V: Eq> Eq for Run<V> {}
-
-/// The live dots of one replica, ascending: clock and value. See
-/// [`DotFun::of`](crate::DotFun::of).
-///
-/// ```
-/// use lattice_causal::{Dot, DotFun, RunIter};
-///
-/// let store: DotFun<_, _> = [(Dot::new("a", 3), 'x')].into_iter().collect();
-/// let mut dots: RunIter<'_, char> = store.of(&"a");
-/// assert_eq!((dots.next(), dots.next()), (Some((3, &'x')), None));
-/// ```
-#[derive(Debug)]
-pub struct RunIter<'a, V> {
-    slots: core::slice::Iter<'a, Slot<V>>,
-}
-
-impl<V> Default for RunIter<'_, V> {
-    fn default() -> Self {
-        Self { slots: [].iter() }
-    }
-}
-
-impl<V> Clone for RunIter<'_, V> {
-    fn clone(&self) -> Self {
-        Self {
-            slots: self.slots.clone(),
-        }
-    }
-}
-
-fn live<V>(slot: &Slot<V>) -> Option<(u64, &V)> {
-    slot.value.as_ref().map(|value| (slot.clock, value))
-}
-
-impl<'a, V> Iterator for RunIter<'a, V> {
-    type Item = (u64, &'a V);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.slots.find_map(live)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(self.slots.len()))
-    }
-}
-
-impl<V> DoubleEndedIterator for RunIter<'_, V> {
-    fn next_back(&mut self) -> Option<Self::Item> {
-        self.slots.by_ref().rev().find_map(live)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use alloc::vec::Vec;
-
-    use smallvec::smallvec;
-
-    use super::*;
-
-    fn run_of(clocks: impl IntoIterator<Item = u64>) -> Run<u64> {
-        let mut run = Run::new();
-        for clock in clocks {
-            run.insert::<()>(clock, clock * 10);
-        }
-        run
-    }
-
-    fn clocks(run: &Run<u64>) -> Vec<u64> {
-        run.iter().map(|(clock, _)| clock).collect()
-    }
-
-    #[test]
-    fn search_finds_every_clock_and_every_gap() {
-        let run = run_of([3, 4, 9, 100, 101, 5000]);
-        for clock in 1..6000 {
-            let expected = [3, 4, 9, 100, 101, 5000].contains(&clock);
-            assert_eq!(run.get(clock).is_some(), expected, "clock {clock}");
-        }
-        assert_eq!(run.get(crate::MAX_CLOCK), None);
-    }
-
-    #[test]
-    fn search_survives_any_spread_of_gaps() {
-        // A fixed multiplicative sequence decides which clocks are there: dense
-        // stretches, sparse ones, and a far end.
-        let mut state = 1_u64;
-        let mut present = Vec::new();
-        for clock in 1..=4000_u64 {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            let share = if clock % 1000 < 300 { 60 } else { 5 };
-            if state >> 32 & 63 < share {
-                present.push(clock);
-            }
-        }
-        present.push(crate::MAX_CLOCK);
-        let run = run_of(present.iter().copied());
-        for clock in (1..=4001).chain([1 << 40, crate::MAX_CLOCK - 1, crate::MAX_CLOCK]) {
-            assert_eq!(
-                run.search(clock),
-                present.binary_search(&clock),
-                "clock {clock}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_dead_tail_is_dropped_and_the_dead_never_outnumber_the_living() {
-        let mut run = run_of(1..=1000);
-        for clock in 1..=999 {
-            assert_eq!(run.remove::<()>(clock), Some(clock * 10));
-            assert!(run.check_invariants::<()>());
-        }
-        assert!(run.slots.len() <= 1 + 1 + SLACK);
-        assert!(run.slots.capacity() <= 4 * (run.slots.len() + SLACK));
-        assert_eq!(run.remove::<()>(1000), Some(10_000));
-        assert!(run.slots.is_empty() && run.summary == Summary::EMPTY);
-    }
-
-    #[test]
-    fn a_batch_behind_between_and_over_tombstones_ends_sorted() {
-        let mut run = run_of([2, 5, 6, 9]);
-        run.remove::<()>(5);
-        let slot = |clock| Slot {
-            clock,
-            value: Some(clock),
-        };
-        run.extend_sorted::<()>(smallvec![slot(1), slot(5), slot(7), slot(12)]);
-        assert_eq!(clocks(&run), [1, 2, 5, 6, 7, 9, 12]);
-        assert!(run.check_invariants::<()>());
-        assert_eq!(run, {
-            let mut same = run_of([2, 6, 9]);
-            for clock in [12, 1, 7, 5] {
-                same.insert::<()>(clock, clock);
-            }
-            same
-        });
-    }
-
-    #[test]
-    fn ranges_see_the_living_only() {
-        let mut run = run_of([2, 5, 6, 9]);
-        run.remove::<()>(6);
-        let of = |first, last| run.range(&(first..=last)).map(|(clock, _)| clock);
-        assert_eq!(of(1, 5).collect::<Vec<_>>(), [2, 5]);
-        assert_eq!(of(6, 8).count(), 0);
-        assert_eq!(of(6, crate::MAX_CLOCK).collect::<Vec<_>>(), [9]);
-        assert_eq!(run.iter().next_back(), Some((9, &90)));
-    }
-}
