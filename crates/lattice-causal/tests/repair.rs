@@ -360,7 +360,7 @@ fn made_up_questions_cost_what_they_are_long() {
         asked.parts.push(lattice_causal::Part {
             first: n % 7,
             last: u64::MAX,
-            held: lattice_causal::Held::Fingerprint(n),
+            held: Held::Fingerprint(n),
         });
     }
     let mut question = Question::new();
