@@ -557,6 +557,12 @@ impl<M> Index<M> {
         self.entries.len()
     }
 
+    /// How many entries there is room for without growing.
+    #[cfg(test)]
+    pub(crate) fn places(&self) -> usize {
+        self.entries.places()
+    }
+
     /// Whether all of it agrees. O(entries).
     pub(crate) fn check_invariants(&self) -> bool {
         let view = self.view();

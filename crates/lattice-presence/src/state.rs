@@ -361,6 +361,11 @@ impl<M> PresenceState<M> {
         self.index.hidden_len() > 0 && self.down.hides(replica)
     }
 
+    #[cfg(test)]
+    pub(crate) fn places(&self) -> usize {
+        self.index.places()
+    }
+
     fn check_invariants(&self) -> bool {
         // A server in a debug build must not pay for all entries at each message.
         if self.index.len() > 256 {
