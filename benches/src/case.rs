@@ -66,6 +66,8 @@ pub enum Ceiling {
     Ratio(f64),
     /// So many nanoseconds a call, up to that N.
     Nanoseconds(f64),
+    /// So many nanoseconds for the longest of all calls, at any N.
+    Longest(f64),
     /// No ceiling: the figure is stated.
     Stated,
 }

@@ -1,11 +1,13 @@
 //! Every row of the table.
 
 pub mod codec;
+pub mod extremes;
 pub mod liveness;
 pub mod local;
 pub mod memory;
 pub mod merging;
 pub mod reads;
+pub mod sync;
 
 use crate::case::Operation;
 
@@ -17,6 +19,8 @@ pub fn all() -> impl Iterator<Item = &'static Operation> {
         merging::OPERATIONS,
         liveness::OPERATIONS,
         codec::OPERATIONS,
+        sync::OPERATIONS,
+        extremes::OPERATIONS,
     ]
     .into_iter()
     .flatten()

@@ -41,6 +41,8 @@ pub enum Limited {
     Ratio,
     /// Nanoseconds a call.
     Ns,
+    /// Nanoseconds of the longest call, at any N.
+    Longest,
     /// Bytes.
     Bytes,
 }
@@ -73,6 +75,7 @@ impl Row {
         (self.ceiling, self.ceiling_of) = match ceiling {
             Ceiling::Ratio(most) => (Some(most), Some(Limited::Ratio)),
             Ceiling::Nanoseconds(most) => (Some(most), Some(Limited::Ns)),
+            Ceiling::Longest(most) => (Some(most), Some(Limited::Longest)),
             Ceiling::Stated => (None, None),
         };
         self
@@ -85,7 +88,7 @@ impl Row {
             Limited::Ratio if self.n != REFERENCE => return None,
             Limited::Ns if self.n > REFERENCE => return None,
             Limited::Ratio => self.ratio,
-            Limited::Ns => self.median_ns,
+            Limited::Ns | Limited::Longest => self.median_ns,
             Limited::Bytes => self.bytes,
         };
         Some(measured? <= self.ceiling?)

@@ -29,7 +29,7 @@ pub fn line(row: &Row) -> String {
     };
     let ceiling = match (row.ceiling, row.ceiling_of) {
         (Some(most), Some(Limited::Ratio)) => format!("{most:.1} ×"),
-        (Some(most), Some(Limited::Ns)) => time(most),
+        (Some(most), Some(Limited::Ns | Limited::Longest)) => time(most),
         (Some(most), Some(Limited::Bytes)) => size(most),
         _ => "stated".to_owned(),
     };

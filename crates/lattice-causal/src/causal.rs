@@ -392,6 +392,29 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> Causal<DotFun<R, V, I>> {
         Some(value)
     }
 
+    /// Passes the value under a live dot through `rewritten`, for values that share
+    /// memory and shall share more of it; says whether there is one. The value stays
+    /// the same one: equal, and of the same [identity](Identify). O(log).
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, Dot, DotFun};
+    /// use std::sync::Arc;
+    ///
+    /// let (dot, shared) = (Dot::new("a", 1), Arc::<str>::from("room"));
+    /// let mut state: Causal<DotFun<&str, Arc<str>>> = Causal::new();
+    /// state.insert(&dot, "room".into());
+    /// assert!(state.rewrite(&dot, |_| Arc::clone(&shared)));
+    /// assert!(Arc::ptr_eq(state.store().get(&dot).unwrap(), &shared));
+    /// ```
+    pub fn rewrite(&mut self, dot: &Dot<R>, rewritten: impl FnOnce(V) -> V) -> bool {
+        self.store.rewrite(dot, |value| {
+            let identity = I::identity(&value);
+            let value = rewritten(value);
+            debug_assert_eq!(identity, I::identity(&value), "the value stays the same");
+            value
+        })
+    }
+
     /// [`merge_with`](Self::merge_with) of one replica's part alone.
     ///
     /// ```

@@ -18,7 +18,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
-use serde::ser::Serializer;
+use serde::ser::{SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
 use thiserror::Error as ThisError;
 
@@ -194,11 +194,19 @@ impl<'de, R: Deserialize<'de> + Clone + Ord> Deserialize<'de> for CausalContext<
 }
 
 /// What one replica contributes to a store: items, written as they are walked.
-struct Items<I>(I);
+struct Items<I> {
+    items: I,
+    /// How many: formats without delimiters write it first.
+    count: usize,
+}
 
 impl<I: Iterator<Item: Serialize> + Clone> Serialize for Items<I> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.clone())
+        let mut all = serializer.serialize_seq(Some(self.count))?;
+        for item in self.items.clone() {
+            all.serialize_element(&item)?;
+        }
+        all.end()
     }
 }
 
@@ -249,9 +257,12 @@ impl<'de, T: Clocked + Deserialize<'de>> Deserialize<'de> for RunPart<T> {
 
 impl<R: Serialize> Serialize for DotSet<R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let parts = self.as_dot_fun().runs();
-        serializer
-            .collect_seq(parts.map(|(replica, run)| (replica, Items(run.map(|(clock, ())| clock)))))
+        let counts = self.as_dot_fun().replicas();
+        let parts = self.as_dot_fun().runs().zip(counts);
+        serializer.collect_seq(parts.map(|((replica, run), (_, count))| {
+            let items = run.map(|(clock, ())| clock);
+            (replica, Items { items, count })
+        }))
     }
 }
 
@@ -278,7 +289,10 @@ impl<'de, R: Deserialize<'de> + Clone + Ord> Deserialize<'de> for DotSet<R> {
 
 impl<R: Serialize, V: Serialize, I> Serialize for DotFun<R, V, I> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.runs().map(|(replica, run)| (replica, Items(run))))
+        let parts = self.runs().zip(self.replicas());
+        serializer.collect_seq(
+            parts.map(|((replica, items), (_, count))| (replica, Items { items, count })),
+        )
     }
 }
 

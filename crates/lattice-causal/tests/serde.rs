@@ -30,6 +30,9 @@ fn round_trips<T: Value>() {
         let back: T = serde_json::from_str(&text).unwrap();
         assert_eq!(back, value);
         assert_eq!(serde_json::to_string(&back).unwrap(), text);
+        // A binary format: no delimiters, so lengths come first, and no names.
+        let bytes = postcard::to_allocvec(&value).unwrap();
+        assert_eq!(postcard::from_bytes::<T>(&bytes).unwrap(), value);
     }
     check(property::<T> as fn(T));
 }

@@ -2,12 +2,13 @@
 
 use alloc::borrow::Cow;
 
-use lattice_presence::{Digest, PresenceDelta, PresenceState, ReplicaId};
+use lattice_presence::{Digest, Message, PresenceDelta, PresenceState, ReplicaId};
 use serde::de::DeserializeOwned;
 
 use crate::cursor::Cursor;
 use crate::error::DecodeError;
 use crate::limits::{Limits, setters};
+use crate::message::{self, MessageHeader};
 use crate::{digest, payload};
 
 /// Decodes payloads under stated limits.
@@ -196,6 +197,80 @@ impl Decoder {
     /// ```
     pub fn digest_from_json_slice(&self, bytes: &[u8]) -> Result<Digest<ReplicaId>, DecodeError> {
         self.digest_from_json(self.checked_text(bytes)?)
+    }
+
+    /// Decodes a message between the machines of `lattice-presence-sync`. Expected
+    /// O(length), plus O(n log n) where its entries are not sorted.
+    ///
+    /// # Errors
+    ///
+    /// Where the payload is malformed, over a limit, of a kind that is not known here, or
+    /// of another version ([`Category::Version`](crate::Category::Version)); nothing is
+    /// built.
+    ///
+    /// ```
+    /// use lattice_presence::Body;
+    /// use lattice_presence_json::{Decoder, JsonMeta};
+    ///
+    /// let text = r#"{"v":1,"cluster":"chat","from":"node-a","push":7,"delta":[
+    ///     {"entries":[[3,"room","ada","pid-1",{}]]}]}"#;
+    /// let message = Decoder::new().message_from_json::<JsonMeta>(text)?;
+    /// let Body::Push { number, delta } = message.body else { panic!() };
+    /// assert_eq!((number, delta.len(), delta.context().max(&"node-a".into())), (7, 1, 3));
+    /// # Ok::<(), lattice_presence_json::DecodeError>(())
+    /// ```
+    pub fn message_from_json<M>(&self, text: &str) -> Result<Message<M>, DecodeError>
+    where
+        M: DeserializeOwned + 'static,
+    {
+        self.limits
+            .check_bytes(text.len())
+            .and_then(|()| message::decode(text, &self.limits))
+            .map_err(|error| error.located(text.as_bytes()))
+    }
+
+    /// The same from bytes, which must be UTF-8.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`message_from_json`](Self::message_from_json).
+    ///
+    /// ```
+    /// use lattice_presence_json::{Decoder, JsonMeta};
+    ///
+    /// let bytes = br#"{"v":1,"cluster":"chat","from":"node-a","goodbye":true}"#;
+    /// let message = Decoder::new().message_from_json_slice::<JsonMeta>(bytes)?;
+    /// assert_eq!(message.body.kind(), "goodbye");
+    /// # Ok::<(), lattice_presence_json::DecodeError>(())
+    /// ```
+    pub fn message_from_json_slice<M>(&self, bytes: &[u8]) -> Result<Message<M>, DecodeError>
+    where
+        M: DeserializeOwned + 'static,
+    {
+        self.message_from_json(self.checked_text(bytes)?)
+    }
+
+    /// Reads the beginning of a message: its version, its cluster, its shard and its
+    /// sender, whatever comes behind them. For a message of another version, so that it
+    /// can be refused politely. O(length of the beginning).
+    ///
+    /// # Errors
+    ///
+    /// Where the text does not begin as a message does.
+    ///
+    /// ```
+    /// use lattice_presence_json::Decoder;
+    ///
+    /// let header = Decoder::new().message_header(r#"{"v":9,"cluster":"chat","from":"n","#)?;
+    /// assert_eq!((header.version, &*header.cluster), (9, "chat"));
+    /// # Ok::<(), lattice_presence_json::DecodeError>(())
+    /// ```
+    pub fn message_header(&self, text: &str) -> Result<MessageHeader, DecodeError> {
+        self.limits
+            .check_bytes(text.len())
+            .and_then(|()| message::header(&mut Cursor::new(text), &self.limits))
+            .map(|(header, _)| header)
+            .map_err(|error| error.located(text.as_bytes()))
     }
 
     fn checked_text<'a>(&self, bytes: &'a [u8]) -> Result<&'a str, DecodeError> {

@@ -1,6 +1,6 @@
 //! The payload of a digest.
 
-use lattice_presence::{Digest, ReplicaDigest, ReplicaId};
+use lattice_presence::{ClockSet, Digest, ReplicaDigest, ReplicaId};
 
 use crate::cloud::CloudReader;
 use crate::cursor::{Cursor, Result};
@@ -11,21 +11,26 @@ use crate::limits::Limits;
 
 pub(crate) fn decode(text: &str, limits: &Limits) -> Result<Digest<ReplicaId>> {
     let mut cursor = Cursor::new(text);
-    let mut clouds = CloudReader::new(limits);
+    let digest = read(&mut cursor, &mut CloudReader::new(limits), limits)?;
+    cursor.finish()?;
+    Ok(digest)
+}
+
+/// A digest, wherever it stands.
+pub(crate) fn read(
+    cursor: &mut Cursor<'_>,
+    clouds: &mut CloudReader<'_>,
+    limits: &Limits,
+) -> Result<Digest<ReplicaId>> {
     let mut replicas = Replicas::<Option<ReplicaDigest>>::default();
     let mut fields = cursor.fields()?;
-    while let Some((name, at)) = fields.next(&mut cursor)? {
+    while let Some((name, at)) = fields.next(cursor)? {
         limits
             .check_string(&name, at)
             .and_then(|()| replicas.intern(&name, at, limits))
-            .and_then(|place| {
-                set(replicas.of_mut(place), at, || {
-                    replica(&mut cursor, &mut clouds)
-                })
-            })
+            .and_then(|place| set(replicas.of_mut(place), at, || replica(cursor, clouds)))
             .map_err(|e| e.within(Segment::name(&name)))?;
     }
-    cursor.finish()?;
     let known = replicas.into_sorted().into_iter();
     Ok(known
         .filter_map(|(id, known)| known.map(|known| (id, known)))
@@ -33,39 +38,74 @@ pub(crate) fn decode(text: &str, limits: &Limits) -> Result<Digest<ReplicaId>> {
 }
 
 fn replica(cursor: &mut Cursor<'_>, clouds: &mut CloudReader<'_>) -> Result<ReplicaDigest> {
-    let (mut prefix, mut cloud, mut sum) = (None, None, None);
-    let (mut live, mut unwanted) = (None, None);
+    let mut line = Line::default();
     let mut fields = cursor.fields()?;
     let start = cursor.offset() - 1;
     while let Some((name, at)) = fields.next(cursor)? {
-        match &*name {
-            "context" => {
-                set(&mut prefix, at, || cursor.clock(0)).map_err(|e| e.within_field("context"))?;
-            }
-            "cloud" => {
-                set(&mut cloud, at, || clouds.read(cursor)).map_err(|e| e.within_field("cloud"))?;
-            }
-            "fingerprint" => set(&mut sum, at, || fingerprint(cursor))
-                .map_err(|e| e.within_field("fingerprint"))?,
-            "live" => {
-                set(&mut live, at, || cursor.clock(0)).map_err(|e| e.within_field("live"))?;
-            }
-            "unwanted" => set(&mut unwanted, at, || clouds.read(cursor))
-                .map_err(|e| e.within_field("unwanted"))?,
-            _ => cursor.skip_unknown()?,
+        if !line.read(&name, at, cursor, clouds)? {
+            cursor.skip_unknown()?;
         }
     }
-    let prefix = required(prefix, "context", start)?;
-    let mut seen = required(cloud, "cloud", start)?;
-    seen.insert_range(1..=prefix);
-    let sum = required(sum, "fingerprint", start)?;
-    let mut known = ReplicaDigest::new(seen, sum);
-    known.live = live;
-    known.unwanted = unwanted.unwrap_or_default();
-    Ok(known)
+    required(line.prefix, "context", start)?;
+    required(line.cloud.as_ref(), "cloud", start)?;
+    line.of_heartbeat(start)
 }
 
-fn fingerprint(cursor: &mut Cursor<'_>) -> Result<u64> {
+/// One line of a digest, while its fields come.
+#[derive(Default)]
+pub(crate) struct Line {
+    prefix: Option<u64>,
+    cloud: Option<ClockSet>,
+    fingerprint: Option<u64>,
+    live: Option<u64>,
+    pub(crate) unwanted: Option<ClockSet>,
+}
+
+impl Line {
+    /// Reads the field, if it is one of a line.
+    pub(crate) fn read(
+        &mut self,
+        name: &str,
+        at: usize,
+        cursor: &mut Cursor<'_>,
+        clouds: &mut CloudReader<'_>,
+    ) -> Result<bool> {
+        match name {
+            "context" => set(&mut self.prefix, at, || cursor.clock(0))
+                .map_err(|e| e.within_field("context"))?,
+            "cloud" => set(&mut self.cloud, at, || clouds.read(cursor))
+                .map_err(|e| e.within_field("cloud"))?,
+            "fingerprint" => set(&mut self.fingerprint, at, || fingerprint(cursor))
+                .map_err(|e| e.within_field("fingerprint"))?,
+            "live" => {
+                set(&mut self.live, at, || cursor.clock(0)).map_err(|e| e.within_field("live"))?;
+            }
+            "unwanted" => set(&mut self.unwanted, at, || clouds.read(cursor))
+                .map_err(|e| e.within_field("unwanted"))?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// What it says was seen.
+    pub(crate) fn seen(&mut self) -> ClockSet {
+        let mut seen = self.cloud.take().unwrap_or_default();
+        seen.insert_range(1..=self.prefix.unwrap_or_default());
+        seen
+    }
+
+    /// The line, of which the fingerprint alone must be there.
+    pub(crate) fn of_heartbeat(mut self, start: usize) -> Result<ReplicaDigest> {
+        let sum = required(self.fingerprint, "fingerprint", start)?;
+        let mut known = ReplicaDigest::new(self.seen(), sum);
+        known.live = self.live;
+        known.unwanted = self.unwanted.unwrap_or_default();
+        Ok(known)
+    }
+}
+
+/// 16 hexadecimal digits.
+pub(crate) fn fingerprint(cursor: &mut Cursor<'_>) -> Result<u64> {
     cursor.skip_space();
     let start = cursor.offset();
     let digits = cursor.string()?;

@@ -126,6 +126,15 @@ pub enum EncodeError {
         /// [`max_claims`](crate::Encoder::max_claims) in the compact one.
         limit: u64,
     },
+    /// A message with a delta of somebody else than its sender.
+    #[error("a message with a delta that its sender did not write")]
+    NotTheSender,
+    /// A message of a kind that this version of the codec does not know.
+    #[error("a {kind} that this version cannot write")]
+    UnknownKind {
+        /// The kind.
+        kind: &'static str,
+    },
     /// The writer failed.
     #[error("the payload could not be written")]
     Io(#[source] io::Error),

@@ -2,13 +2,14 @@
 
 use std::io;
 
-use lattice_presence::{CausalContext, Digest, PresenceDelta, PresenceState, ReplicaId};
+use lattice_presence::{CausalContext, Digest, PresenceDelta, PresenceState, ReplicaId, Shard};
 use serde::Serialize;
 
 use crate::encode_error::EncodeError;
 use crate::encoded::{Encoded, LeftOut};
 use crate::entry_check::{EntryError, text_of};
 use crate::limits::{Limits, setters};
+use crate::message;
 use crate::parts::Parts;
 use crate::to_json::ToJson;
 use crate::write::quoted_len;
@@ -208,6 +209,24 @@ impl Encoder {
             return Err(EntryError::TooLong { bytes, limit });
         }
         Ok(())
+    }
+
+    /// How many bytes at most a push of one entry takes beside what
+    /// [`check`](Self::check) counts: take them off the size of a transport's payloads
+    /// before you check what is to fit into one. O(length of the names).
+    ///
+    /// ```
+    /// use lattice_presence::Shard;
+    /// use lattice_presence_json::{Encoder, JsonMeta};
+    ///
+    /// let frame = Encoder::push_frame_len("chat", Shard::WHOLE, &"node-a".into());
+    /// let encoder = Encoder::new().max_bytes(8192 - frame);
+    /// assert!(encoder.check("room", "ada", "pid-1", &JsonMeta::default()).is_ok());
+    /// assert!(encoder.check("room", "ada", "pid-1", &"x".repeat(8192)).is_err());
+    /// ```
+    #[must_use]
+    pub fn push_frame_len(cluster: &str, shard: Shard, from: &ReplicaId) -> usize {
+        message::frame_len(cluster, shard, from)
     }
 
     /// `delta`, a delta of `state`, as this form tells it best. In the compact form, as it

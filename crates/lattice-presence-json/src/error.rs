@@ -33,6 +33,9 @@ pub enum Category {
     Limit,
     /// Metadata that is JSON, but not of the caller's metadata type.
     Meta,
+    /// A message of another version than is read here. Its
+    /// [header](crate::Decoder::message_header) can be read.
+    Version,
 }
 
 impl Category {
@@ -52,6 +55,7 @@ impl Category {
             Self::Depth => "depth",
             Self::Limit => "limit",
             Self::Meta => "meta",
+            Self::Version => "version",
         }
     }
 }

@@ -248,7 +248,8 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
         drop(self.topics);
         let writer = self.replicas.id(writer).clone();
         let context = self.clouds.into_context(self.replicas);
-        check_claims(&context, self.entries.len(), self.limits)?;
+        check_claims(&context, self.entries.len(), self.limits, 0)
+            .map_err(|e| e.within_field("clouds"))?;
         PresenceDelta::from_parts(writer, context, self.entries)
             .map_err(|error| refused(self.text, &error))
     }
@@ -256,7 +257,12 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
 
 /// Refuses clouds that claim far more than the payload carries: an interval of a few
 /// bytes can claim 2^53 clocks.
-fn check_claims(context: &CausalContext<ReplicaId>, entries: usize, limits: &Limits) -> Result<()> {
+pub(crate) fn check_claims(
+    context: &CausalContext<ReplicaId>,
+    entries: usize,
+    limits: &Limits,
+    offset: usize,
+) -> Result<()> {
     let behind = context
         .iter()
         .map(|(_, seen)| seen.len() - seen.prefix())
@@ -268,7 +274,7 @@ fn check_claims(context: &CausalContext<ReplicaId>, entries: usize, limits: &Lim
         "claims of more than {} clocks without a value",
         limits.max_claims
     );
-    Err(DecodeError::new(Category::Limit, 0, reason).within_field("clouds"))
+    Err(DecodeError::new(Category::Limit, offset, reason))
 }
 
 /// The parts do not fit: finds the value that is to blame.

@@ -4,19 +4,20 @@ use alloc::boxed::Box;
 use core::iter;
 use std::io;
 
-use lattice_presence::{Digest, PresenceDelta, PresenceState, ReplicaId};
+use lattice_presence::{Digest, Message, PresenceDelta, PresenceState, ReplicaId};
 use serde::Serialize;
 
 use crate::digest_parts::DigestCutter;
 use crate::encode_error::EncodeError;
 use crate::encoded::{Encoded, LeftOut};
 use crate::encoder::Encoder;
+use crate::message;
 use crate::parts::{Cutter, Parts};
 use crate::plan::Source;
 use crate::sink::Sink;
 
-/// What an [`Encoder`](crate::Encoder) writes: a state, a delta, a digest. Nobody else
-/// implements it.
+/// What an [`Encoder`](crate::Encoder) writes: a state, a delta, a digest, a message.
+/// Nobody else implements it.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -35,6 +36,7 @@ pub trait ToJson: Encodable {}
 impl<M: Serialize + 'static> ToJson for PresenceState<M> {}
 impl<M: Serialize + 'static> ToJson for PresenceDelta<M> {}
 impl ToJson for Digest<ReplicaId> {}
+impl<M: Serialize + 'static> ToJson for Message<M> {}
 
 type Result<T> = core::result::Result<T, EncodeError>;
 
@@ -88,16 +90,34 @@ impl Encodable for Digest<ReplicaId> {
     }
 
     fn encode_to(&self, encoder: &Encoder, writer: &mut dyn io::Write) -> Result<LeftOut> {
-        let encoded = encoder.digest(self)?;
-        let written = writer.write_all(encoded.text.as_bytes());
-        let written = written.and_then(|()| writer.flush());
-        written.map_err(EncodeError::Io)?;
-        Ok(encoded.left_out)
+        at_once(encoder.digest(self)?, writer)
     }
 
     fn parts(&self, encoder: &Encoder) -> Parts<'_> {
         Parts(Box::new(DigestCutter::new(encoder, self)))
     }
+}
+
+impl<M: Serialize + 'static> Encodable for Message<M> {
+    fn encode(&self, encoder: &Encoder) -> Result<Encoded> {
+        message::encode(encoder, self, encoder.limits.max_bytes)
+    }
+
+    fn encode_to(&self, encoder: &Encoder, writer: &mut dyn io::Write) -> Result<LeftOut> {
+        at_once(self.encode(encoder)?, writer)
+    }
+
+    fn parts(&self, encoder: &Encoder) -> Parts<'_> {
+        message::parts(encoder, self)
+    }
+}
+
+/// What is short is written in one piece.
+fn at_once(encoded: Encoded, writer: &mut dyn io::Write) -> Result<LeftOut> {
+    let written = writer.write_all(encoded.text.as_bytes());
+    let written = written.and_then(|()| writer.flush());
+    written.map_err(EncodeError::Io)?;
+    Ok(encoded.left_out)
 }
 
 /// In one payload: in one pass where nothing has to be left out.

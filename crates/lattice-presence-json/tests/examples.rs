@@ -266,10 +266,10 @@ fn a_reader_that_leaves_early_is_no_failure() {
     assert_eq!(output.status.code(), Some(0));
 }
 
-/// A node that is told by a third one that its successor is there stops, and says
-/// why; one that is told nonsense goes on.
+/// A node that is told of a successor goes on, and outlives one that stays silent. One
+/// that the successor itself talks to stops, and says why. Nonsense changes nothing.
 #[test]
-fn a_node_ends_where_a_digest_names_its_successor() {
+fn a_node_ends_at_its_successors_own_word_and_at_nobody_elses() {
     let mut node = Command::new(example("cluster"))
         .args(["--as-node", "n"])
         .stdin(Stdio::piped())
@@ -284,27 +284,33 @@ fn a_node_ends_where_a_digest_names_its_successor() {
         std::thread::sleep(Duration::from_secs(20));
         drop(input);
     });
-    let mut reports = BufReader::new(node.stdout.take().expect("a pipe"));
-    let mut first = String::new();
-    reports.read_line(&mut first).expect("a report");
-    let address = first.trim_end().strip_prefix("listening ").expect("where");
+    let mut reports = BufReader::new(node.stdout.take().expect("a pipe")).lines();
+    let mut next_report = || reports.next().expect("the node runs").expect("a report");
+    let first = next_report();
+    let address = first.strip_prefix("listening ").expect("where");
     let tell = |line: &str| {
         let mut stream = TcpStream::connect(address).expect("the node listens");
         stream.write_all(line.as_bytes()).expect("it reads");
     };
-    // A version 7 UUID of the latest millisecond that there is.
-    let mut uuid = [0xFF; 16];
-    (uuid[6], uuid[8]) = (0x7F, 0xBF);
-    let newer = ReplicaId::incarnation("n", uuid);
+    // A version 7 UUID of a distant future.
+    let future = |time: u8| {
+        let mut uuid = [time; 16];
+        (uuid[6], uuid[8]) = (0x7F, 0xBF);
+        ReplicaId::incarnation("n", uuid)
+    };
+    let (named, real) = (future(0xF0), future(0xF1));
 
     tell("peer\nnonsense\n");
     tell("peer\ndigest {\"replica\":7}\n");
     let known = r#"{"context":1,"cloud":[],"fingerprint":"0000000000000000"}"#;
-    tell(&format!("peer\ndigest {{\"{newer}\":{known}}}\n"));
+    tell(&format!("peer\ndigest {{\"{named}\":{known}}}\n"));
+    while next_report() != "note n outlives a life that was named" {}
+
+    tell(&format!("{real}\ndigest {{}}\n"));
     let output = node.wait_with_output().expect("the node ends");
     assert_eq!(
         stderr(&output),
-        format!("cluster: another process took over as {newer}\n")
+        format!("cluster: another process took over as {real}\n")
     );
     assert_eq!(output.status.code(), Some(1));
 }

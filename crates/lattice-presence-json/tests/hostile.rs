@@ -31,6 +31,7 @@ struct Hostile {
 enum Kind {
     State,
     Digest,
+    Message,
 }
 
 #[derive(Default, Deserialize)]
@@ -40,6 +41,7 @@ struct Limits {
     max_entries: Option<usize>,
     max_replicas: Option<usize>,
     max_clouds: Option<usize>,
+    max_claims: Option<u64>,
     max_meta_depth: Option<usize>,
     max_meta_bytes: Option<usize>,
     max_string_bytes: Option<usize>,
@@ -57,9 +59,13 @@ impl Limits {
             (self.max_meta_bytes, Decoder::max_meta_bytes),
             (self.max_string_bytes, Decoder::max_string_bytes),
         ];
+        let decoder = match self.max_claims {
+            Some(limit) => Decoder::new().max_claims(limit),
+            None => Decoder::new(),
+        };
         stated
             .into_iter()
-            .fold(Decoder::new(), |decoder, (limit, set)| match limit {
+            .fold(decoder, |decoder, (limit, set)| match limit {
                 Some(limit) => set(decoder, limit),
                 None => decoder,
             })
@@ -79,6 +85,7 @@ fn decode(hostile: &Hostile, decoder: &Decoder, payload: &[u8]) -> Option<Decode
     match hostile.kind {
         Kind::State => decoder.from_json_slice::<JsonMeta>(payload).err(),
         Kind::Digest => decoder.digest_from_json_slice(payload).err(),
+        Kind::Message => decoder.message_from_json_slice::<JsonMeta>(payload).err(),
     }
 }
 
@@ -220,6 +227,7 @@ fn mutated_and_spliced_payloads_are_refused_or_survive() {
     // Otherwise the mutants would all die of their grammar.
     for (outcome, least) in [
         ("accepted", 500),
+        ("message", 300),
         ("syntax", 1000),
         ("shape", 500),
         ("duplicate", 50),
@@ -230,7 +238,10 @@ fn mutated_and_spliced_payloads_are_refused_or_survive() {
     }
 }
 
-const ACCEPTED: [&str; 3] = [
+const ACCEPTED: [&str; 6] = [
+    r#"{"v":1,"cluster":"c","shard":[1,4],"from":"n","push":5,"delta":[{"seen":[[3,6],12],"entries":[[4,"t","k","p",{"a":[1]}],[8,"t","k","q",0]]},{"of":"m","entries":[[1,"t","k","p",null]]}]}"#,
+    r#"{"v":1,"cluster":"c","from":"n","question":8,"missed":[[2,3],9],"asks":{"m":{"context":3,"cloud":[7],"unwanted":[9],"parts":[[1,2,"00000000000000ff"],[3,7,"0000000000000001",[3,7]]]},"o":{}}}"#,
+    r#"{"v":1,"cluster":"c","from":"n","answer":8,"delta":[{"of":"m","seen":[[2,9]]}],"differs":{"m":[[4,5]]},"resent":[2],"more":true}"#,
     r#"{"replica":"n","context":{"n":3,"m":1},"clouds":{"m":[4,[6,9]]},"values":[{"tag":{"replica":"n","clock":3},"entry":{"topic":"t","key":"k","pid":"p","meta":{"a":[1,null]}}},{"tag":{"replica":"m","clock":7},"entry":{"topic":"t","key":"k","pid":"q","meta":""}}]}"#,
     r#"{"values":[{"entry":{"pid":"p","key":"\u006b","meta":[{}],"topic":"t"},"tag":{"clock":2,"replica":"n"}}],"clouds":{"n":[2]},"context":{},"replica":"m"}"#,
     r#"{"n":{"context":3,"cloud":[[5,6],9],"fingerprint":"0123456789abcdef"},"m":{"context":0,"cloud":[1],"fingerprint":"0000000000000000"}}"#,
@@ -283,6 +294,18 @@ fn judged(bytes: &[u8]) -> Result<&'static str, String> {
             if decoder.digest_from_json(&written).ok() != Some(digest) {
                 return Err("the digest changes".into());
             }
+        }
+        Err(error) => check_place(bytes, &error)?,
+    }
+    match decoder.message_from_json_slice::<JsonMeta>(bytes) {
+        Ok(message) => {
+            let written = Encoder::new().encode(&message).map_err(text)?.text;
+            let read = decoder.message_from_json::<JsonMeta>(&written).ok();
+            return if read == Some(message) {
+                Ok("message")
+            } else {
+                Err("the message changes".into())
+            };
         }
         Err(error) => check_place(bytes, &error)?,
     }

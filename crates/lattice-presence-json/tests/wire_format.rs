@@ -37,7 +37,38 @@ fn examples_decode() {
     assert!(state.contains("pid-1", "room:lobby", "alice"));
     let digest = digest_from_json(examples.next().unwrap()).unwrap();
     assert_eq!(digest.iter().count(), 1);
+    for kind in ["push", "question"] {
+        let text = examples.next().unwrap();
+        let message = Decoder::new().message_from_json::<JsonMeta>(text).unwrap();
+        assert_eq!(message.body.kind(), kind);
+        // They are canonical, but for line breaks.
+        let lines: String = text.lines().map(str::trim).collect();
+        assert_eq!(Encoder::new().encode(&message).unwrap().text, lines);
+    }
     assert_eq!(examples.next(), None);
+}
+
+/// Every field that the golden messages of `messages.rs` write is in the grammar.
+#[test]
+fn the_grammar_names_every_field_of_messages() {
+    let page = page();
+    let section = page.split("## Messages").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let grammar = section.split("```text").nth(1).unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/messages.rs");
+    let golden = fs::read_to_string(path).unwrap();
+    let mut fields: Vec<&str> = golden
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("r#\"{\"v\":1"))
+        .flat_map(|text| text.split('"').skip(1))
+        .collect();
+    fields.retain(|word| golden.contains(&format!("\"{word}\":")) && word.len() > 1);
+    fields.sort_unstable();
+    fields.dedup();
+    assert!(fields.len() >= 20, "{fields:?}");
+    for field in fields {
+        assert!(grammar.contains(&format!("\"{field}\"")), "{field}");
+    }
 }
 
 #[test]

@@ -4,7 +4,6 @@ mod groups;
 mod hashing;
 mod order;
 mod replicas;
-mod segments;
 mod slab;
 mod table;
 mod topics;
@@ -23,7 +22,8 @@ pub(crate) use hashing::Hashes;
 use hashing::Hashing;
 use order::Rank;
 use replicas::Replicas;
-use slab::{Id, Slab};
+pub(crate) use slab::Id;
+use slab::Slab;
 use topics::Topics;
 use walk::Visible;
 
@@ -52,15 +52,23 @@ pub(crate) struct Index<M> {
     by_pid: Groups,
     by_slot: Groups,
     hashing: Hashing,
+    /// Entries that came with names of their own.
+    strangers: Vec<Presence<M>>,
 }
 
 /// The entries of one replica in one slot: one, but for payloads of peers that
-/// keep several.
-pub(crate) type Held<M> = SmallVec<[Presence<M>; 1]>;
+/// keep several. With the numbers that they have for now.
+pub(crate) type Held<M> = SmallVec<[(Id, Presence<M>); 1]>;
 
 /// Entries of one key that are looked through one by one. Where there are more, they
 /// are found by their slot, until there are half as many.
 const SCANNED: usize = 8;
+
+/// Holders of a name that make it one of the entry's own.
+const FEW: usize = 4;
+
+/// Entries that are adopted in one go.
+const AT_ONCE: usize = 256;
 
 /// A search for one entry costs as much as a look at so many records in a row.
 const SEARCH: usize = 32;
@@ -75,7 +83,14 @@ impl<M> Index<M> {
             by_pid: Groups::new(false),
             by_slot: Groups::new(false),
             hashing: Hashing::default(),
+            strangers: Vec::new(),
         }
+    }
+
+    /// Makes room for `more` entries at once.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.by_key.reserve(more);
+        self.by_pid.reserve(more);
     }
 
     /// The hashes of a slot, for [`held_in`](Self::held_in) and what follows it.
@@ -100,6 +115,7 @@ impl<M> Index<M> {
             topic,
             replica,
         });
+        self.note_stranger(entry, topic, replica);
         let hidden = self.replicas.hides(replica);
         let place = (replica, entry.dot().clock);
         let new = (id, place, hidden);
@@ -123,6 +139,58 @@ impl<M> Index<M> {
         self.entries.at_mut(id).topic |= SHARED;
         self.add_by_slot(group, id, hashes);
         self.by_key.many(group).members.visible_len() == 1
+    }
+
+    /// Remembers an entry whose names take memory that few others share: what came in a
+    /// delta of its own brought its own topic and its own owner.
+    fn note_stranger(&mut self, entry: &Presence<M>, topic: Id, replica: Id) {
+        let (name, owner) = (entry.shared_topic(), entry.owner());
+        let topic_is_strange = !Arc::ptr_eq(name, &self.topics.at(topic).name);
+        let owner_is_strange = !owner.is(self.replicas.name(replica));
+        if topic_is_strange && Arc::strong_count(name) <= FEW
+            || owner_is_strange && owner.sharers() <= 2 * FEW
+        {
+            self.strangers.push(entry.clone());
+        }
+    }
+
+    /// Some of the entries that came with names of their own.
+    pub(crate) fn take_strangers(&mut self) -> Vec<Presence<M>> {
+        if self.strangers.is_empty() {
+            return Vec::new();
+        }
+        let rest = self.strangers.len().saturating_sub(AT_ONCE);
+        let taken = self.strangers.split_off(rest);
+        if rest == 0 {
+            self.strangers = Vec::new();
+        }
+        taken
+    }
+
+    /// Lets the entry share its names with the others, if nobody but the caller, who
+    /// hands over what it holds, and the index hold it.
+    pub(crate) fn adopt(&mut self, of_store: Presence<M>) -> Presence<M> {
+        let hashes = self.hashes(of_store.slot());
+        let Some(id) = self.id_of(&of_store, hashes) else {
+            return of_store;
+        };
+        let record = self.entries.at(id);
+        if !record.entry.is(&of_store) {
+            return of_store;
+        }
+        let topic = self.topics.at(record.topic()).name.clone();
+        let owner = self.replicas.name(record.replica).clone();
+        let mut adopted = None;
+        self.entries.update(id, |record| {
+            drop(record.entry);
+            let entry = of_store.sharing(&topic, &owner);
+            adopted = Some(entry.clone());
+            Record { entry, ..record }
+        });
+        match adopted {
+            Some(entry) => entry,
+            None => unreachable!("the record was there"),
+        }
     }
 
     /// Lets an entry of that key be found by its slot, or all of them.
@@ -153,9 +221,19 @@ impl<M> Index<M> {
 
     /// Takes `entry` out; says whether no visible one of its key is left. O(log).
     pub(crate) fn remove(&mut self, entry: &Presence<M>, hashes: Hashes) -> bool {
-        let Some(id) = self.id_of(entry, hashes) else {
-            return false;
-        };
+        let id = self.id_of(entry, hashes);
+        id.is_some_and(|id| self.remove_at(id, entry, hashes))
+    }
+
+    /// [`remove`](Self::remove) for an entry whose number is, or was, `id`.
+    pub(crate) fn remove_held(&mut self, id: Id, entry: &Presence<M>, hashes: Hashes) -> bool {
+        match self.entries.get(id) {
+            Some(record) if record.entry.is(entry) => self.remove_at(id, entry, hashes),
+            _ => self.remove(entry, hashes),
+        }
+    }
+
+    fn remove_at(&mut self, id: Id, entry: &Presence<M>, hashes: Hashes) -> bool {
         let record = self.entries.at(id);
         let (topic, replica, shares_key) = (record.topic(), record.replica, record.shares_key());
         let hidden = self.replicas.hides(replica);
@@ -232,17 +310,18 @@ impl<M> Index<M> {
         }
     }
 
-    /// Moves one entry, one topic at most, where most numbers are idle.
+    /// Moves some entries, and some topics, where most numbers are idle.
     fn compact(&mut self) {
-        if self.entries.is_sparse()
-            && let Some(old) = self.entries.last()
-            && let Some(record) = self.entries.remove(old)
-        {
-            let topic = record.topic();
-            let new = self.entries.insert(record);
-            self.renumber(old, new, topic);
+        if self.entries.is_sparse() {
+            for old in self.entries.seal_last_piece() {
+                if let Some(record) = self.entries.remove(old) {
+                    let topic = record.topic();
+                    let new = self.entries.insert(record);
+                    self.renumber(old, new, topic);
+                }
+            }
         }
-        if let Some(topic) = self.topics.compact() {
+        for topic in self.topics.compact() {
             for id in self.topics.at(topic).members.order.iter() {
                 let record = self.entries.at_mut(id);
                 record.topic = record.topic & SHARED | topic;
@@ -333,9 +412,8 @@ impl<M> Index<M> {
     }
 
     /// The name of a topic that has entries, to be shared by one more.
-    pub(crate) fn shared_name(&self, topic: &str, hashes: Hashes) -> Option<Arc<str>> {
-        let topic = self.topics.find(topic, hashes.topic)?;
-        Some(self.topics.at(topic).name.clone())
+    pub(crate) fn shared_name(&mut self, topic: &str, hashes: Hashes) -> Option<Arc<str>> {
+        self.topics.shared_name(topic, hashes.topic)
     }
 
     fn topic(&self, name: &str) -> Option<&topics::Topic> {
@@ -400,7 +478,7 @@ impl<M> Index<M> {
     pub(crate) fn held_by(&self, pid: &str, owner: &ReplicaId) -> Held<M> {
         let group = self.group_of_pid(pid);
         let held = group.into_iter().flat_map(|group| self.of(group, owner));
-        held.cloned().collect()
+        held.map(|(id, entry)| (id, entry.clone())).collect()
     }
 
     /// The entries of `owner` in a group.
@@ -408,14 +486,14 @@ impl<M> Index<M> {
         &'a self,
         group: Group<'a>,
         owner: &ReplicaId,
-    ) -> impl Iterator<Item = &'a Presence<M>> + use<'a, M> {
+    ) -> impl Iterator<Item = (Id, &'a Presence<M>)> + use<'a, M> {
         let number = self.replicas.number(owner);
         let ids = number.map(|number| (number, group.starting((number, 0), self.view())));
-        let records = ids.into_iter().flat_map(|(number, ids)| {
-            let records = ids.map(|id| self.entries.at(id));
-            records.take_while(move |record| record.replica == number)
-        });
-        records.map(|record| &record.entry)
+        ids.into_iter().flat_map(|(number, ids)| {
+            let records = ids.map(|id| (id, self.entries.at(id)));
+            let owned = records.take_while(move |(_, record)| record.replica == number);
+            owned.map(|(id, record)| (id, &record.entry))
+        })
     }
 
     /// The entries in a slot, or some of its key with them, which are few.
@@ -432,12 +510,22 @@ impl<M> Index<M> {
 
     /// The entries of `owner` in a slot. O(1), however many share its key or pid.
     pub(crate) fn held_in(&self, slot: Slot<'_>, hashes: Hashes, owner: &ReplicaId) -> Held<M> {
-        let group = self.around(slot, hashes);
-        let owned = group.into_iter().flat_map(|group| self.of(group, owner));
-        owned
-            .filter(|entry| entry.slot() == slot)
-            .cloned()
-            .collect()
+        let mut held = Held::new();
+        match self.around(slot, hashes) {
+            None => {}
+            Some(Group::One(id)) => {
+                let entry = &self.entries.at(id).entry;
+                if entry.owner() == owner && entry.slot().pid == slot.pid {
+                    held.push((id, entry.clone()));
+                }
+            }
+            Some(group) => {
+                let owned = self.of(group, owner);
+                let owned = owned.filter(|(_, entry)| entry.slot() == slot);
+                held.extend(owned.map(|(id, entry)| (id, entry.clone())));
+            }
+        }
+        held
     }
 
     /// Whether a visible entry is in a slot. O(1), however many share its key or pid.
@@ -508,6 +596,7 @@ impl<M> Clone for Index<M> {
             by_pid: self.by_pid.clone(),
             by_slot: self.by_slot.clone(),
             hashing: self.hashing.clone(),
+            strangers: self.strangers.clone(),
         }
     }
 }

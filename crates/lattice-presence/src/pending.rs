@@ -9,18 +9,30 @@ use lattice_causal::ClockSet;
 ///
 /// # Invariants
 ///
-/// No word is 0.
+/// No word is 0, or full.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pending {
-    /// Sixty-four clocks a word: the words by their place.
-    words: BTreeMap<u64, u64>,
+    /// A bit a clock: the words by their place.
+    words: BTreeMap<u64, Word>,
+    /// The clocks of words that were full, which may come again: who never takes pays
+    /// for few words.
+    full: ClockSet,
 }
 
-const WORD: u64 = 64;
+type Word = u128;
+
+/// Clocks of a word.
+const WORD: u64 = Word::BITS as u64;
 
 impl Pending {
     pub(crate) fn insert(&mut self, clock: u64) {
-        *self.words.entry(clock / WORD).or_default() |= 1 << (clock % WORD);
+        let at = clock / WORD;
+        let word = self.words.entry(at).or_default();
+        *word |= 1 << (clock % WORD);
+        if *word == Word::MAX {
+            self.words.remove(&at);
+            self.full.insert_range(at * WORD..=at * WORD + WORD - 1);
+        }
     }
 
     /// The whole set; it is empty afterwards. O(clocks).
@@ -30,11 +42,13 @@ impl Pending {
             let set = (0..WORD).filter(move |bit| word >> bit & 1 == 1);
             set.map(move |bit| at * WORD + bit)
         });
-        clocks.collect()
+        let mut taken = core::mem::take(&mut self.full);
+        taken.extend(clocks);
+        taken
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.words.is_empty()
+        self.words.is_empty() && self.full.is_empty()
     }
 }
 
@@ -50,13 +64,13 @@ mod tests {
         for clock in clocks.clone().chain(clocks) {
             pending.insert(clock);
         }
-        assert!(!pending.is_empty());
+        assert!(!pending.is_empty() && pending.words.len() <= 2);
         assert_eq!(pending.take(), ClockSet::from(1..=1000));
         assert!(pending.is_empty() && pending.take().is_empty());
-        for clock in [lattice_causal::MAX_CLOCK, 63, 64, 1] {
+        for clock in [lattice_causal::MAX_CLOCK, 127, 128, 1] {
             pending.insert(clock);
         }
-        let apart = [1, 63, 64, lattice_causal::MAX_CLOCK];
+        let apart = [1, 127, 128, lattice_causal::MAX_CLOCK];
         assert_eq!(pending.take(), apart.into_iter().collect());
     }
 }

@@ -2,6 +2,8 @@
 
 mod changes;
 mod defend;
+mod forget;
+mod intern;
 mod lifecycle;
 mod local;
 mod merge;

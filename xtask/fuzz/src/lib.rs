@@ -4,4 +4,5 @@
 pub mod admitted;
 pub mod decode;
 pub mod merge_both_ways;
+pub mod message;
 pub mod roundtrip;

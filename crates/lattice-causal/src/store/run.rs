@@ -96,6 +96,13 @@ impl<V> Run<V> {
         self.chunks[self.chunk_of(clock)?].get(clock)
     }
 
+    /// Passes the live value under `clock` through `rewritten`, which keeps its
+    /// identity; says whether there is one. O(log).
+    pub(crate) fn rewrite(&mut self, clock: u64, rewritten: impl FnOnce(V) -> V) -> bool {
+        let chunk = self.chunk_of(clock);
+        chunk.is_some_and(|at| self.chunks[at].rewrite(clock, rewritten))
+    }
+
     /// The intervals of `clocks` that reach into this run. Nested in a map, a run
     /// has few dots, and a context that all keys share has many intervals.
     pub(crate) fn reached_by<'a>(

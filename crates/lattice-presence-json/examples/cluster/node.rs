@@ -12,7 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use lattice_presence::{Diff, Presence, PresenceState, ReplicaId};
 use lattice_presence_json::{JsonMeta, digest_to_json_string};
@@ -56,7 +56,7 @@ pub(crate) fn run(name: &str) -> Result<(), Box<dyn Error>> {
     link::listen(listener, inbox.clone());
     thread::spawn(move || read_commands(&inbox));
 
-    let mut node = Node::new(incarnation(name)?);
+    let mut node = Node::new(ReplicaId::new_incarnation(name));
     report(&Report::Listening(address))?;
     let mut next_tick = Instant::now();
     loop {
@@ -67,7 +67,7 @@ pub(crate) fn run(name: &str) -> Result<(), Box<dyn Error>> {
             Ok(Event::StageClosed) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
             Err(RecvTimeoutError::Timeout) => {}
         }
-        if let Some(newer) = node.successor() {
+        if let Some(newer) = &node.successor {
             return Err(format!("another process took over as {newer}").into());
         }
         // Not only after a timeout: a busy channel must not silence the node.
@@ -79,19 +79,6 @@ pub(crate) fn run(name: &str) -> Result<(), Box<dyn Error>> {
         node.push_delta()?;
         node.publish()?;
     }
-}
-
-/// A name that no other process ever had: a version 7 UUID from the clock and
-/// the process id. The feature `uuid` of `lattice-presence` draws better ones.
-fn incarnation(name: &str) -> Result<ReplicaId, Box<dyn Error>> {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    let millis = since_epoch.as_millis() & 0xffff_ffff_ffff;
-    let fraction = u128::from(since_epoch.subsec_nanos() % 1_000_000);
-    let process = u128::from(std::process::id());
-    // 48 bits of milliseconds, version 7, 12 bits within the millisecond,
-    // variant 2, 62 more bits.
-    let bits = millis << 80 | 7 << 76 | (fraction >> 8) << 64 | 2 << 62 | fraction << 32 | process;
-    Ok(ReplicaId::incarnation(name, bits.to_be_bytes()))
 }
 
 fn read_commands(inbox: &SyncSender<Event>) {
@@ -117,6 +104,11 @@ struct Node {
     peers: BTreeMap<String, Peer>,
     /// The newest known incarnation of each base.
     newest: BTreeMap<String, ReplicaId>,
+    /// The newer incarnation of this node that has spoken itself, on a connection of
+    /// its own: not one that somebody named.
+    successor: Option<ReplicaId>,
+    /// Since when one is named that has not spoken.
+    named_since: Option<Instant>,
     /// The peers that an operator took down.
     held_down: BTreeSet<String>,
     published: View,
@@ -129,6 +121,8 @@ impl Node {
             state: PresenceState::new(replica),
             detector: Detector::new(PATIENCE),
             peers: BTreeMap::new(),
+            successor: None,
+            named_since: None,
             held_down: BTreeSet::new(),
             published: View::default(),
         }
@@ -195,6 +189,9 @@ impl Node {
         if self.peers.get(from.base()).is_some_and(is_cut) || !self.meet(&from)? {
             return Ok(());
         }
+        if from.is_newer_than(self.state.replica()) {
+            self.successor = Some(from.clone());
+        }
         self.hear(&from, now)?;
         match message {
             Ok(Message::Delta(delta)) => match self.state.merge_delta_with_diff(&delta) {
@@ -220,14 +217,54 @@ impl Node {
         Ok(())
     }
 
-    /// The newer incarnation of this node's own base, where one is known: its
-    /// entries, its messages or the digest of a peer named it.
-    fn successor(&self) -> Option<&ReplicaId> {
+    /// The newest incarnation of this node's base that anybody has named, if it is newer:
+    /// in an entry, as a sender, or in a digest.
+    fn named_successor(&self) -> Option<&ReplicaId> {
         let own = self.state.replica();
         let met = self.newest.get(own.base());
-        self.state
-            .superseded_by()
-            .or_else(|| met.filter(|newest| newest.is_newer_than(own)))
+        let named = self.state.superseded_by().into_iter().chain(met);
+        named
+            .filter(|named| named.is_newer_than(own))
+            .reduce(|newest, named| {
+                if named.is_newer_than(newest) {
+                    named
+                } else {
+                    newest
+                }
+            })
+    }
+
+    /// A successor that is named and silent is dead, was misdated, or is made up: this
+    /// node goes on under an id that is newer still. A real one would have spoken.
+    fn outlive(&mut self, now: Instant) -> Result<(), Box<dyn Error>> {
+        let Some(named) = self.named_successor().cloned() else {
+            self.named_since = None;
+            return Ok(());
+        };
+        let since = *self.named_since.get_or_insert(now);
+        if now.duration_since(since) < PATIENCE.down {
+            return Ok(());
+        }
+        self.named_since = None;
+        let base = named.base().to_owned();
+        let moved = ReplicaId::new_incarnation_after(&base, &named);
+        let Ok(next) = moved else {
+            return Ok(note(format!(
+                "{base}: no id is newer than the one that is named"
+            ))?);
+        };
+        match self.state.reincarnate(next.clone()) {
+            Ok(diff) => show(&diff)?,
+            Err(error) => return Ok(note(format!("{base}: {error}"))?),
+        }
+        note(format!("{base} outlives a life that was named"))?;
+        for peer in self.peers.values_mut() {
+            if peer.link.is_some() {
+                peer.link = Some(Link::open(next.clone(), peer.address));
+            }
+        }
+        self.newest.insert(base, next);
+        Ok(())
     }
 
     /// Gets to know a replica. `false` for a former life of one: what still
@@ -271,6 +308,7 @@ impl Node {
         for former in &known {
             self.succeed(former, now)?;
         }
+        self.outlive(now)?;
         self.send(None, &Message::Digest(self.state.digest()))
     }
 
@@ -296,7 +334,7 @@ impl Node {
         let Some(newest) = self.newest.get(former.base()) else {
             return Ok(());
         };
-        if newest.is_newer_than(former) {
+        if newest.is_newer_than(former) && !former.same_base(self.state.replica()) {
             let diff = self.state.supersede(newest)?;
             self.detector.gone(former, now);
             note(format!("{}: former life removed", former.base()))?;

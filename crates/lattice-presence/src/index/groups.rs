@@ -80,13 +80,16 @@ impl<M> Rank for View<'_, M> {
 pub(super) struct Members {
     pub(super) order: Order<Place>,
     pub(super) hidden: u32,
+    /// The hash of what they share.
+    pub(super) hash: u32,
 }
 
 impl Members {
-    pub(super) const fn new() -> Self {
+    pub(super) const fn new(hash: u32) -> Self {
         Self {
             order: Order::new(),
             hidden: 0,
+            hash,
         }
     }
 
@@ -125,7 +128,6 @@ pub(super) struct Groups {
 #[derive(Clone, Debug)]
 pub(super) struct Many {
     pub(super) members: Members,
-    hash: u32,
     /// Whether its entries can be found by their slot.
     pub(super) by_slot: bool,
 }
@@ -173,6 +175,13 @@ impl<'a> Group<'a> {
     }
 }
 
+fn read(many: &Slab<Many>, code: u32) -> Group<'_> {
+    match code & MANY {
+        0 => Group::One(code),
+        _ => Group::Many(code & !MANY, many.at(code & !MANY)),
+    }
+}
+
 impl Groups {
     pub(super) const fn new(counts_hidden: bool) -> Self {
         Self {
@@ -183,10 +192,12 @@ impl Groups {
     }
 
     fn read(&self, code: u32) -> Group<'_> {
-        match code & MANY {
-            0 => Group::One(code),
-            _ => Group::Many(code & !MANY, self.many.at(code & !MANY)),
-        }
+        read(&self.many, code)
+    }
+
+    /// Makes room for `more` groups at once.
+    pub(super) fn reserve(&mut self, more: usize) {
+        self.table.reserve(more);
     }
 
     /// The group of that hash of which `is_it` knows some entry.
@@ -214,24 +225,23 @@ impl Groups {
         is_it: impl Fn(Id) -> bool,
     ) -> (Option<Id>, Option<Id>) {
         let hidden = hidden && self.counts_hidden;
-        match self.find(hash, is_it) {
-            None => {
-                self.table.insert(hash, id);
-                (None, None)
-            }
+        let many = &self.many;
+        let any = |code| read(many, code).any();
+        let found = self.table.find_or_insert(hash, id, |code| is_it(any(code)));
+        match found.map(|code| self.read(code)) {
+            None => (None, None),
             Some(Group::Many(number, _)) => {
                 self.many_mut(number).members.add(id, place, hidden, view);
                 (Some(number), None)
             }
             Some(Group::One(first)) => {
-                let mut members = Members::new();
+                let mut members = Members::new(hash);
                 let hides_first = view.replicas.hides(view.entries.at(first).replica);
                 let hides_first = hides_first && self.counts_hidden;
                 members.add(first, view.key(first), hides_first, view);
                 members.add(id, place, hidden, view);
                 let number = self.many.insert(Many {
                     members,
-                    hash,
                     by_slot: false,
                 });
                 self.table.replace(hash, first, MANY | number);
@@ -258,7 +268,7 @@ impl Groups {
         let Order::One(last) = many.members.order else {
             return None;
         };
-        let hash = many.hash;
+        let hash = many.members.hash;
         self.table.replace(hash, MANY | number, last);
         self.many.remove(number);
         self.compact();
@@ -298,17 +308,17 @@ impl Groups {
         }
     }
 
-    /// Moves one group to a free place where most places are idle.
+    /// Moves some groups to free places where most places are idle.
     fn compact(&mut self) {
         if !self.many.is_sparse() {
             return;
         }
-        if let Some(old) = self.many.last()
-            && let Some(many) = self.many.remove(old)
-        {
-            let hash = many.hash;
-            let new = self.many.insert(many);
-            self.table.replace(hash, MANY | old, MANY | new);
+        for old in self.many.seal_last_piece() {
+            if let Some(many) = self.many.remove(old) {
+                let hash = many.members.hash;
+                let new = self.many.insert(many);
+                self.table.replace(hash, MANY | old, MANY | new);
+            }
         }
     }
 

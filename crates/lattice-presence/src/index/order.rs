@@ -211,7 +211,7 @@ fn remove(ids: &mut Vec<Id>, id: Id) -> bool {
     let at = ids.iter().position(|&other| other == id);
     if let Some(at) = at {
         ids.remove(at);
-        if ids.capacity() > 4 * ids.len() {
+        if ids.capacity() > 16 && ids.capacity() > 4 * ids.len() {
             ids.shrink_to(2 * ids.len());
         }
     }

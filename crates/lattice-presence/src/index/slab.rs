@@ -1,44 +1,92 @@
 //! Things by small numbers.
 
+use alloc::vec::Vec;
 use core::mem;
-
-use super::segments::Segments;
 
 /// A number that a [`Slab`] gave out.
 pub(crate) type Id = u32;
 
-/// No number.
-const NONE: Id = Id::MAX;
-
 /// Things that keep their number while they are in it; numbers of what went are
-/// given out again.
+/// given out again. It grows and shrinks by pieces: no call moves more than one, and
+/// one that is empty is given back.
 ///
 /// # Invariants
 ///
-/// - The free places form a list in both directions that starts at `free`.
-/// - The last place is not free.
+/// - `len` things are in it, in `places` places.
+/// - The free places of a piece form a list that starts at its `free`.
+/// - Every piece with room is in `open`, which may name others, too.
+/// - The last piece is not empty.
 #[derive(Clone, Debug)]
-pub(crate) struct Slab<T> {
-    places: Segments<Place<T>, 9>,
-    free: Id,
+pub(super) struct Slab<T> {
+    pieces: Vec<Piece<T>>,
+    open: Vec<u32>,
     len: usize,
+    places: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Piece<T> {
+    places: Vec<Place<T>>,
+    free: u16,
+    live: u16,
+    /// Whether it is in `open`.
+    listed: bool,
 }
 
 #[derive(Clone, Debug)]
 enum Place<T> {
     Full(T),
-    Free { before: Id, after: Id },
+    Free { next: u16 },
 }
 
-/// Places that may lie idle in any case.
-const SLACK: usize = 64;
+const BITS: u32 = 8;
+
+/// Places of a piece.
+const PIECE: usize = 1 << BITS;
+
+/// No place.
+const NONE: u16 = u16::MAX;
+
+impl<T> Piece<T> {
+    const fn new() -> Self {
+        Self {
+            places: Vec::new(),
+            free: NONE,
+            live: 0,
+            listed: true,
+        }
+    }
+
+    /// Takes a thing in, if there is room; says where.
+    fn put(&mut self, thing: T, least: usize) -> Result<usize, T> {
+        let at = if self.free != NONE {
+            let at = usize::from(self.free);
+            if let Place::Free { next } = mem::replace(&mut self.places[at], Place::Full(thing)) {
+                self.free = next;
+            }
+            at
+        } else if self.places.len() < PIECE {
+            let len = self.places.len();
+            if len == self.places.capacity() {
+                self.places.reserve_exact(len.max(least).min(PIECE - len));
+            }
+            self.places.push(Place::Full(thing));
+            len
+        } else {
+            return Err(thing);
+        };
+        self.live += 1;
+        Ok(at)
+    }
+}
 
 impl<T> Slab<T> {
     pub(super) const fn new() -> Self {
         Self {
-            places: Segments::new(),
-            free: NONE,
+            pieces: Vec::new(),
+            open: Vec::new(),
             len: 0,
+            places: 0,
         }
     }
 
@@ -48,95 +96,110 @@ impl<T> Slab<T> {
 
     /// How many places there are, free ones among them.
     pub(super) fn places(&self) -> usize {
-        self.places.len()
+        self.places
     }
 
     /// Two billion things at the most: entries would fill hundreds of gigabytes first.
-    pub(super) fn insert(&mut self, thing: T) -> Id {
+    pub(super) fn insert(&mut self, mut thing: T) -> Id {
         self.len += 1;
-        if self.free != NONE {
-            let id = self.free;
-            self.unlink(id);
-            self.set(id, Place::Full(thing));
-            return id;
+        loop {
+            let Some(&open) = self.open.last() else {
+                self.open.push(self.pieces.len() as u32);
+                self.pieces.push(Piece::new());
+                continue;
+            };
+            if let Some(piece) = self.pieces.get_mut(open as usize) {
+                let before = piece.places.len();
+                // Where there is one piece already, another is half full before long.
+                let least = if open == 0 { 4 } else { PIECE / 4 };
+                match piece.put(thing, least) {
+                    Ok(at) => {
+                        self.places += piece.places.len() - before;
+                        assert!(
+                            open < 1 << 31 - BITS,
+                            "an index holds two billion entries at the most"
+                        );
+                        return open << BITS | at as u32;
+                    }
+                    Err(back) => thing = back,
+                }
+                piece.listed = false;
+            }
+            self.open.pop();
         }
-        let id = self.places.len();
-        assert!(
-            id < 1 << 31,
-            "an index holds two billion entries at the most"
-        );
-        self.places.push(Place::Full(thing));
-        id as Id
     }
 
     pub(super) fn remove(&mut self, id: Id) -> Option<T> {
-        let free = Place::Free {
-            before: NONE,
-            after: self.free,
-        };
-        let place = self.places.get_mut(id as usize)?;
-        let thing = match mem::replace(place, free) {
-            Place::Full(thing) => thing,
-            free @ Place::Free { .. } => {
-                *place = free;
-                return None;
-            }
-        };
-        self.len -= 1;
-        if self.free != NONE {
-            self.set_before(self.free, id);
+        let number = id >> BITS;
+        let piece = self.pieces.get_mut(number as usize)?;
+        let at = id as usize % PIECE;
+        let place = piece.places.get_mut(at)?;
+        if matches!(place, Place::Free { .. }) {
+            return None;
         }
-        self.free = id;
-        self.trim();
+        let Place::Full(thing) = mem::replace(place, Place::Free { next: piece.free }) else {
+            return None;
+        };
+        piece.free = at as u16;
+        piece.live -= 1;
+        self.len -= 1;
+        if !piece.listed {
+            piece.listed = true;
+            self.open.push(number);
+        }
+        if piece.live == 0 {
+            self.places -= piece.places.len();
+            piece.places = Vec::new();
+            piece.free = NONE;
+            self.trim();
+        }
         Some(thing)
     }
 
-    /// Whether more than three quarters of the places lie idle.
-    pub(super) fn is_sparse(&self) -> bool {
-        self.places.len() > 4 * self.len + SLACK
-    }
-
-    /// The last number that is given out.
-    pub(super) fn last(&self) -> Option<Id> {
-        (self.places.len() as Id).checked_sub(1)
-    }
-
-    fn set(&mut self, id: Id, place: Place<T>) {
-        if let Some(at) = self.places.get_mut(id as usize) {
-            *at = place;
-        }
-    }
-
-    fn set_before(&mut self, id: Id, value: Id) {
-        if let Some(Place::Free { before, .. }) = self.places.get_mut(id as usize) {
-            *before = value;
-        }
-    }
-
-    fn unlink(&mut self, id: Id) {
-        let Some(&Place::Free { before, after }) = self.places.get(id as usize) else {
-            return;
-        };
-        if after != NONE {
-            self.set_before(after, before);
-        }
-        if before == NONE {
-            self.free = after;
-        } else if let Some(Place::Free { after: next, .. }) = self.places.get_mut(before as usize) {
-            *next = after;
-        }
-    }
-
-    /// Lets go of the free places at the end.
+    /// Lets go of empty pieces at the end.
     fn trim(&mut self) {
-        while matches!(self.places.last(), Some(Place::Free { .. })) {
-            self.unlink((self.places.len() - 1) as Id);
-            self.places.pop();
+        while self.pieces.last().is_some_and(|piece| piece.live == 0) {
+            self.pieces.pop();
         }
+        if self.pieces.capacity() > 4 * self.pieces.len() {
+            self.pieces.shrink_to(2 * self.pieces.len());
+            let pieces = self.pieces.len() as u32;
+            self.open.retain(|open| *open < pieces);
+            self.open.shrink_to(2 * self.open.len());
+        }
+    }
+
+    /// Whether more than seven eighths of the places lie idle.
+    pub(super) fn is_sparse(&self) -> bool {
+        self.places > 8 * self.len + PIECE
+    }
+
+    /// The numbers in the last piece, which gives out no more until it is empty: the
+    /// caller moves what is in it, one by one.
+    pub(super) fn seal_last_piece(&mut self) -> Vec<Id> {
+        let number = self.pieces.len().saturating_sub(1) as u32;
+        let Some(last) = self.pieces.last_mut() else {
+            return Vec::new();
+        };
+        last.listed = true;
+        let full = |(at, place): (usize, &Place<T>)| matches!(place, Place::Full(_)).then_some(at);
+        let places = last.places.iter().enumerate().filter_map(full);
+        self.open.retain(|open| *open != number);
+        places.map(|at| number << BITS | at as u32).collect()
+    }
+
+    /// The things of the last piece.
+    pub(super) fn last_piece(&self) -> impl Iterator<Item = &T> {
+        let places = self.pieces.last().into_iter().flat_map(|last| &last.places);
+        places.filter_map(|place| match place {
+            Place::Full(thing) => Some(thing),
+            Place::Free { .. } => None,
+        })
     }
 
     pub(super) fn get(&self, id: Id) -> Option<&T> {
-        match self.places.get(id as usize)? {
+        let piece = self.pieces.get((id >> BITS) as usize)?;
+        match piece.places.get(id as usize % PIECE)? {
             Place::Full(thing) => Some(thing),
             Place::Free { .. } => None,
         }
@@ -150,27 +213,37 @@ impl<T> Slab<T> {
         }
     }
 
+    /// Passes the thing of a number that is given out through `updated`.
+    pub(super) fn update(&mut self, id: Id, updated: impl FnOnce(T) -> T) {
+        let piece = &mut self.pieces[(id >> BITS) as usize];
+        let place = &mut piece.places[id as usize % PIECE];
+        *place = match mem::replace(place, Place::Free { next: NONE }) {
+            Place::Full(thing) => Place::Full(updated(thing)),
+            free @ Place::Free { .. } => free,
+        };
+    }
+
     pub(super) fn at_mut(&mut self, id: Id) -> &mut T {
-        match self.places.get_mut(id as usize) {
-            Some(Place::Full(thing)) => thing,
-            _ => unreachable!("a number stands for a thing"),
+        let piece = &mut self.pieces[(id >> BITS) as usize];
+        match &mut piece.places[id as usize % PIECE] {
+            Place::Full(thing) => thing,
+            Place::Free { .. } => unreachable!("a number stands for a thing"),
         }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Id, &T)> {
-        self.places
-            .iter()
-            .zip(0..)
-            .filter_map(|(place, id)| match place {
-                Place::Full(thing) => Some((id, thing)),
-                Place::Free { .. } => None,
-            })
+        let pieces = self.pieces.iter().zip(0_u32..);
+        let places = pieces.flat_map(|(piece, at)| piece.places.iter().zip(at << BITS..));
+        places.filter_map(|(place, id)| match place {
+            Place::Full(thing) => Some((id, thing)),
+            Place::Free { .. } => None,
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec::Vec;
+    use alloc::collections::BTreeMap;
 
     use super::*;
 
@@ -188,25 +261,40 @@ mod tests {
         for id in [a, b, c] {
             slab.remove(id);
         }
-        assert_eq!((slab.len(), slab.places(), slab.last()), (0, 0, None));
+        assert_eq!((slab.len(), slab.places(), slab.pieces.len()), (0, 0, 0));
     }
 
     #[test]
-    fn what_is_free_at_the_end_goes_whatever_the_order() {
+    fn it_is_a_map_in_whatever_order_things_go_and_gives_back_its_pieces() {
         let mut slab = Slab::new();
-        let ids: Vec<Id> = (0..1000).map(|n| slab.insert(n)).collect();
-        // 7 is prime to 1000: every number goes once, in a scattered order.
-        for step in 0..1000 {
-            let id = ids[step * 7 % 1000];
-            assert_eq!(slab.remove(id), Some(id));
-            let highest = slab.iter().map(|(id, _)| id).max();
-            assert_eq!(slab.last(), highest);
-            let free = slab.places() - slab.len();
-            let (mut listed, mut at) = (0, slab.free);
-            while let Some(&Place::Free { after, .. }) = slab.places.get(at as usize) {
-                (listed, at) = (listed + 1, after);
+        let mut oracle = BTreeMap::new();
+        let mut next = 0;
+        // Grows to some thousands, shrinks to some, several times.
+        for turn in 0..20_000_u32 {
+            let grows = turn / 2500 % 2 == 0;
+            if grows || oracle.is_empty() {
+                next += 1;
+                assert_eq!(oracle.insert(slab.insert(next), next), None);
+            } else {
+                let pick = turn.wrapping_mul(0x9E37_79B9) % 5000;
+                let id = oracle.range(pick..).next().or(oracle.iter().next());
+                let id = id.map(|(&id, _)| id).unwrap_or_default();
+                assert_eq!(slab.remove(id), oracle.remove(&id));
             }
-            assert_eq!(listed, free);
+            while slab.is_sparse() {
+                for old in slab.seal_last_piece() {
+                    let thing = slab.remove(old).unwrap_or_default();
+                    assert_eq!(oracle.remove(&old), Some(thing));
+                    assert_eq!(oracle.insert(slab.insert(thing), thing), None);
+                }
+            }
+            assert_eq!(slab.len(), oracle.len());
+            assert!(slab.places() <= 8 * slab.len() + PIECE);
+            if turn % 1000 == 0 {
+                let all: BTreeMap<_, _> = slab.iter().map(|(id, &thing)| (id, thing)).collect();
+                assert_eq!(all, oracle);
+                assert!(slab.open.len() <= 2 * slab.pieces.len() + 4);
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The topics that have entries.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::cmp::Ordering;
 
 use super::groups::{Members, Place, View};
@@ -18,13 +19,14 @@ pub(super) struct Topics {
     table: Table,
     known: Slab<Topic>,
     names: Order<Id>,
+    /// The one that was asked for last: mostly the one that is asked for next.
+    last: Id,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Topic {
     pub(super) name: Arc<str>,
     pub(super) members: Members,
-    hash: u32,
 }
 
 /// Topics are sorted by their names.
@@ -52,12 +54,19 @@ impl Topics {
             table: Table::new(),
             known: Slab::new(),
             names: Order::new(),
+            last: 0,
         }
     }
 
     pub(super) fn find(&self, name: &str, hash: u32) -> Option<Id> {
         let is_it = |topic| *self.known.at(topic).name == *name;
         self.table.find(hash, is_it)
+    }
+
+    /// The name of a topic, to be shared by one more entry.
+    pub(super) fn shared_name(&mut self, name: &str, hash: u32) -> Option<Arc<str>> {
+        self.last = self.find(name, hash)?;
+        Some(self.known.at(self.last).name.clone())
     }
 
     pub(super) fn at(&self, topic: Id) -> &Topic {
@@ -70,6 +79,10 @@ impl Topics {
 
     /// The number of a topic; a new one gets its name from the caller.
     pub(super) fn find_or_add(&mut self, name: &Arc<str>, hash: u32) -> Id {
+        let is_last = |topic: &&Topic| Arc::ptr_eq(&topic.name, name);
+        if self.known.get(self.last).filter(is_last).is_some() {
+            return self.last;
+        }
         let is_it = |topic| {
             let known = &self.known.at(topic).name;
             Arc::ptr_eq(known, name) || known == name
@@ -79,10 +92,9 @@ impl Topics {
         }
         let topic = self.known.insert(Topic {
             name: name.clone(),
-            members: Members::new(),
-            hash,
+            members: Members::new(hash),
         });
-        self.table.insert(hash, topic);
+        self.table.find_or_insert(hash, topic, |_| false);
         self.names.insert(topic, topic, &ByName(&self.known));
         topic
     }
@@ -94,29 +106,34 @@ impl Topics {
         (id, place, hidden): (Id, Place, bool),
         view: View<'_, M>,
     ) {
-        let Topic { members, hash, .. } = self.known.at_mut(topic);
+        let Topic { members, .. } = self.known.at_mut(topic);
         members.take(id, place, hidden, view);
         if members.order.len() == 0 {
-            self.table.remove(*hash, topic);
+            self.table.remove(members.hash, topic);
             self.names.remove(topic, topic, &ByName(&self.known));
             self.known.remove(topic);
         }
     }
 
-    /// Moves one topic to a free place where most places are idle; gives its new
-    /// number, for its members to learn.
-    pub(super) fn compact(&mut self) -> Option<Id> {
-        let old = self.known.last().filter(|_| self.known.is_sparse())?;
-        if self.known.at(old).members.order.len() > MOVABLE {
-            return None;
+    /// Moves some topics to free places where most places are idle; gives their new
+    /// numbers, for their members to learn.
+    pub(super) fn compact(&mut self) -> Vec<Id> {
+        let is_movable = |topic: &Topic| topic.members.order.len() <= MOVABLE;
+        if !self.known.is_sparse() || !self.known.last_piece().all(is_movable) {
+            return Vec::new();
         }
-        self.names.remove(old, old, &ByName(&self.known));
-        let topic = self.known.remove(old)?;
-        let hash = topic.hash;
-        let new = self.known.insert(topic);
-        self.table.replace(hash, old, new);
-        self.names.insert(new, new, &ByName(&self.known));
-        Some(new)
+        let mut moved = Vec::new();
+        for old in self.known.seal_last_piece() {
+            self.names.remove(old, old, &ByName(&self.known));
+            if let Some(topic) = self.known.remove(old) {
+                let hash = topic.members.hash;
+                let new = self.known.insert(topic);
+                self.table.replace(hash, old, new);
+                self.names.insert(new, new, &ByName(&self.known));
+                moved.push(new);
+            }
+        }
+        moved
     }
 
     /// Ascending.
@@ -135,7 +152,8 @@ impl Topics {
         self.names.len() == self.known.len()
             && self.names.check_invariants(&ByName(&self.known))
             && self.known.iter().all(|(number, topic)| {
-                self.find(&topic.name, topic.hash) == Some(number) && are_right(&topic.members)
+                self.find(&topic.name, topic.members.hash) == Some(number)
+                    && are_right(&topic.members)
             })
     }
 }

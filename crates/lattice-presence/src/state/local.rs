@@ -1,7 +1,7 @@
 //! What the local replica writes (rules S2 and S3).
 
 use super::PresenceState;
-use crate::index::{Hashes, Held};
+use crate::index::{Hashes, Held, Id};
 use crate::presence::Slot;
 use crate::{Diff, Field, JoinError, Presence, UpdateError};
 
@@ -111,15 +111,15 @@ impl<M> PresenceState<M> {
     ) -> Result<Diff<M>, JoinError> {
         let dot = self.context().next_dot(&self.replica)?;
         let topic = match before.first() {
-            Some(entry) => entry.shared_topic().clone(),
+            Some((_, entry)) => entry.shared_topic().clone(),
             None => {
                 let shared = self.index.shared_name(topic, hashes);
                 shared.unwrap_or_else(|| topic.into())
             }
         };
         let mut diff = Diff::new();
-        for entry in before {
-            self.drop_own(entry, hashes, &mut diff);
+        for (id, entry) in before {
+            self.drop_held(id, entry, hashes, &mut diff);
         }
         let entry = Presence::new(dot, topic, key, pid, meta);
         self.add_own(entry, hashes, &mut diff);
@@ -143,8 +143,8 @@ impl<M> PresenceState<M> {
         let hashes = self.index.hashes(slot);
         let held = self.index.held_in(slot, hashes, &self.replica);
         let mut diff = Diff::new();
-        for entry in held {
-            self.drop_own(entry, hashes, &mut diff);
+        for (id, entry) in held {
+            self.drop_held(id, entry, hashes, &mut diff);
         }
         diff
     }
@@ -164,9 +164,9 @@ impl<M> PresenceState<M> {
     pub fn leave_by_pid(&mut self, pid: &str) -> Diff<M> {
         let held = self.index.held_by(pid, &self.replica);
         let mut diff = Diff::with_capacity(held.len());
-        for entry in held {
+        for (id, entry) in held {
             let hashes = self.index.hashes(entry.slot());
-            self.drop_own(entry, hashes, &mut diff);
+            self.drop_held(id, entry, hashes, &mut diff);
         }
         diff
     }
@@ -182,9 +182,19 @@ impl<M> PresenceState<M> {
     }
 
     pub(super) fn drop_own(&mut self, entry: Presence<M>, hashes: Hashes, diff: &mut Diff<M>) {
+        let edge = self.index.remove(&entry, hashes);
+        self.drop_unindexed(entry, edge, diff);
+    }
+
+    /// [`drop_own`](Self::drop_own), without the search.
+    fn drop_held(&mut self, id: Id, entry: Presence<M>, hashes: Hashes, diff: &mut Diff<M>) {
+        let edge = self.index.remove_held(id, &entry, hashes);
+        self.drop_unindexed(entry, edge, diff);
+    }
+
+    fn drop_unindexed(&mut self, entry: Presence<M>, edge: bool, diff: &mut Diff<M>) {
         self.pending.insert(entry.dot().clock);
         self.causal.remove(entry.dot());
-        let edge = self.index.remove(&entry, hashes);
         if !self.hides_self() {
             diff.push_leave(entry, edge);
         }

@@ -281,3 +281,52 @@ fn s10_a_mark_alone_makes_no_incarnation_current() {
     );
     assert_eq!(a.entries().count(), 2);
 }
+
+#[test]
+fn s8_replicas_says_what_is_thought_of_each() {
+    let mut a = with("a", &["own", "gone"]);
+    a.leave("gone", "t", "k");
+    for (name, pids) in [
+        ("down", &["p", "q"][..]),
+        ("pruned", &["r"]),
+        ("up", &["s"]),
+    ] {
+        a.merge(&with(name, pids)).unwrap();
+    }
+    for name in ["down", "marked", "pruned", "unseen"] {
+        a.replica_down(&id(name));
+    }
+    for name in ["pruned", "unseen"] {
+        a.remove_down_replica(&id(name)).unwrap();
+    }
+    // What a pruned replica does next is here, and hidden.
+    let later = packet(
+        "pruned",
+        &[(&id("pruned"), 3)],
+        vec![entry(&id("pruned"), 3, "v")],
+    );
+    a.merge_delta(&later).unwrap();
+    let listed = |state: &super::support::State| {
+        let lines = state.replicas().map(|known| {
+            let name = known.replica.to_string();
+            (name, known.standing, known.entries, known.last_clock)
+        });
+        lines.collect::<Vec<_>>()
+    };
+    let line = |name: &str, standing, entries, clock| (name.to_owned(), standing, entries, clock);
+    use lattice_presence::Standing::{Down, Pruned, Up};
+    assert_eq!(
+        listed(&a),
+        [
+            line("a", Up, 1, 2),
+            line("down", Down, 2, 2),
+            line("marked", Down, 0, 0),
+            line("pruned", Pruned, 1, 3),
+            line("unseen", Down, 0, 0),
+            line("up", Up, 1, 1),
+        ]
+    );
+    a.replica_up(&id("pruned"));
+    assert_eq!(listed(&a)[3], line("pruned", Up, 1, 3));
+    assert_eq!(listed(&state("x")), [line("x", Up, 0, 0)]);
+}

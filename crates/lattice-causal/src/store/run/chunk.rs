@@ -139,6 +139,15 @@ impl<V> Chunk<V> {
         found.map(|at| low + at).map_err(|at| low + at)
     }
 
+    pub(super) fn rewrite(&mut self, clock: u64, rewritten: impl FnOnce(V) -> V) -> bool {
+        let Ok(at) = self.search(clock) else {
+            return false;
+        };
+        let slot = &mut self.slots[at];
+        slot.value = slot.value.take().map(rewritten);
+        slot.value.is_some()
+    }
+
     pub(super) fn get(&self, clock: u64) -> Option<&V> {
         let at = self.search(clock).ok()?;
         self.slots[at].value.as_ref()
