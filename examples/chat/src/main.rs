@@ -11,6 +11,7 @@
 )]
 
 use std::error::Error;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -73,7 +74,9 @@ impl Channels for Chat {
         if !is_name(&enter.name) {
             return Err(Refused::new("a name has 1 to 32 characters"));
         }
-        Ok(Joined::new().entry(enter.name, self.meta(enter.away)?).sees(join.asked_to_see()))
+        Ok(Joined::new()
+            .entry(enter.name, self.meta(enter.away)?)
+            .sees(join.asked_to_see()))
     }
 
     async fn event(&self, channel: &Channel<()>, event: &str, payload: Payload) -> Reply {
@@ -88,7 +91,10 @@ impl Channels for Chat {
                 .and_then(|away| channel.track(&name, self.meta(away)?)),
             _ => Err(Refused::new("unknown event")),
         };
-        done.map_or_else(|refused| Reply::error(&refused.to_string()), |()| Reply::ok())
+        done.map_or_else(
+            |refused| Reply::error(&refused.to_string()),
+            |()| Reply::ok(),
+        )
     }
 }
 
@@ -133,11 +139,14 @@ async fn script(text: &'static str) -> impl IntoResponse {
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::read(std::env::args().skip(1))?;
     let listener = TcpListener::bind(&options.listen).await?;
-    let address = listener.local_addr()?.to_string();
+    let address = listener.local_addr()?;
     // Under this name the pages of other nodes find this one when theirs is gone.
-    let mut node = Node::builder(address.clone()).cluster("chat");
-    if options.cluster {
-        node = node.engine(Zenoh::new().multicast().connect(options.peers));
+    let name = options.name.unwrap_or_else(|| name_of(address));
+    let mut node = Node::builder(name.clone());
+    if let Some(cluster) = options.cluster {
+        node = node
+            .cluster(cluster)
+            .engine(Zenoh::new().multicast().connect(options.peers));
     }
     let node = node.start().await?;
 
@@ -145,11 +154,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     config.grace = Duration::from_secs(5);
     // A page of one node may turn to another one; it has no cookies to lose.
     config.origins = Origins::Any;
-    let web = Web::new(node.clone(), Chat { node: address.clone() }, config);
+    let web = Web::new(node.clone(), Chat { node: name }, config);
     let app = Router::new()
         .route("/", get(|| async { Html(include_str!("index.html")) }))
         .route("/chat.js", get(|| script(include_str!("chat.js"))))
-        .route("/phoenix.mjs", get(|| script(include_str!("../vendor/phoenix.mjs"))))
+        .route(
+            "/phoenix.mjs",
+            get(|| script(include_str!("../vendor/phoenix.mjs"))),
+        )
         .route("/status", get(status))
         .with_state(node.clone())
         .nest("/socket", web.router());
@@ -161,8 +173,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
         stopping.shutdown().await;
         std::process::exit(0); // the pages' open connections would hold it up
     };
-    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+    axum::serve(listener, app)
+        .with_graceful_shutdown(stop)
+        .await?;
     Ok(())
+}
+
+/// The address, or where all of them are listened on, the host's name: two nodes of one
+/// name would retire each other.
+fn name_of(address: SocketAddr) -> String {
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    match host.trim() {
+        host if address.ip().is_unspecified() && !host.is_empty() => {
+            format!("{host}:{}", address.port())
+        }
+        _ => address.to_string(),
+    }
 }
 
 /// Ctrl-C, or what a service manager sends.
@@ -180,20 +206,38 @@ async fn stop_signal() {
 /// The command line.
 struct Options {
     listen: String,
-    cluster: bool,
+    /// The name of the cluster.
+    cluster: Option<String>,
+    /// The name of this node: where browsers reach it.
+    name: Option<String>,
     peers: Vec<String>,
 }
 
 impl Options {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
-        let mut options = Self { listen: "127.0.0.1:3000".into(), cluster: false, peers: Vec::new() };
+        let mut options = Self {
+            listen: "127.0.0.1:3000".into(),
+            cluster: None,
+            name: None,
+            peers: Vec::new(),
+        };
         while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
+            let mut value = || {
+                arguments
+                    .next()
+                    .ok_or_else(|| format!("{argument} needs a value"))
+            };
             match &*argument {
                 "--listen" => options.listen = value()?,
-                "--cluster" => options.cluster = true,
+                "--cluster" => options.cluster = Some("chat".into()),
+                "--cluster-name" => options.cluster = Some(value()?),
+                "--name" => options.name = Some(value()?),
                 "--peer" => options.peers.push(value()?),
-                _ => return Err("usage: chat [--listen ADDR] [--cluster [--peer tcp/HOST:PORT]…]".into()),
+                _ => {
+                    return Err(
+                        "usage: chat [--listen ADDR] [--name HOST:PORT] [--cluster] [--cluster-name NAME]\n            [--peer tcp/HOST:PORT]…".into(),
+                    );
+                }
             }
         }
         Ok(options)

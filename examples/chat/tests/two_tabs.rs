@@ -44,7 +44,11 @@ impl Node {
         let line = timeout(LIMIT, lines.next_line()).await.unwrap();
         let line = line.unwrap().unwrap();
         let (_, address) = line.split_once("http://").unwrap();
-        Self { child, address: address.into(), _lines: lines }
+        Self {
+            child,
+            address: address.into(),
+            _lines: lines,
+        }
     }
 }
 
@@ -92,20 +96,44 @@ impl Tab {
 async fn on_one_node() {
     let node = Node::start(&[]).await;
     let mut ada = Tab::enter(&node, "ada").await;
-    assert_eq!(ada.expect("presence_state").await["ada"]["metas"][0]["status"], "online");
+    assert_eq!(
+        ada.expect("presence_state").await["ada"]["metas"][0]["status"],
+        "online"
+    );
     let mut bob = Tab::enter(&node, "bob").await;
     ada.change("joins", "bob").await;
     bob.send("say", &json!("hello")).await;
-    assert_eq!(ada.expect("said").await, json!({"name": "bob", "text": "hello"}));
+    assert_eq!(
+        ada.expect("said").await,
+        json!({"name": "bob", "text": "hello"})
+    );
     bob.send("away", &json!(true)).await;
     let diff = ada.change("joins", "bob").await;
-    let (before, after) = (&diff["leaves"]["bob"]["metas"][0], &diff["joins"]["bob"]["metas"][0]);
-    assert_eq!((&after["status"], &after["phx_ref_prev"]), (&json!("away"), &before["phx_ref"]));
+    let (before, after) = (
+        &diff["leaves"]["bob"]["metas"][0],
+        &diff["joins"]["bob"]["metas"][0],
+    );
+    assert_eq!(
+        (&after["status"], &after["phx_ref_prev"]),
+        (&json!("away"), &before["phx_ref"])
+    );
     for (payload, reason) in [(json!({}), "say {"), (json!({"name": " "}), "a name has")] {
-        let mut tab = Tab(connect_async(format!("ws://{}/socket/websocket?vsn=2.0.0", node.address)).await.unwrap().0);
+        let mut tab = Tab(connect_async(format!(
+            "ws://{}/socket/websocket?vsn=2.0.0",
+            node.address
+        ))
+        .await
+        .unwrap()
+        .0);
         tab.send("phx_join", &payload).await;
         let reply = tab.expect("phx_reply").await;
-        assert!(reply["response"]["reason"].as_str().unwrap().starts_with(reason), "{reply}");
+        assert!(
+            reply["response"]["reason"]
+                .as_str()
+                .unwrap()
+                .starts_with(reason),
+            "{reply}"
+        );
     }
     drop(bob);
     ada.change("leaves", "bob").await; // after the time of grace
@@ -113,7 +141,10 @@ async fn on_one_node() {
 
 #[tokio::test]
 async fn on_two_nodes_of_which_one_is_killed_and_one_is_stopped() {
-    let (one, mut two) = (Node::start(&["--cluster"]).await, Node::start(&["--cluster"]).await);
+    let (one, mut two) = (
+        Node::start(&["--cluster-name", "by hand"]).await,
+        Node::start(&["--cluster-name", "by hand"]).await,
+    );
     let mut ada = Tab::enter(&one, "ada").await;
     let mut bob = Tab::enter(&two, "bob").await;
     let diff = ada.change("joins", "bob").await;
@@ -123,11 +154,18 @@ async fn on_two_nodes_of_which_one_is_killed_and_one_is_stopped() {
     two.child.kill().await.unwrap();
     ada.change("leaves", "bob").await;
 
-    let three = Node::start(&["--cluster"]).await;
+    let three = Node::start(&["--cluster-name", "by hand"]).await;
     let mut eve = Tab::enter(&three, "eve").await;
     ada.change("joins", "eve").await;
     let pid = three.child.id().unwrap().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .await
+            .unwrap()
+            .success()
+    );
     let code = loop {
         match timeout(LIMIT, eve.0.next()).await.unwrap() {
             Some(Ok(Message::Close(frame))) => break u16::from(frame.unwrap().code),
@@ -150,7 +188,10 @@ async fn in_chromium_on_two_nodes_of_which_one_is_killed() {
             return;
         }
     };
-    let (one, mut two) = (Node::start(&["--cluster"]).await, Node::start(&["--cluster"]).await);
+    let (one, mut two) = (
+        Node::start(&["--cluster-name", "chromium"]).await,
+        Node::start(&["--cluster-name", "chromium"]).await,
+    );
     let pictures = folder.join("pictures");
     fs::create_dir_all(&pictures).unwrap();
     let mut browser = Command::new("node")
@@ -186,7 +227,9 @@ const CHROMIUM: &str = "/usr/bin/chromium";
 /// The folder in which the driver is installed, or what is missing for that.
 fn installed() -> Result<PathBuf, &'static str> {
     let runs = |program: &str| {
-        let output = std::process::Command::new(program).arg("--version").output();
+        let output = std::process::Command::new(program)
+            .arg("--version")
+            .output();
         output.is_ok_and(|output| output.status.success())
     };
     if !runs(CHROMIUM) {
@@ -202,7 +245,13 @@ fn installed() -> Result<PathBuf, &'static str> {
         fs::copy(source.join(file), folder.join(file)).unwrap();
     }
     let output = std::process::Command::new("npm")
-        .args(["ci", "--no-audit", "--no-fund", "--prefer-offline", "--ignore-scripts"])
+        .args([
+            "ci",
+            "--no-audit",
+            "--no-fund",
+            "--prefer-offline",
+            "--ignore-scripts",
+        ])
         .args(["--fetch-retries", "1"])
         .current_dir(&folder)
         .output()
