@@ -1,6 +1,7 @@
 //! Every row of the table.
 
 pub mod codec;
+pub mod extremes;
 pub mod liveness;
 pub mod local;
 pub mod memory;
@@ -20,6 +21,7 @@ pub fn all() -> impl Iterator<Item = &'static Operation> {
         liveness::OPERATIONS,
         codec::OPERATIONS,
         sync::OPERATIONS,
+        extremes::OPERATIONS,
     ]
     .into_iter()
     .flatten()

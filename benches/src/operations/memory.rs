@@ -1,9 +1,13 @@
 //! What the heap holds. Bytes as asked of the allocator, its own overhead aside.
 
-use lattice_presence_json::{JsonMeta, from_json, to_json_string};
+use lattice_presence_json::{
+    JsonMeta, delta_from_json, delta_to_json_string, digest_to_json_string, from_json,
+    to_json_string,
+};
 
 use crate::floors::{self, PlainMap};
 use crate::heap;
+use crate::operations::extremes;
 use crate::workload::{self, LOCAL, Random, State};
 
 /// A row of the table that is counted, not timed.
@@ -38,6 +42,48 @@ pub const FOOTPRINTS: &[Footprint] = &[
         only: None,
     },
     Footprint {
+        name: "heap per entry, one delta a join",
+        ceiling: 300.0,
+        measure: traffic,
+        floor: None,
+        only: None,
+    },
+    Footprint {
+        name: "heap per entry, topics of one member",
+        ceiling: 300.0,
+        measure: lonely,
+        floor: None,
+        only: None,
+    },
+    Footprint {
+        name: "heap after all of N have left",
+        ceiling: 4096.0,
+        measure: |n| after_peak(n, 0),
+        floor: None,
+        only: None,
+    },
+    Footprint {
+        name: "heap per entry where 1 of 100 stayed",
+        ceiling: 1500.0,
+        measure: |n| after_peak(n, n / 100),
+        floor: None,
+        only: None,
+    },
+    Footprint {
+        name: "bytes of a digest, per dead incarnation",
+        ceiling: 200.0,
+        measure: |_| dead(1_000, false),
+        floor: None,
+        only: Some(1_000),
+    },
+    Footprint {
+        name: "heap per dead incarnation",
+        ceiling: 500.0,
+        measure: |n| dead(n, true),
+        floor: None,
+        only: Some(10_000),
+    },
+    Footprint {
         name: "heap growth over join + leave pairs",
         ceiling: 0.0,
         measure: churn,
@@ -57,6 +103,81 @@ fn decoded(n: usize) -> f64 {
     let (usage, state) = heap::count(|| from_json::<JsonMeta>(&payload));
     drop(state.expect("just encoded"));
     usage.live as f64 / n as f64
+}
+
+/// What a receiver holds where each join came as a delta of its own, decoded, under
+/// names as they are in production.
+fn traffic(n: usize) -> f64 {
+    const SENDER: &str = "lattice-presence:v1:AZNc__77eryd7wARIjNE_w:presence.eu-central-1";
+    let mut sender = State::new(SENDER);
+    let mut payload = |i| {
+        let (topic, key, pid) = workload::slot(i, n);
+        let topic = format!("production:{topic}");
+        drop(
+            sender
+                .join(&pid, &topic, &key, workload::meta(i))
+                .expect("clocks last"),
+        );
+        delta_to_json_string(&sender.take_delta().expect("a join")).expect("shallow")
+    };
+    let payloads: Vec<String> = (0..n).map(&mut payload).collect();
+    let (usage, state) = heap::count(|| {
+        let mut state = State::new(LOCAL);
+        for payload in &payloads {
+            let delta = delta_from_json(payload).expect("just encoded");
+            drop(state.merge_delta_with_diff(&delta).expect("two names"));
+        }
+        state
+    });
+    drop(state);
+    usage.live as f64 / n as f64
+}
+
+fn lonely(n: usize) -> f64 {
+    let (usage, state) = heap::count(|| {
+        let mut state = State::new(LOCAL);
+        for i in 0..n {
+            let (_, key, pid) = workload::slot(i, n);
+            let topic = format!("room:{i}");
+            drop(
+                state
+                    .join(&pid, &topic, &key, workload::meta(i))
+                    .expect("clocks last"),
+            );
+        }
+        drop(state.take_delta());
+        state
+    });
+    drop(state);
+    usage.live as f64 / n as f64
+}
+
+/// What is held, per entry or in all, when all but `stay` of N have left in any order.
+fn after_peak(n: usize, stay: usize) -> f64 {
+    let (usage, state) = heap::count(|| {
+        let mut state = workload::local(n);
+        let slots = workload::shuffled_slots(0..n, n);
+        for (topic, key, pid) in slots.iter().skip(stay) {
+            drop(state.leave(pid, topic, key));
+        }
+        drop(state.take_delta());
+        state
+    });
+    assert_eq!(state.len(), stay);
+    usage.live as f64 / stay.max(1) as f64
+}
+
+/// What each life of a node costs that is over: heap in a state, or bytes of its
+/// digest as it is written.
+fn dead(lives: usize, in_heap: bool) -> f64 {
+    let (usage, state) = heap::count(|| extremes::lived(lives));
+    let bytes = if in_heap {
+        usage.live as f64
+    } else {
+        let digest = digest_to_json_string(&state.digest());
+        digest.expect("a digest is shallow").len() as f64
+    };
+    bytes / lives as f64
 }
 
 fn plain_map(n: usize) -> f64 {

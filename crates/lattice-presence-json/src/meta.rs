@@ -1,6 +1,6 @@
 //! Metadata kept as the JSON text that it came as.
 
-use alloc::sync::Arc;
+use alloc::boxed::Box;
 use core::any::Any;
 use core::fmt;
 use core::str::FromStr;
@@ -34,12 +34,12 @@ pub const MAX_META_DEPTH: usize = 64;
 /// ```
 pub const MAX_META_BYTES: usize = 1 << 20;
 
-/// Metadata as validated JSON text: shared, compact, lossless.
+/// Metadata as validated JSON text: compact, lossless.
 ///
 /// It is what it was written as: the digits of numbers, the order and the
 /// spelling of keys and the escapes of strings survive any number of relays.
 /// Only the white space between tokens goes. Two are equal when their texts are.
-/// A clone is a reference count.
+/// A clone copies the text; entries share theirs.
 ///
 /// # Invariants
 ///
@@ -58,7 +58,7 @@ pub const MAX_META_BYTES: usize = 1 << 20;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct JsonMeta(Arc<str>);
+pub struct JsonMeta(Box<str>);
 
 impl JsonMeta {
     /// The metadata that `value` serializes to. O(its size).

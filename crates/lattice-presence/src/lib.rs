@@ -76,6 +76,8 @@ mod diff;
 mod down;
 mod error;
 mod filter;
+#[cfg(test)]
+mod growth;
 mod index;
 mod message;
 mod pending;

@@ -25,11 +25,14 @@ use crate::text::Text;
 /// ```
 pub struct Presence<M>(Arc<Inner<M>>);
 
+/// In the order in which look-ups touch it: the metadata, which only readers want, may
+/// lie in a cache line of its own.
+#[repr(C)]
 struct Inner<M> {
-    dot: Dot<ReplicaId>,
-    topic: Arc<str>,
     /// The key and the pid.
     text: Text,
+    topic: Arc<str>,
+    dot: Dot<ReplicaId>,
     /// What of it enters fingerprints: asked at each insertion and removal.
     identity: u64,
     meta: Meta<M>,
@@ -207,6 +210,17 @@ impl<M> Presence<M> {
 
     pub(crate) fn same_slot(&self, other: &Self) -> bool {
         self.is(other) || self.slot() == other.slot()
+    }
+
+    /// The same entry, with a topic and an owner that are shared with others, unless
+    /// somebody else holds it.
+    pub(crate) fn sharing(mut self, topic: &Arc<str>, owner: &ReplicaId) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            debug_assert!(inner.topic == *topic && inner.dot.replica == *owner);
+            inner.topic = topic.clone();
+            inner.dot.replica = owner.clone();
+        }
+        self
     }
 
     /// Whether both point to one allocation.

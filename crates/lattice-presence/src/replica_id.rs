@@ -316,6 +316,18 @@ pub struct NoNewerIncarnation {
 // Within one state nearly all ids are clones of each other: comparing the
 // pointers first spares the text.
 
+impl ReplicaId {
+    /// Whether both point to one allocation.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// How many point to this allocation.
+    pub(crate) fn sharers(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+}
+
 impl PartialEq for ReplicaId {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0

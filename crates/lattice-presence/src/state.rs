@@ -2,6 +2,8 @@
 
 mod changes;
 mod defend;
+mod forget;
+mod intern;
 mod lifecycle;
 mod local;
 mod merge;
@@ -9,6 +11,7 @@ mod owned;
 mod reincarnate;
 mod repair;
 mod replicas;
+mod seed;
 mod sync;
 
 pub use defend::MAX_REISSUED;

@@ -205,6 +205,11 @@ impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
         Some(value)
     }
 
+    pub(crate) fn rewrite(&mut self, dot: &Dot<R>, rewritten: impl FnOnce(V) -> V) -> bool {
+        let run = self.runs.get_mut(&dot.replica);
+        run.is_some_and(|run| run.rewrite(dot.clock, rewritten))
+    }
+
     /// The live dots of `replica`, ascending: clock and value.
     ///
     /// ```

@@ -96,6 +96,13 @@ impl<V> Run<V> {
         self.chunks[self.chunk_of(clock)?].get(clock)
     }
 
+    /// Passes the live value under `clock` through `rewritten`, which keeps its
+    /// identity; says whether there is one. O(log).
+    pub(crate) fn rewrite(&mut self, clock: u64, rewritten: impl FnOnce(V) -> V) -> bool {
+        let chunk = self.chunk_of(clock);
+        chunk.is_some_and(|at| self.chunks[at].rewrite(clock, rewritten))
+    }
+
     /// The intervals of `clocks` that reach into this run. Nested in a map, a run
     /// has few dots, and a context that all keys share has many intervals.
     pub(crate) fn reached_by<'a>(
@@ -252,16 +259,8 @@ impl<V> Run<V> {
             } else {
                 chunk.slots().len()
             };
-            for slot in first..behind {
-                let Slot { clock, value } = &chunk.slots()[slot];
-                let clock = *clock;
-                if value.as_ref().is_some_and(|value| dies(clock, value))
-                    && let Some((value, fingerprint)) = chunk.bury::<I>(slot)
-                {
-                    self.summary.subtract(fingerprint);
-                    removed(clock, value);
-                }
-            }
+            let gone = chunk.bury_where::<I>(first..behind, &mut dies, &mut removed);
+            self.summary.subtract_all(gone);
         }
         if self.summary.live < before {
             self.settle(from.0, to.0.min(self.chunks.len() - 1));

@@ -169,9 +169,9 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Whether more than three quarters of the places lie idle.
+    /// Whether more than seven eighths of the places lie idle.
     pub(super) fn is_sparse(&self) -> bool {
-        self.places > 4 * self.len + PIECE
+        self.places > 8 * self.len + PIECE
     }
 
     /// The numbers in the last piece, which gives out no more until it is empty: the
@@ -211,6 +211,16 @@ impl<T> Slab<T> {
             Some(thing) => thing,
             None => unreachable!("a number stands for a thing"),
         }
+    }
+
+    /// Passes the thing of a number that is given out through `updated`.
+    pub(super) fn update(&mut self, id: Id, updated: impl FnOnce(T) -> T) {
+        let piece = &mut self.pieces[(id >> BITS) as usize];
+        let place = &mut piece.places[id as usize % PIECE];
+        *place = match mem::replace(place, Place::Free { next: NONE }) {
+            Place::Full(thing) => Place::Full(updated(thing)),
+            free @ Place::Free { .. } => free,
+        };
     }
 
     pub(super) fn at_mut(&mut self, id: Id) -> &mut T {
@@ -279,7 +289,7 @@ mod tests {
                 }
             }
             assert_eq!(slab.len(), oracle.len());
-            assert!(slab.places() <= 4 * slab.len() + PIECE);
+            assert!(slab.places() <= 8 * slab.len() + PIECE);
             if turn % 1000 == 0 {
                 let all: BTreeMap<_, _> = slab.iter().map(|(id, &thing)| (id, thing)).collect();
                 assert_eq!(all, oracle);

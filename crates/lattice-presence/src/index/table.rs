@@ -1,235 +1,198 @@
-//! A hash table of small numbers that grows and shrinks line by line.
+//! A hash table of small numbers that grows in steps.
 
-use alloc::boxed::Box;
+use alloc::vec::Vec;
 
-use super::segments::Segments;
+use hashbrown::hash_table::{Entry, HashTable};
+
 use crate::steps;
 
 /// Numbers by the hash of what they stand for.
 ///
-/// Linear hashing (Litwin, 1980): a bucket is one cache line of up to seven numbers
-/// and their hashes, and what does not fit into it goes to lines behind it. When the
-/// table is full, one bucket is split, the next one in turn, and when it is nearly
-/// empty the last one is merged back. So no call moves more than one bucket, the room
-/// follows the content both ways, and a look-up visits one line, mostly.
-///
-/// # Invariants
-///
-/// - A hash is in the bucket that [`bucket`](Self::bucket) names, or behind it.
-/// - A line that has others behind it is full; no line behind another is empty.
+/// A large table that doubles would stop everything for the time that it takes to
+/// move all of it, and stand half empty after it. So there are several, each for a
+/// part of the hashes; the parts differ in width, so that they double one after the
+/// other, and on the whole two thirds of the room are used, whatever the number.
 #[derive(Clone, Debug)]
 pub(super) struct Table {
-    lines: Segments<Line, 8>,
+    /// None, one or [`PARTS`].
+    parts: Vec<HashTable<Bucket>>,
     len: usize,
 }
 
-/// Numbers in one line.
-const SLOTS: usize = 7;
-
-/// Numbers per bucket, on average, above which one more bucket is made, and below
-/// which there is one less.
-const FULL: usize = 4;
-const IDLE: usize = 1;
-
-const EMPTY: u32 = u32::MAX;
-
-/// 64 bytes: a cache line.
-#[derive(Clone, Debug)]
-#[repr(align(64))]
-struct Line {
-    hashes: [u32; SLOTS],
-    codes: [u32; SLOTS],
-    more: Option<Box<Line>>,
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    hash: u32,
+    code: u32,
 }
 
-/// The places of a value, as bits: without branches, as a line is short.
-fn places(words: &[u32; SLOTS], value: u32) -> u32 {
-    let mut places = 0;
-    for (at, &word) in words.iter().enumerate() {
-        places |= u32::from(word == value) << at;
-    }
-    places
-}
-
-impl Line {
-    const NEW: Self = Self {
-        hashes: [0; SLOTS],
-        codes: [EMPTY; SLOTS],
-        more: None,
-    };
-
-    fn is_empty(&self) -> bool {
-        self.codes[0] == EMPTY
+impl Bucket {
+    /// The hash as a part wants it: its place comes from the low bits, its tag from
+    /// the high ones.
+    fn spread(hash: u32) -> u64 {
+        u64::from(hash) << 32 | u64::from(hash)
     }
 
-    /// How many numbers are in it: they lie at its beginning.
-    fn len(&self) -> usize {
-        let empty = places(&self.codes, EMPTY) | 1 << SLOTS;
-        empty.trailing_zeros() as usize
-    }
-
-    fn put(&mut self, hash: u32, code: u32) {
-        let mut line = self;
-        loop {
-            let at = line.len();
-            if at < SLOTS {
-                line.hashes[at] = hash;
-                line.codes[at] = code;
-                return;
-            }
-            line = line.more.get_or_insert_with(|| Box::new(Self::NEW));
-        }
-    }
-
-    /// Takes the last number of the bucket out.
-    fn pop(&mut self) -> Option<(u32, u32)> {
-        if let Some(more) = &mut self.more {
-            let last = more.pop();
-            if more.is_empty() {
-                self.more = None;
-            }
-            return last;
-        }
-        let at = self.len().checked_sub(1)?;
-        let code = core::mem::replace(&mut self.codes[at], EMPTY);
-        Some((self.hashes[at], code))
-    }
-
-    fn take(&mut self, code: u32) -> bool {
-        steps::count(1);
-        let found = places(&self.codes, code);
-        if found != 0 {
-            // The last one fills the hole, unless it is the one that goes.
-            let at = found.trailing_zeros() as usize;
-            if let Some((hash, last)) = self.pop()
-                && last != code
-            {
-                self.hashes[at] = hash;
-                self.codes[at] = last;
-            }
-            return true;
-        }
-        let Some(more) = &mut self.more else {
-            return false;
-        };
-        let taken = more.take(code);
-        if more.is_empty() {
-            self.more = None;
-        }
-        taken
+    fn rehash(&self) -> u64 {
+        Self::spread(self.hash)
     }
 }
+
+const PARTS: usize = 64;
+
+/// Numbers that one part holds alone.
+const ALONE: usize = 256;
+
+/// Where the stretches of a part begin: the last one is twice as wide as the first.
+const fn begin(part: usize) -> usize {
+    11 * part + 5 * part * part / PARTS
+}
+
+/// The part of each stretch of hashes.
+const PART_OF: [u8; 1024] = {
+    let mut part_of = [0; 1024];
+    let (mut at, mut part) = (0, 0);
+    while at < part_of.len() {
+        if at == begin(part + 1) {
+            part += 1;
+        }
+        part_of[at] = part as u8;
+        at += 1;
+    }
+    part_of
+};
 
 impl Table {
     pub(super) const fn new() -> Self {
         Self {
-            lines: Segments::new(),
+            parts: Vec::new(),
             len: 0,
         }
     }
 
-    /// The bucket of a hash where there are so many buckets, at least one: its low
-    /// bits, as many as name a bucket.
-    fn bucket(hash: u32, buckets: usize) -> usize {
-        let mask = buckets.next_power_of_two() - 1;
-        let at = hash as usize & mask;
-        if at < buckets { at } else { at & mask >> 1 }
+    fn part(hash: u32, parts: usize) -> usize {
+        if parts < PARTS {
+            return 0;
+        }
+        // Bits of their own: within a part, places and tags must differ.
+        usize::from(PART_OF[(hash.wrapping_mul(0x9E37_79B1) >> 22) as usize])
     }
 
     /// The number of that hash that `is_it` knows.
     pub(super) fn find(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
-        let at = Self::bucket(hash, self.lines.len().max(1));
-        let mut line = self.lines.get(at);
-        while let Some(Line {
-            hashes,
-            codes,
-            more,
-        }) = line
-        {
+        let part = self.parts.get(Self::part(hash, self.parts.len()))?;
+        let found = part.find(Bucket::spread(hash), |bucket| {
             steps::count(1);
-            let mut found = places(hashes, hash);
-            while found != 0 {
-                let code = codes[found.trailing_zeros() as usize];
-                if code != EMPTY && is_it(code) {
-                    return Some(code);
-                }
-                found &= found - 1;
+            bucket.hash == hash && is_it(bucket.code)
+        });
+        found.map(|bucket| bucket.code)
+    }
+
+    /// The number of that hash that `is_it` knows; where there is none, adds `code`.
+    pub(super) fn find_or_insert(
+        &mut self,
+        hash: u32,
+        code: u32,
+        mut is_it: impl FnMut(u32) -> bool,
+    ) -> Option<u32> {
+        if self.parts.len() != PARTS {
+            self.divide_if(self.len >= ALONE);
+        }
+        let at = Self::part(hash, self.parts.len());
+        let part = &mut self.parts[at];
+        steps::count(if part.len() == part.capacity() {
+            part.len() / 8 + 1
+        } else {
+            1
+        });
+        let is_it = |bucket: &Bucket| {
+            steps::count(1);
+            bucket.hash == hash && is_it(bucket.code)
+        };
+        match part.entry(Bucket::spread(hash), is_it, Bucket::rehash) {
+            Entry::Occupied(found) => Some(found.get().code),
+            Entry::Vacant(place) => {
+                place.insert(Bucket { hash, code });
+                self.len += 1;
+                None
             }
-            line = more.as_deref();
-        }
-        None
-    }
-
-    /// Adds a number that is not in it.
-    pub(super) fn insert(&mut self, hash: u32, code: u32) {
-        self.len += 1;
-        if self.len > FULL * self.lines.len() {
-            self.split();
-        }
-        self.line(Self::bucket(hash, self.lines.len()))
-            .put(hash, code);
-    }
-
-    fn line(&mut self, at: usize) -> &mut Line {
-        match self.lines.get_mut(at) {
-            Some(line) => line,
-            None => unreachable!("a bucket has a line"),
         }
     }
 
-    /// One bucket more: it takes half of the one that is next in turn.
-    fn split(&mut self) {
-        let new = self.lines.len();
-        self.lines.push(Line::NEW);
-        if new == 0 {
+    /// Makes sure that there are parts: all of them where there will be many numbers.
+    fn divide_if(&mut self, many: bool) {
+        if many && self.parts.len() < PARTS {
+            let alone = core::mem::take(&mut self.parts);
+            self.parts.resize_with(PARTS, HashTable::new);
+            for bucket in alone.into_iter().flatten() {
+                let at = Self::part(bucket.hash, PARTS);
+                self.parts[at].insert_unique(bucket.rehash(), bucket, Bucket::rehash);
+            }
+        } else if self.parts.is_empty() {
+            self.parts.push(HashTable::new());
+        }
+    }
+
+    /// One part is enough for what is left.
+    fn unite(&mut self) {
+        let mut alone = HashTable::with_capacity(2 * self.len);
+        for bucket in core::mem::take(&mut self.parts).into_iter().flatten() {
+            alone.insert_unique(bucket.rehash(), bucket, Bucket::rehash);
+        }
+        self.parts.push(alone);
+    }
+
+    /// Makes room for `more` numbers at once, if they are many.
+    pub(super) fn reserve(&mut self, more: usize) {
+        if more < ALONE {
             return;
         }
-        let from = new & (new + 1).next_power_of_two() - 1 >> 1;
-        let old = core::mem::replace(self.line(from), Line::NEW);
-        self.scatter(&old);
+        self.divide_if(true);
+        for (at, part) in self.parts.iter_mut().enumerate() {
+            part.reserve(more * Self::width(at) / PART_OF.len(), Bucket::rehash);
+        }
     }
 
-    fn scatter(&mut self, old: &Line) {
-        let mut line = Some(old);
-        while let Some(old) = line {
-            steps::count(1);
-            for (&hash, &code) in old.hashes.iter().zip(&old.codes) {
-                if code != EMPTY {
-                    self.line(Self::bucket(hash, self.lines.len()))
-                        .put(hash, code);
-                }
-            }
-            line = old.more.as_deref();
-        }
+    /// How many of the stretches of hashes are in a part.
+    const fn width(part: usize) -> usize {
+        begin(part + 1) - begin(part)
     }
 
     /// Takes a number out; says whether it was in it.
     pub(super) fn remove(&mut self, hash: u32, code: u32) -> bool {
-        if self.len == 0 {
+        let at = Self::part(hash, self.parts.len());
+        let Some(part) = self.parts.get_mut(at) else {
             return false;
+        };
+        let found = part.find_entry(Bucket::spread(hash), |bucket| {
+            steps::count(1);
+            bucket.code == code
+        });
+        let Ok(place) = found else {
+            return false;
+        };
+        place.remove();
+        self.len -= 1;
+        // Not the capacity, which does not count places that were taken.
+        if part.num_buckets() > 16 && part.len() < part.num_buckets() / 8 {
+            steps::count(part.num_buckets() / 8);
+            part.shrink_to(2 * part.len(), Bucket::rehash);
         }
-        let at = Self::bucket(hash, self.lines.len());
-        let taken = self.line(at).take(code);
-        self.len -= usize::from(taken);
-        let lines = self.lines.len();
-        // The last number may stay in the only line.
-        let is_idle = self.len < IDLE * lines && (lines > 1 || self.len == 0);
-        if is_idle && let Some(last) = self.lines.pop() {
-            self.scatter(&last);
+        if self.len == 0 {
+            self.parts = Vec::new();
+        } else if self.len < ALONE / 8 && self.parts.len() == PARTS {
+            self.unite();
         }
-        taken
+        true
     }
 
     /// Puts one number in the place of another.
     pub(super) fn replace(&mut self, hash: u32, old: u32, new: u32) {
-        let at = Self::bucket(hash, self.lines.len().max(1));
-        let mut line = self.lines.get_mut(at);
-        while let Some(Line { codes, more, .. }) = line {
-            if let Some(code) = codes.iter_mut().find(|code| **code == old) {
-                *code = new;
-                return;
-            }
-            line = more.as_deref_mut();
+        let at = Self::part(hash, self.parts.len());
+        let part = self.parts.get_mut(at);
+        let found =
+            part.and_then(|part| part.find_mut(Bucket::spread(hash), |bucket| bucket.code == old));
+        if let Some(bucket) = found {
+            bucket.code = new;
         }
     }
 }
@@ -241,8 +204,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_a_cache_line() {
-        assert_eq!(size_of::<Line>(), 64);
+    fn every_part_is_used_and_the_last_one_is_twice_as_wide_as_the_first() {
+        for part in 0..PARTS {
+            let width = PART_OF
+                .iter()
+                .filter(|&&at| usize::from(at) == part)
+                .count();
+            assert_eq!(width, Table::width(part));
+        }
+        assert_eq!((Table::width(0), Table::width(PARTS - 1)), (11, 21));
+        assert_eq!(begin(PARTS), PART_OF.len());
     }
 
     /// Hashes that share their low bits, hashes that are equal, and others.
@@ -260,7 +231,9 @@ mod tests {
         let mut oracle = BTreeMap::new();
         for n in 0..2000_u32 {
             assert_eq!(table.find(hash(n), |code| code == n), None);
-            table.insert(hash(n), n);
+            assert_eq!(table.find_or_insert(hash(n), n, |code| code == n), None);
+            let found = table.find_or_insert(hash(n), 0, |code| code == n);
+            assert_eq!(found, Some(n));
             oracle.insert(n, hash(n));
         }
         for n in (0..2000).step_by(3) {
@@ -268,7 +241,7 @@ mod tests {
             oracle.remove(&n);
             oracle.insert(n + 10_000, hash(n));
         }
-        let all: alloc::vec::Vec<_> = oracle.iter().map(|(&n, &hash)| (n, hash)).collect();
+        let all: Vec<_> = oracle.iter().map(|(&n, &hash)| (n, hash)).collect();
         for step in 0..all.len() {
             let (n, hash) = all[step * 7 % all.len()];
             assert_eq!(table.find(hash, |code| code == n), Some(n));
@@ -276,18 +249,36 @@ mod tests {
             assert!(!table.remove(hash, n), "{n} is gone");
             assert_eq!(table.len, all.len() - step - 1);
         }
-        assert_eq!(table.lines.len(), 0);
+        assert!(table.parts.is_empty());
     }
 
     #[test]
-    fn buckets_are_filled_evenly_and_no_call_moves_more_than_a_few() {
+    fn no_call_moves_more_than_a_part_and_the_room_follows_the_content() {
         let mut table = Table::new();
+        let room = |table: &Table| {
+            table
+                .parts
+                .iter()
+                .map(HashTable::num_buckets)
+                .sum::<usize>()
+        };
+        // A mixed sequence, as hashes are.
+        let hash = |n: u32| (lattice_causal::dot_fingerprint(u64::from(n), 1) >> 20) as u32;
         let mut worst = 0;
         for n in 0..100_000_u32 {
-            let (steps, ()) = steps::of(|| table.insert(n.wrapping_mul(0x9E37_79B9), n));
+            let (steps, _) = steps::of(|| table.find_or_insert(hash(n), n, |_| false));
             worst = worst.max(steps);
+            let len = table.len;
+            assert!(
+                len < 10_000 || room(&table) < 9 * len / 5,
+                "{}",
+                room(&table)
+            );
         }
-        assert!(worst <= 4, "{worst} lines in one call");
-        assert!(table.lines.len() * FULL >= 100_000 - FULL);
+        assert!(worst <= 400, "{worst} steps in one call");
+        for n in 0..99_000_u32 {
+            assert!(table.remove(hash(n), n));
+        }
+        assert!(room(&table) <= 9000, "{}", room(&table));
     }
 }

@@ -27,7 +27,6 @@ pub(super) struct Topics {
 pub(super) struct Topic {
     pub(super) name: Arc<str>,
     pub(super) members: Members,
-    hash: u32,
 }
 
 /// Topics are sorted by their names.
@@ -93,10 +92,9 @@ impl Topics {
         }
         let topic = self.known.insert(Topic {
             name: name.clone(),
-            members: Members::new(),
-            hash,
+            members: Members::new(hash),
         });
-        self.table.insert(hash, topic);
+        self.table.find_or_insert(hash, topic, |_| false);
         self.names.insert(topic, topic, &ByName(&self.known));
         topic
     }
@@ -108,10 +106,10 @@ impl Topics {
         (id, place, hidden): (Id, Place, bool),
         view: View<'_, M>,
     ) {
-        let Topic { members, hash, .. } = self.known.at_mut(topic);
+        let Topic { members, .. } = self.known.at_mut(topic);
         members.take(id, place, hidden, view);
         if members.order.len() == 0 {
-            self.table.remove(*hash, topic);
+            self.table.remove(members.hash, topic);
             self.names.remove(topic, topic, &ByName(&self.known));
             self.known.remove(topic);
         }
@@ -128,7 +126,7 @@ impl Topics {
         for old in self.known.seal_last_piece() {
             self.names.remove(old, old, &ByName(&self.known));
             if let Some(topic) = self.known.remove(old) {
-                let hash = topic.hash;
+                let hash = topic.members.hash;
                 let new = self.known.insert(topic);
                 self.table.replace(hash, old, new);
                 self.names.insert(new, new, &ByName(&self.known));
@@ -149,12 +147,14 @@ impl Topics {
             let hidden = members.order.iter().filter(is_hidden).count();
             members.order.len() > 0
                 && members.order.check_invariants(&view)
+                && members.knows_last(view)
                 && members.hidden as usize == hidden
         };
         self.names.len() == self.known.len()
             && self.names.check_invariants(&ByName(&self.known))
             && self.known.iter().all(|(number, topic)| {
-                self.find(&topic.name, topic.hash) == Some(number) && are_right(&topic.members)
+                self.find(&topic.name, topic.members.hash) == Some(number)
+                    && are_right(&topic.members)
             })
     }
 }

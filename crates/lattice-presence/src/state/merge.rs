@@ -179,6 +179,7 @@ impl<M> PresenceState<M> {
         mut diff: Option<&mut Diff<M>>,
     ) -> Result<(), MergeError> {
         self.check(other)?;
+        self.adopt_strangers();
         self.hear_of(other.context().replicas().chain([sender]));
         let unsigned = self.unsigned(sender, other);
         let mut clears = false;
@@ -299,6 +300,10 @@ impl<M> PresenceState<M> {
         other: &Causal<Entries<M>>,
         diff: Option<&mut Diff<M>>,
     ) {
+        if self.context().get(replica).is_none() {
+            // Room for all of it at once.
+            self.index.reserve(other.store().summary(replica).live);
+        }
         let mut fold = Fold {
             index: &mut self.index,
             diff: diff.filter(|_| !self.down.hides(replica)),
