@@ -130,11 +130,12 @@ impl Sip {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+    use alloc::string::String;
+    use alloc::vec::Vec;
+    use core::hash::Hasher;
     use std::collections::HashMap;
-    use std::format;
-    use std::hash::{DefaultHasher, Hasher};
-    use std::string::String;
-    use std::vec::Vec;
+    use std::hash::DefaultHasher;
 
     use super::*;
 

@@ -35,12 +35,13 @@ impl<M> PresenceState<M> {
 
 #[cfg(test)]
 mod tests {
-    use std::format;
+    use alloc::format;
+    use alloc::string::String;
 
     use super::*;
     use crate::presence::Slot;
 
-    fn hashes(state: &PresenceState<()>) -> std::string::String {
+    fn hashes(state: &PresenceState<()>) -> String {
         format!(
             "{:?}",
             state.index.hashes(Slot::new("room", "alice", "pid-1"))
