@@ -15,6 +15,7 @@ mod demo;
 mod docs;
 mod fuzz;
 mod msrv;
+mod peers;
 mod shell;
 mod simulate;
 mod test;
@@ -50,6 +51,12 @@ const TASKS: &[Task] = &[
         arguments: "[--quick] [--filter X]",
         summary: "measure and print the table; --n N,…, --compare FILE, --out FILE, --svg DIR",
         run: bench::run,
+    },
+    Task {
+        name: "peers",
+        arguments: "[NAME…] [--n N]",
+        summary: "run other CRDTs at the same work: rust, phoenix, gleam; --phoenix DIR, --no-skips",
+        run: peers::run,
     },
     Task {
         name: "fuzz",

@@ -65,8 +65,8 @@ fn column<P: Peer>(size: Size) -> Column {
 
 fn size_of(mut arguments: impl Iterator<Item = String>) -> Result<Size, String> {
     let mut size = Size {
-        n: 10_000,
-        pairs: 20_000,
+        n: 4_000,
+        pairs: 5_000,
     };
     while let Some(option) = arguments.next() {
         let mut value = || {

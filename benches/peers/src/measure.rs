@@ -16,11 +16,11 @@ const KEPT: usize = 1_000;
 
 /// A key as a presence has it: topic, user, process.
 fn key(replica: u8, i: usize) -> String {
-    format!("room:{}/user{i}/pid-{replica}-{i}", i / 10)
+    format!("room:{:05}/user{i:06}/pid-{replica}-{i:06}", i / 10)
 }
 
 fn value(i: usize) -> String {
-    format!(r#"{{"name":"user {i}","online_at":{i}}}"#)
+    format!(r#"{{"name":"user {i:06}","online_at":{i:06}}}"#)
 }
 
 fn pairs(replica: u8, n: usize) -> Vec<(String, String)> {
@@ -104,10 +104,9 @@ struct Told {
 /// One addition and one removal go from `b` to `a`, as messages, some times.
 fn messages<P: Peer>(a: &mut P, b: &mut P, ours: &[(String, String)]) -> Told {
     let (mut put, mut removal, mut received) = (0, 0, Duration::ZERO);
-    for round in 0..ROUNDS {
+    for (round, (gone, _)) in ours.iter().enumerate().take(ROUNDS) {
         let new = format!("room:new/user{round}");
         let added = b.put_message(&new, &value(round));
-        let gone = &ours[round].0;
         let removed = b.remove_message(gone);
         (put, removal) = (added.len(), removed.len());
         received += time(|| {

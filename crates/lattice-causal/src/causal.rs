@@ -244,6 +244,7 @@ impl<S: DotStore> Causal<S> {
     pub fn merge_with<O: Observer<S>>(&mut self, other: &Self, observer: &mut O) {
         let mut observer = Remember {
             deaths: &mut self.deaths,
+            newest: |replica: &_| other.context.max(replica).max(self.context.max(replica)),
             outer: observer,
         };
         self.store
@@ -296,11 +297,12 @@ impl<S: DotStore> Causal<S> {
             !stale,
             "the edit was made from an older state: its dots are taken"
         );
+        let (store, context) = (&delta.store, &delta.context);
         let mut observer = Remember {
             deaths: &mut self.deaths,
+            newest: |replica: &_| context.max(replica).max(self.context.max(replica)),
             outer: &mut (),
         };
-        let (store, context) = (&delta.store, &delta.context);
         // A claim on dots that live elsewhere kills them at every peer that merges the
         // delta. Here as well, then, though it takes a walk over the whole store.
         let claimed = context.difference(&minted);
@@ -382,7 +384,9 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> Causal<DotFun<R, V, I>> {
     pub fn remove(&mut self, dot: &Dot<R>) -> Option<V> {
         let value = self.store.remove(dot)?;
         let fingerprint = dot_fingerprint(dot.clock, I::identity(&value));
-        self.deaths.push(&dot.replica, dot.clock, fingerprint);
+        let newest = self.context.max(&dot.replica);
+        self.deaths
+            .push(&dot.replica, (dot.clock, fingerprint), newest);
         let live = self.store.summary(&dot.replica).live;
         self.deaths.trim(&dot.replica, live);
         Some(value)
@@ -431,8 +435,10 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> Causal<DotFun<R, V, I>> {
     ) {
         if let Some(theirs) = other.context.get(replica) {
             let mine = self.context.get(replica);
+            let newest = mine.map_or(0, ClockSet::max).max(theirs.max());
             let mut observer = Remember {
                 deaths: &mut self.deaths,
+                newest: |_: &_| newest,
                 outer: observer,
             };
             self.store
@@ -492,12 +498,19 @@ impl<K: Clone + Ord, S: DotStore> Causal<DotMap<K, S>> {
 }
 
 /// Notes what dies in the log of deaths, and passes everything on.
-struct Remember<'a, R, O> {
+struct Remember<'a, R, F, O> {
     deaths: &'a mut Deaths<R>,
+    /// The greatest clock of a replica that will have been seen.
+    newest: F,
     outer: &'a mut O,
 }
 
-impl<S: DotStore, O: Observer<S>> Observer<S> for Remember<'_, S::Replica, O> {
+impl<S, F, O> Observer<S> for Remember<'_, S::Replica, F, O>
+where
+    S: DotStore,
+    F: Fn(&S::Replica) -> u64,
+    O: Observer<S>,
+{
     fn added(
         &mut self,
         replica: &S::Replica,
@@ -516,7 +529,8 @@ impl<S: DotStore, O: Observer<S>> Observer<S> for Remember<'_, S::Replica, O> {
         leaf: S::Leaf,
     ) {
         let fingerprint = S::fingerprint(clock, &leaf);
-        self.deaths.push(replica, clock, fingerprint);
+        let newest = (self.newest)(replica);
+        self.deaths.push(replica, (clock, fingerprint), newest);
         self.outer.removed(replica, clock, key, leaf);
     }
 }

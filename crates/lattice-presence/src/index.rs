@@ -74,6 +74,22 @@ const AT_ONCE: usize = 256;
 const SEARCH: usize = 32;
 
 impl<M> Index<M> {
+    /// One that hashes under the key of `self`, and holds nothing.
+    pub(crate) fn emptied(&self) -> Self {
+        Self {
+            hashing: self.hashing.clone(),
+            ..Self::new()
+        }
+    }
+
+    /// One that hashes under `key`, and holds nothing.
+    pub(crate) fn keyed(key: [u64; 2]) -> Self {
+        Self {
+            hashing: Hashing::keyed(key),
+            ..Self::new()
+        }
+    }
+
     pub(crate) fn new() -> Self {
         Self {
             entries: Slab::new(),

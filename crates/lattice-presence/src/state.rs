@@ -11,6 +11,7 @@ mod owned;
 mod reincarnate;
 mod repair;
 mod replicas;
+mod seed;
 mod sync;
 
 pub use defend::MAX_REISSUED;

@@ -235,8 +235,8 @@ fn draw_lives(seed: u64) -> Case {
 #[test]
 fn the_owner_has_the_last_word() {
     let mut total = Tally::new();
-    let count = seeds(2_000).count();
-    for seed in seeds(2_000) {
+    let count = seeds(1_200).count();
+    for seed in seeds(1_200) {
         for (outcome, met) in run_or_explain(draw_lives(seed), seed, "owner") {
             *total.entry(outcome).or_default() += met;
         }

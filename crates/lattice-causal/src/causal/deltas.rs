@@ -243,8 +243,8 @@ impl<S: DotStore> Causal<S> {
         if missing == 0 {
             return claims;
         }
-        let concerns = |clock| line.seen.contains(clock);
-        if let Some(dead) = self.deaths.explain(replica, missing, concerns) {
+        let (theirs, newest) = (&line.seen, line.seen.max());
+        if let Some(dead) = self.deaths.explain(replica, missing, theirs, newest) {
             claims.certain.union_with(&dead);
             return claims;
         }

@@ -23,7 +23,7 @@ const LOOKED_AT: usize = PARTS * STRETCHES;
 #[derive(Default)]
 struct Said {
     claims: ClockSet,
-    differs: ClockSet,
+    differs: Vec<RangeInclusive<u64>>,
 }
 
 impl<S: DotStore> Causal<S> {
@@ -160,13 +160,18 @@ impl<S: DotStore> Causal<S> {
             let Some(seen) = self.context.get(replica) else {
                 continue;
             };
-            let mut said = self.say(replica, seen, asked);
-            let (claims, next) = self.fit(replica, &said.claims, 1, &mut room);
-            told.insert_set(replica.clone(), &claims);
+            let known = Known {
+                common: seen.intersection(&asked.seen),
+                ahead: asked.seen.difference(seen),
+            };
+            let said = self.say(replica, seen, asked, &known);
+            let (mut claims, next) = self.fit(replica, &said.claims, 1, &mut room);
+            let mut open = self.apart(replica, &known, said.differs, &mut claims, &mut room);
             if let Some(next) = next {
-                said.differs.insert_range(next..=said.claims.max());
+                open.insert_range(next..=said.claims.max());
             }
-            differs.insert_set(replica.clone(), &few(&said.differs));
+            told.insert_set(replica.clone(), &claims);
+            differs.insert_set(replica.clone(), &few(&open));
         }
         Answer {
             delta: self.slice(&told),
@@ -176,20 +181,17 @@ impl<S: DotStore> Causal<S> {
     }
 
     /// What to say about one replica.
-    fn say(&self, replica: &S::Replica, seen: &ClockSet, asked: &Asked) -> Said {
+    fn say(&self, replica: &S::Replica, seen: &ClockSet, asked: &Asked, known: &Known) -> Said {
         let mut said = Said {
             claims: seen.difference(&asked.seen).difference(&asked.unwanted),
-            differs: ClockSet::new(),
+            differs: Vec::new(),
         };
-        let known = Known {
-            common: seen.intersection(&asked.seen),
-            ahead: asked.seen.difference(seen),
-        };
-        for (number, part) in asked.parts.iter().enumerate() {
+        let parts = asked.parts.iter().filter(|part| part.first <= part.last);
+        for (number, part) in parts.enumerate() {
             if number < LOOKED_AT {
-                self.compare(replica, &known, part, &mut said);
+                self.compare(replica, known, part, &mut said);
             } else {
-                said.differs.insert_range(part.first..=part.last);
+                said.differs.push(part.first..=part.last);
             }
         }
         said.claims = said.claims.difference(&asked.unwanted);
@@ -198,9 +200,6 @@ impl<S: DotStore> Causal<S> {
 
     /// What to say about one part.
     fn compare(&self, replica: &S::Replica, known: &Known, part: &Part, said: &mut Said) {
-        if part.first > part.last {
-            return;
-        }
         let range = part.first..=part.last;
         match &part.held {
             Held::Fingerprint(theirs) => {
@@ -210,14 +209,14 @@ impl<S: DotStore> Causal<S> {
                 if ahead {
                     // Their sum includes what was not seen here.
                     if mine.live as u64 != common.len() {
-                        said.differs.insert_range(range);
+                        said.differs.push(range);
                     }
                 } else if mine.fingerprint != *theirs {
                     let missing = theirs.wrapping_sub(mine.fingerprint);
-                    let concerns = |clock| common.contains(clock);
-                    match self.deaths.explain(replica, missing, concerns) {
+                    let newest = known.common.max();
+                    match self.deaths.explain(replica, missing, &common, newest) {
                         Some(dead) => said.claims.union_with(&dead),
-                        None => said.differs.insert_range(range),
+                        None => said.differs.push(range),
                     }
                 }
             }
@@ -237,6 +236,57 @@ impl<S: DotStore> Causal<S> {
                 }
             }
         }
+    }
+}
+
+impl<S: DotStore> Causal<S> {
+    /// The parts that differ, as one set of clocks, in which neighbours stay apart: the
+    /// next question cuts each of them, where it would cut a stretch of all of them into
+    /// the same parts again. What stands between two is settled here, by a claim, unless
+    /// nothing is to be said of it.
+    fn apart(
+        &self,
+        replica: &S::Replica,
+        known: &Known,
+        mut parts: Vec<RangeInclusive<u64>>,
+        claims: &mut ClockSet,
+        room: &mut Room,
+    ) -> ClockSet {
+        parts.sort_unstable_by_key(|part| *part.start());
+        let mut apart = ClockSet::new();
+        for part in parts {
+            let between = apart.max();
+            if between > 0
+                && between + 1 == *part.start()
+                && apart.interval_count() < STRETCHES
+                && self.settles(replica, known, between, claims, room)
+            {
+                apart.remove_range(between..=between);
+            }
+            apart.insert_range(part);
+        }
+        apart
+    }
+
+    /// Whether nothing is left to be said of a clock.
+    fn settles(
+        &self,
+        replica: &S::Replica,
+        known: &Known,
+        clock: u64,
+        claims: &mut ClockSet,
+        room: &mut Room,
+    ) -> bool {
+        let alone = ClockSet::from(clock..=clock);
+        let is_dead = || self.store.live_in(replica, &alone).is_empty();
+        if claims.contains(clock) || !known.common.contains(clock) || !is_dead() {
+            return true;
+        }
+        let fits = room.take(1);
+        if fits {
+            claims.insert(clock);
+        }
+        fits
     }
 }
 

@@ -251,8 +251,31 @@ impl Writer<'_> {
             return Err(EncodeError::NotTheSender);
         }
         let compact = self.encoder.clone().compact(true);
-        let mut plan = compact.plan(delta)?;
-        self.left_out.add(core::mem::take(&mut plan.left_out));
+        let (before, items) = (self.sink.out.len(), self.items);
+        let hopeful = compact.hopeful_plan(delta)?;
+        let plan = match self.planned_delta(from, delta, &hopeful) {
+            Err(EncodeError::Entry { .. }) if !self.encoder.strict => {
+                self.sink.out.truncate(before);
+                self.items = items;
+                let plan = compact.plan(delta)?;
+                self.planned_delta(from, delta, &plan)?;
+                plan
+            }
+            result => result.map(|()| hopeful)?,
+        };
+        self.left_out.add(plan.left_out);
+        Ok(())
+    }
+
+    fn planned_delta<M>(
+        &mut self,
+        from: &ReplicaId,
+        delta: &PresenceDelta<M>,
+        plan: &Plan<'_>,
+    ) -> Result<()>
+    where
+        M: Serialize + 'static,
+    {
         let limits = self.encoder.limits;
         check_count("replicas", plan.context.iter().len(), limits.max_replicas)?;
         check_count("values", delta.len(), limits.max_entries)?;
@@ -268,7 +291,7 @@ impl Writer<'_> {
                 self.push("\"of\":");
                 push_string(&mut self.sink.out, replica.as_str());
             }
-            let held = of_replica(&mut entries, &plan, replica);
+            let held = of_replica(&mut entries, plan, replica);
             self.group(seen, &held)?;
             self.push("}");
         }

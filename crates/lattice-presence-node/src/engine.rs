@@ -1,0 +1,265 @@
+//! What carries bytes between nodes, and how to write another one.
+//!
+//! An [`Engine`] is a way to reach the other nodes of a cluster; a [`Link`] is one that
+//! runs. A node needs very little of it:
+//!
+//! - it takes bytes for **all** other nodes, or for **one** of them, by name;
+//! - it reports what came in, **with the sender's name**, through [`Events`];
+//! - it may **lose** messages, deliver them twice, or in another order. The node repairs.
+//!
+//! # Writing one
+//!
+//! This is a whole engine. It connects the nodes of one process by a channel, and passes
+//! the conformance suite (feature `conformance`):
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use bytes::Bytes;
+//! use lattice_presence_node::engine::{Engine, Events, Link, Local, SendError, StartError, To};
+//! use tokio::sync::broadcast::{Sender, channel, error::RecvError};
+//!
+//! /// Who says it, to whom (to all: nobody), and what.
+//! type Said = (Arc<str>, Option<String>, Bytes);
+//!
+//! #[derive(Clone)]
+//! struct Loopback(Sender<Said>);
+//!
+//! struct Running {
+//!     name: Arc<str>,
+//!     bus: Sender<Said>,
+//!     reader: tokio::task::JoinHandle<()>,
+//! }
+//!
+//! impl Engine for Loopback {
+//!     type Link = Running;
+//!
+//!     async fn start(self, local: Local, events: Events) -> Result<Running, StartError> {
+//!         let (name, mut inbox) = (local.name.clone(), self.0.subscribe());
+//!         let reader = tokio::spawn(async move {
+//!             events.connected();
+//!             loop {
+//!                 match inbox.recv().await {
+//!                     Ok((from, to, bytes)) => {
+//!                         let for_us = to.is_none_or(|to| *to == *local.name);
+//!                         if for_us && from != local.name {
+//!                             events.offer(from, bytes);
+//!                         }
+//!                     }
+//!                     Err(RecvError::Lagged(count)) => events.lagged(Some(count)),
+//!                     Err(RecvError::Closed) => break,
+//!                 }
+//!             }
+//!         });
+//!         Ok(Running { name, bus: self.0, reader })
+//!     }
+//! }
+//!
+//! impl Link for Running {
+//!     fn max_payload(&self) -> usize {
+//!         64 * 1024
+//!     }
+//!
+//!     async fn send(&mut self, to: To<'_>, payload: Bytes) -> Result<(), SendError> {
+//!         let to = match to {
+//!             To::All => None,
+//!             To::One(name) => Some(name.to_owned()),
+//!         };
+//!         let _ = self.bus.send((self.name.clone(), to, payload));
+//!         Ok(())
+//!     }
+//!
+//!     async fn close(self) {
+//!         self.reader.abort();
+//!         let _ = self.reader.await;
+//!     }
+//! }
+//!
+//! # #[cfg(feature = "conformance")]
+//! # {
+//! # let runtime = tokio::runtime::Runtime::new().unwrap();
+//! # let report = runtime.block_on(async {
+//! let bus = Loopback(channel(256).0);
+//! let suite = lattice_presence_node::engine::conformance::check(|| bus.clone());
+//! # suite.await
+//! # });
+//! # assert!(report.is_ok(), "{report:?}");
+//! # }
+//! ```
+//!
+//! # The rules
+//!
+//! The suite checks each of them.
+//!
+//! | rule | why |
+//! |---|---|
+//! | [`Engine::start`] returns an error, or runs | no half-started node |
+//! | the sender's name is what the sender was given as [`Local::name`] | a node takes of a peer only the peer's own words |
+//! | nothing comes back to its sender | the node would have to sort it out |
+//! | other clusters are not heard | one broker serves several |
+//! | a payload of [`Link::max_payload`] bytes passes, a longer one is refused | the node cuts its messages to this size |
+//! | what is known to be lost is reported: [`Events::lagged`], [`Events::disconnected`] | operators see it |
+//! | after a cut the engine connects again by itself | nobody restarts a node for that |
+//! | [`Link::close`] ends every task, and drops [`Events`] | a node that is shut down is gone |
+//!
+//! [`Link::send`] is awaited by a task of its own, never by the task that owns the state.
+//! A call that takes longer than a second is given up, and its message counts as lost.
+
+use alloc::sync::Arc;
+use core::fmt;
+use core::future::Future;
+
+use bytes::Bytes;
+
+mod alone;
+mod boxed;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod error;
+mod event;
+mod memory;
+#[cfg(feature = "nats")]
+mod nats;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(any(feature = "nats", feature = "redis", feature = "zenoh", test))]
+mod token;
+#[cfg(feature = "zenoh")]
+mod zenoh;
+
+pub use alone::{Alone, AloneLink};
+pub use boxed::{BoxedEngine, BoxedLink};
+pub use error::{SendError, StartError};
+pub use event::{Event, EventStream, Events, PeerHint, events};
+pub use memory::{Faults, Memory, MemoryLink};
+#[cfg(feature = "nats")]
+pub use nats::{Nats, NatsLink};
+#[cfg(feature = "redis")]
+pub use redis::{Redis, RedisLink};
+#[cfg(feature = "zenoh")]
+pub use zenoh::{Zenoh, ZenohLink};
+
+/// A way to reach the other nodes of a cluster, before it runs.
+///
+/// See the [module](self) for a whole one, and for the rules.
+///
+/// ```
+/// use lattice_presence_node::engine::{Alone, Engine, Link, Local, events};
+///
+/// # let runtime = tokio::runtime::Runtime::new().unwrap();
+/// # runtime.block_on(async {
+/// let (events, mut received) = events();
+/// let link = Alone.start(Local::new("chat", "berlin-1"), events).await?;
+/// link.close().await;
+/// # Ok::<(), lattice_presence_node::engine::StartError>(())
+/// # }).unwrap();
+/// ```
+pub trait Engine: Send + Sized + 'static {
+    /// What runs once it has started.
+    type Link: Link;
+
+    /// Connects the node, and reports what comes in until the link is closed.
+    ///
+    /// # Errors
+    ///
+    /// What could not be set up. Then nothing is left running.
+    fn start(
+        self,
+        local: Local,
+        events: Events,
+    ) -> impl Future<Output = Result<Self::Link, StartError>> + Send;
+}
+
+/// An engine that runs.
+///
+/// ```
+/// use lattice_presence_node::engine::{Engine, Link, Local, Memory, To, events};
+///
+/// # let runtime = tokio::runtime::Runtime::new().unwrap();
+/// # runtime.block_on(async {
+/// let memory = Memory::new();
+/// let (events, _received) = events();
+/// let mut link = memory.clone().start(Local::new("chat", "berlin-1"), events).await?;
+/// assert_eq!(link.max_payload(), 64 * 1024);
+/// link.send(To::All, "hello".into()).await.unwrap();
+/// # Ok::<(), lattice_presence_node::engine::StartError>(())
+/// # }).unwrap();
+/// ```
+pub trait Link: Send + 'static {
+    /// The longest payload that it takes, in bytes. It may change when a connection is
+    /// made anew. O(1).
+    fn max_payload(&self) -> usize;
+
+    /// Takes a payload on its way. That it arrives is not promised.
+    ///
+    /// # Errors
+    ///
+    /// Where it is known that the payload will reach nobody. The link goes on.
+    fn send(
+        &mut self,
+        to: To<'_>,
+        payload: Bytes,
+    ) -> impl Future<Output = Result<(), SendError>> + Send;
+
+    /// Ends it: what was taken is sent where that is possible at once, then every task of
+    /// the engine ends and [`Events`] is dropped.
+    fn close(self) -> impl Future<Output = ()> + Send;
+}
+
+/// Whom a payload is for.
+///
+/// ```
+/// use lattice_presence_node::engine::To;
+///
+/// assert_eq!(To::One("berlin-1").to_string(), "berlin-1");
+/// assert_eq!(To::All.to_string(), "all");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To<'a> {
+    /// Every other node of the cluster.
+    All,
+    /// The node of that name, if there is one.
+    One(&'a str),
+}
+
+impl fmt::Display for To<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::One(name) => f.write_str(name),
+        }
+    }
+}
+
+/// What an engine is told of the node that it serves.
+///
+/// ```
+/// use lattice_presence_node::engine::Local;
+///
+/// let local = Local::new("chat", "berlin-1");
+/// assert_eq!((&*local.cluster, &*local.name), ("chat", "berlin-1"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Local {
+    /// The cluster. Any text: an engine that puts it into an address escapes it.
+    pub cluster: Arc<str>,
+    /// The node, by a name that no other process has or had. Any text as well.
+    pub name: Arc<str>,
+}
+
+impl Local {
+    /// A node of that name in that cluster.
+    ///
+    /// ```
+    /// # use lattice_presence_node::engine::Local;
+    /// assert_eq!(&*Local::new("chat", "berlin-1").name, "berlin-1");
+    /// ```
+    #[must_use]
+    pub fn new(cluster: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
+        Self {
+            cluster: cluster.into(),
+            name: name.into(),
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! The engine over Redis or Valkey: publish and subscribe, nothing stored.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use futures_util::StreamExt;
+use redis::aio::{MultiplexedConnection, PubSub};
+use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::token::escape;
+use super::{Engine, Events, Link, Local, SendError, StartError, To};
+
+/// Redis or Valkey: publish and subscribe. Nothing is stored.
+///
+/// What it does when things go wrong is in `docs/running.md`; in short:
+///
+/// - **slow**: what this node does not read in time is dropped and reported as
+///   [`Lagged`](super::Event::Lagged); what it does not read at all makes the server cut
+///   the connection (`client-output-buffer-limit`), which is reported as well;
+/// - **away**: `Disconnected` is reported, sending is refused, and both connections are
+///   made anew, for ever, with growing pauses of up to 4 s; a server that says nothing any
+///   more is noticed after 10 s;
+/// - **names**: Redis does not tell who published. Whoever may publish on the cluster's
+///   channels can speak for any node: keep the password among the nodes.
+///
+/// TLS is that of the address: `rediss://`. In a Redis cluster, give the address of any
+/// node: what is published at one is heard at all.
+///
+/// ```
+/// use lattice_presence_node::engine::Redis;
+///
+/// let engine = Redis::new("redis://127.0.0.1:6379/");
+/// ```
+pub struct Redis {
+    server: Box<dyn FnOnce() -> Result<Client, RedisError> + Send>,
+    max_payload: usize,
+}
+
+/// How long a payload may be, where nothing else is said: short enough that one does not
+/// hold up the others.
+const MAX_PAYLOAD: usize = 256 * 1024;
+
+/// How long an answer of the server may take.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// How often the server is asked whether it is there.
+const PING: Duration = Duration::from_secs(5);
+
+/// The longest pause between two attempts to connect.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+
+impl Redis {
+    /// A client of that server: `redis://user:password@host:port/`, or `rediss://` for TLS.
+    ///
+    /// ```
+    /// let _ = lattice_presence_node::engine::Redis::new("rediss://cache.example.org/");
+    /// ```
+    #[must_use]
+    pub fn new(server: impl IntoConnectionInfo + Send + 'static) -> Self {
+        Self {
+            server: Box::new(move || Client::open(server)),
+            max_payload: MAX_PAYLOAD,
+        }
+    }
+
+    /// A client that the application has made, with certificates of its own for example.
+    ///
+    /// ```
+    /// use lattice_presence_node::engine::Redis;
+    ///
+    /// let client = redis::Client::open("redis://127.0.0.1/").unwrap();
+    /// let _ = Redis::with_client(client);
+    /// ```
+    #[must_use]
+    pub fn with_client(client: Client) -> Self {
+        Self {
+            server: Box::new(move || Ok(client)),
+            max_payload: MAX_PAYLOAD,
+        }
+    }
+
+    /// Sets the longest payload that it takes: 256 KiB where nothing else is said.
+    ///
+    /// ```
+    /// let _ = lattice_presence_node::engine::Redis::new("redis://127.0.0.1/").max_payload(65_536);
+    /// ```
+    #[must_use]
+    pub const fn max_payload(mut self, bytes: usize) -> Self {
+        self.max_payload = bytes;
+        self
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The address may hold a password.
+        f.debug_struct("Redis")
+            .field("max_payload", &self.max_payload)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine for Redis {
+    type Link = RedisLink;
+
+    async fn start(self, local: Local, events: Events) -> Result<RedisLink, StartError> {
+        let client = (self.server)().map_err(|error| {
+            StartError::settings(format!("the address of the Redis server: {error}"))
+        })?;
+        let server = client.get_connection_info().addr().to_string();
+        let channels = Channels::new(&local);
+        let sender = connect(&client)
+            .await
+            .map_err(|error| StartError::connect(&server, error))?;
+        let receiver = subscribe(&client, &channels)
+            .await
+            .map_err(|error| StartError::connect(&server, error))?;
+        events.connected();
+        let reader = Reader {
+            client: client.clone(),
+            channels: channels.clone(),
+            events,
+            name: Arc::clone(&local.name),
+        };
+        Ok(RedisLink {
+            client,
+            sender: Some(sender),
+            retry: Retry::new(),
+            channels,
+            name: local.name,
+            max_payload: self.max_payload,
+            reader: tokio::spawn(reader.run(receiver)),
+        })
+    }
+}
+
+/// The channels of one node.
+#[derive(Clone, Debug)]
+struct Channels {
+    prefix: String,
+    all: String,
+    mine: String,
+}
+
+impl Channels {
+    fn new(local: &Local) -> Self {
+        // Escaped, so that no name of a cluster continues into the rest.
+        let prefix = format!("lattice:{}", escape(&local.cluster));
+        let all = format!("{prefix}:all");
+        let mine = one(&prefix, &local.name);
+        Self { prefix, all, mine }
+    }
+}
+
+fn one(prefix: &str, name: &str) -> String {
+    format!("{prefix}:one:{name}")
+}
+
+async fn connect(client: &Client) -> Result<MultiplexedConnection, RedisError> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(ANSWER))
+        .set_response_timeout(Some(ANSWER));
+    client
+        .get_multiplexed_async_connection_with_config(&config)
+        .await
+}
+
+async fn subscribe(client: &Client, channels: &Channels) -> Result<PubSub, RedisError> {
+    let subscribing = async {
+        let mut receiver = client.get_async_pubsub().await?;
+        receiver
+            .subscribe(&[&*channels.all, &*channels.mine])
+            .await?;
+        Ok(receiver)
+    };
+    timeout(ANSWER, subscribing).await.unwrap_or_else(|_| {
+        let late = std::io::Error::from(std::io::ErrorKind::TimedOut);
+        Err(RedisError::from(late))
+    })
+}
+
+/// Pauses between attempts to connect: 50 ms, doubled each time.
+#[derive(Debug)]
+struct Retry {
+    next: Duration,
+}
+
+impl Retry {
+    const fn new() -> Self {
+        Self {
+            next: Duration::from_millis(50),
+        }
+    }
+
+    fn pause(&mut self) -> Duration {
+        let pause = self.next;
+        self.next = (pause * 2).min(LONGEST_PAUSE);
+        pause
+    }
+}
+
+/// What reads the channels, and subscribes again where the connection breaks.
+struct Reader {
+    client: Client,
+    channels: Channels,
+    events: Events,
+    name: Arc<str>,
+}
+
+impl Reader {
+    async fn run(self, mut receiver: PubSub) {
+        loop {
+            let reason = self.read(receiver).await;
+            self.events.disconnected(reason);
+            let mut retry = Retry::new();
+            receiver = loop {
+                tokio::time::sleep(retry.pause()).await;
+                if self.events.is_closed() {
+                    return;
+                }
+                match subscribe(&self.client, &self.channels).await {
+                    Ok(receiver) => break receiver,
+                    Err(error) => tracing::debug!(%error, "Redis is not back yet"),
+                }
+            };
+            self.events.connected();
+            // Whatever was published meanwhile is lost.
+            self.events.lagged(None);
+        }
+    }
+
+    /// Reads until the connection breaks, or is silent even when asked. Why.
+    async fn read(&self, receiver: PubSub) -> String {
+        let (mut sink, mut messages) = receiver.split();
+        let mut next_ping = tokio::time::interval(PING);
+        next_ping.tick().await;
+        loop {
+            tokio::select! {
+                message = messages.next() => match message {
+                    Some(message) => self.offer(message.get_payload_bytes()),
+                    None => return "the server closed the connection".into(),
+                },
+                _ = next_ping.tick() => {
+                    // The answer comes through the stream: it must be read meanwhile.
+                    let mut ping = core::pin::pin!(timeout(ANSWER, sink.ping::<redis::Value>()));
+                    loop {
+                        tokio::select! {
+                            answer = &mut ping => match answer {
+                                Ok(Ok(_)) => break,
+                                Ok(Err(error)) => return error.to_string(),
+                                Err(_) => return "the server does not answer".into(),
+                            },
+                            message = messages.next() => match message {
+                                Some(message) => self.offer(message.get_payload_bytes()),
+                                None => return "the server closed the connection".into(),
+                            },
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn offer(&self, frame: &[u8]) {
+        // Anything else was published by somebody who is no node.
+        if let Some((from, payload)) = unframe(frame)
+            && *from != *self.name
+        {
+            self.events
+                .offer(from.into(), Bytes::copy_from_slice(payload));
+        }
+    }
+}
+
+/// The sender's name and its length before the payload.
+fn frame(name: &str, payload: &[u8]) -> Vec<u8> {
+    let mut frame = BytesMut::with_capacity(4 + name.len() + payload.len());
+    frame.put_u32(u32::try_from(name.len()).unwrap_or(u32::MAX));
+    frame.put_slice(name.as_bytes());
+    frame.put_slice(payload);
+    frame.into()
+}
+
+fn unframe(frame: &[u8]) -> Option<(&str, &[u8])> {
+    let (length, rest) = frame.split_at_checked(4)?;
+    let length = u32::from_be_bytes(length.try_into().ok()?);
+    let (name, payload) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+    Some((core::str::from_utf8(name).ok()?, payload))
+}
+
+/// What [`Redis`] starts.
+///
+/// ```no_run
+/// use lattice_presence_node::engine::{Engine, Link, Local, Redis, events};
+///
+/// # let runtime = tokio::runtime::Runtime::new().unwrap();
+/// # runtime.block_on(async {
+/// let engine = Redis::new("redis://127.0.0.1/");
+/// let link = engine.start(Local::new("chat", "berlin-1"), events().0).await?;
+/// assert_eq!(link.max_payload(), 256 * 1024);
+/// # Ok::<(), lattice_presence_node::engine::StartError>(())
+/// # }).unwrap();
+/// ```
+pub struct RedisLink {
+    client: Client,
+    /// `None` while the connection is broken.
+    sender: Option<MultiplexedConnection>,
+    retry: Retry,
+    channels: Channels,
+    name: Arc<str>,
+    max_payload: usize,
+    reader: JoinHandle<()>,
+}
+
+impl fmt::Debug for RedisLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisLink")
+            .field("channels", &self.channels)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RedisLink {
+    async fn publish(&mut self, channel: &str, frame: &[u8]) -> Result<(), RedisError> {
+        let mut sender = match &self.sender {
+            Some(sender) => sender.clone(),
+            None => connect(&self.client).await?,
+        };
+        let mut publish = redis::cmd("PUBLISH");
+        publish.arg(channel).arg(frame);
+        let sent = publish.query_async::<i64>(&mut sender).await;
+        let is_broken = sent.as_ref().is_err_and(RedisError::is_unrecoverable_error);
+        self.sender = (!is_broken).then_some(sender);
+        sent.map(|_| ())
+    }
+}
+
+impl Link for RedisLink {
+    fn max_payload(&self) -> usize {
+        self.max_payload
+    }
+
+    async fn send(&mut self, to: To<'_>, payload: Bytes) -> Result<(), SendError> {
+        SendError::check(payload.len(), self.max_payload)?;
+        let channel = match to {
+            To::All => self.channels.all.clone(),
+            To::One(name) => one(&self.channels.prefix, name),
+        };
+        let frame = frame(&self.name, &payload);
+        match self.publish(&channel, &frame).await {
+            Ok(()) => {
+                self.retry = Retry::new();
+                Ok(())
+            }
+            Err(error) if self.sender.is_none() => {
+                tracing::debug!(%error, "no connection to Redis");
+                tokio::time::sleep(self.retry.pause().min(Duration::from_millis(500))).await;
+                Err(SendError::Disconnected)
+            }
+            Err(error) => Err(SendError::failed(error)),
+        }
+    }
+
+    async fn close(self) {
+        self.reader.abort();
+    }
+}
+
+impl Drop for RedisLink {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_come_back_and_broken_ones_are_nothing() {
+        let whole = frame("berlin é", b"payload");
+        assert_eq!(unframe(&whole), Some(("berlin é", &b"payload"[..])));
+        assert_eq!(unframe(&frame("", b"")), Some(("", &b""[..])));
+        for broken in [&b""[..], b"abc", b"\xff\xff\xff\xffx", &[0, 0, 0, 1, 0xff]] {
+            assert_eq!(unframe(broken), None);
+        }
+    }
+
+    #[test]
+    fn pauses_grow_up_to_a_bound() {
+        let mut retry = Retry::new();
+        let pauses: Vec<Duration> = (0..10).map(|_| retry.pause()).collect();
+        assert_eq!(pauses[0], Duration::from_millis(50));
+        assert_eq!(pauses[9], LONGEST_PAUSE);
+        assert!(pauses.is_sorted());
+    }
+}

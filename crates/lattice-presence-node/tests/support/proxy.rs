@@ -1,0 +1,71 @@
+//! A cable between two TCP ends that a test can cut.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// Passes connections on to another port, until it is cut.
+#[derive(Clone, Debug)]
+pub(crate) struct Proxy {
+    port: u16,
+    state: Arc<watch::Sender<State>>,
+    target: Arc<Mutex<u16>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    Whole,
+    /// Connections are closed, and new ones with them.
+    Cut,
+}
+
+impl Proxy {
+    /// A whole one.
+    pub(crate) async fn to(target: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = Self {
+            port: listener.local_addr().unwrap().port(),
+            state: Arc::new(watch::Sender::new(State::Whole)),
+            target: Arc::new(Mutex::new(target)),
+        };
+        tokio::spawn(proxy.clone().accept(listener));
+        proxy
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn cut(&self) {
+        self.state.send_replace(State::Cut);
+    }
+
+    pub(crate) fn mend(&self) {
+        self.state.send_replace(State::Whole);
+    }
+
+    async fn accept(self, listener: TcpListener) {
+        while let Ok((inner, _)) = listener.accept().await {
+            tokio::spawn(self.clone().pass(inner));
+        }
+    }
+
+    async fn pass(self, mut inner: TcpStream) {
+        let mut state = self.state.subscribe();
+        if *state.borrow_and_update() == State::Cut {
+            return;
+        }
+        let target = *self.target.lock().unwrap();
+        let Ok(mut outer) = TcpStream::connect(("127.0.0.1", target)).await else {
+            return;
+        };
+        let _ = inner.set_nodelay(true);
+        let _ = outer.set_nodelay(true);
+        tokio::select! {
+            _ = copy_bidirectional(&mut inner, &mut outer) => {}
+            _ = state.wait_for(|state| *state == State::Cut) => {}
+        }
+    }
+}

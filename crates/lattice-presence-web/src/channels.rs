@@ -1,0 +1,441 @@
+//! The application's side: who may connect, join, and what its events mean.
+
+use core::future::{Future, ready};
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use lattice_presence_json::JsonMeta;
+use serde::Serialize;
+
+use crate::channel::Channel;
+use crate::phoenix::{Payload, SupabaseConfig};
+
+/// What an application decides. Only [`connect`](Self::connect) and
+/// [`join`](Self::join) must be written.
+///
+/// Calls for one channel come one after another, those for different channels at the
+/// same time. A call that panics fails its channel: the client joins again.
+///
+/// ```
+/// use lattice_presence_json::JsonMeta;
+/// use lattice_presence_web::{Channels, Connect, Join, Joined, Refused};
+///
+/// struct App;
+///
+/// impl Channels for App {
+///     type User = String;
+///
+///     async fn connect(&self, request: Connect) -> Result<String, Refused> {
+///         request.param("token").map(str::to_owned).ok_or_else(|| Refused::new("who are you?"))
+///     }
+///
+///     async fn join(&self, user: &String, join: Join) -> Result<Joined, Refused> {
+///         if !join.topic().starts_with("room:") {
+///             return Err(Refused::new("no such room"));
+///         }
+///         let meta = JsonMeta::new(&[("since", 7)]).map_err(Refused::new)?;
+///         Ok(Joined::new().entry(user, meta))
+///     }
+/// }
+/// ```
+pub trait Channels: Send + Sync + 'static {
+    /// Who is on a socket.
+    type User: Send + Sync + 'static;
+
+    /// A client wants to connect.
+    ///
+    /// # Errors
+    ///
+    /// Whoever may not: the handshake is answered with 403 and this reason.
+    fn connect(&self, request: Connect)
+    -> impl Future<Output = Result<Self::User, Refused>> + Send;
+
+    /// A client wants to join a topic. Key and metadata of its entry come from here.
+    ///
+    /// # Errors
+    ///
+    /// Whoever may not: the client gets `{"reason": …}`, and tries again after a while.
+    fn join(
+        &self,
+        user: &Self::User,
+        join: Join,
+    ) -> impl Future<Output = Result<Joined, Refused>> + Send;
+
+    /// A client sent an event of yours.
+    fn event(
+        &self,
+        channel: &Channel<Self::User>,
+        event: &str,
+        payload: Payload,
+    ) -> impl Future<Output = Reply> + Send {
+        let _ = (channel, event, payload);
+        ready(Reply::error("unknown event"))
+    }
+
+    /// A client that may track itself ([`Joined::tracks`]) says what its entry is to
+    /// carry. As it stands, unless you say otherwise.
+    ///
+    /// # Errors
+    ///
+    /// What may not be: the client gets `{"reason": …}`, the entry stays as it is.
+    fn track(
+        &self,
+        channel: &Channel<Self::User>,
+        meta: JsonMeta,
+    ) -> impl Future<Output = Result<JsonMeta, Refused>> + Send {
+        let _ = channel;
+        ready(Ok(meta))
+    }
+
+    /// A Supabase client has a new access token.
+    ///
+    /// # Errors
+    ///
+    /// Where the token is no good: the client gets a `system` error, and the channel is
+    /// closed for good.
+    fn token(
+        &self,
+        channel: &Channel<Self::User>,
+        token: &str,
+    ) -> impl Future<Output = Result<(), Refused>> + Send {
+        let _ = (channel, token);
+        ready(Ok(()))
+    }
+
+    /// A channel that was joined is gone: left, or its socket has ended.
+    fn left(&self, channel: &Channel<Self::User>) -> impl Future<Output = ()> + Send {
+        let _ = channel;
+        ready(())
+    }
+}
+
+/// The handshake of a client.
+#[derive(Clone, Debug)]
+pub struct Connect {
+    pub(crate) params: Vec<(String, String)>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) token: Option<String>,
+}
+
+impl Connect {
+    /// A parameter of the address: what the client's `params` hold.
+    ///
+    /// ```
+    /// # use lattice_presence_web::Connect;
+    /// fn name(request: &Connect) -> Option<&str> {
+    ///     request.param("name")
+    /// }
+    /// ```
+    #[must_use]
+    pub fn param(&self, name: &str) -> Option<&str> {
+        let found = self.params.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The headers of the request: cookies, addresses that a proxy adds.
+    ///
+    /// ```
+    /// # use lattice_presence_web::Connect;
+    /// fn has_cookie(request: &Connect) -> bool {
+    ///     request.headers().contains_key("cookie")
+    /// }
+    /// ```
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The client's `authToken`, which travels as a subprotocol and not in the address.
+    ///
+    /// ```
+    /// # use lattice_presence_web::Connect;
+    /// fn is_signed(request: &Connect) -> bool {
+    ///     request.auth_token().is_some_and(|token| token.len() > 20)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn auth_token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+}
+
+/// What a client asks for as it joins.
+#[derive(Clone, Debug)]
+pub struct Join {
+    pub(crate) topic: Arc<str>,
+    pub(crate) payload: Payload,
+    pub(crate) supabase: Option<SupabaseConfig>,
+    pub(crate) unique: Arc<str>,
+}
+
+impl Join {
+    /// The topic.
+    ///
+    /// ```
+    /// # use lattice_presence_web::Join;
+    /// fn is_room(join: &Join) -> bool {
+    ///     join.topic().starts_with("room:")
+    /// }
+    /// ```
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// What the client said with it.
+    ///
+    /// ```
+    /// # use lattice_presence_web::Join;
+    /// fn name(join: &Join) -> Option<String> {
+    ///     join.payload().parse::<Vec<String>>().ok()?.pop()
+    /// }
+    /// ```
+    #[must_use]
+    pub fn payload(&self) -> &Payload {
+        &self.payload
+    }
+
+    /// What a Supabase client asks for; nothing for others.
+    ///
+    /// ```
+    /// # use lattice_presence_web::Join;
+    /// fn is_private(join: &Join) -> bool {
+    ///     join.supabase().is_some_and(|config| config.private)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn supabase(&self) -> Option<&SupabaseConfig> {
+        self.supabase.as_ref()
+    }
+
+    /// The key that a Supabase client asks for, or one that nobody else has.
+    ///
+    /// ```
+    /// use lattice_presence_web::{Join, Joined};
+    /// fn anybody(join: &Join) -> Joined {
+    ///     Joined::new().tracks(join.wanted_key()).broadcasts()
+    /// }
+    /// ```
+    #[must_use]
+    pub fn wanted_key(&self) -> &str {
+        match &self.supabase {
+            Some(config) if !config.key.is_empty() => &config.key,
+            _ => &self.unique,
+        }
+    }
+
+    /// What the join's field `presence` asks to see: `"counts"`, `"none"`,
+    /// `{"page": 50}`, `{"keys": ["ada"]}`; everybody, if it says nothing. Yours to
+    /// grant, by [`Joined::sees`].
+    ///
+    /// ```
+    /// use lattice_presence_web::{Join, Joined};
+    /// fn as_asked(join: &Join) -> Joined {
+    ///     Joined::new().sees(join.asked_to_see())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn asked_to_see(&self) -> View {
+        #[derive(serde::Deserialize)]
+        struct Asked {
+            presence: Wish,
+        }
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum Wish {
+            Counts,
+            None,
+            Page(usize),
+            Keys(Vec<String>),
+        }
+        match self.payload.parse::<Asked>().map(|asked| asked.presence) {
+            Ok(Wish::Counts) => View::Counts,
+            Ok(Wish::None) => View::Nothing,
+            Ok(Wish::Page(size)) => View::Page(size.clamp(1, 1000)),
+            Ok(Wish::Keys(keys)) => View::Keys(keys),
+            Err(_) => View::Everyone,
+        }
+    }
+}
+
+/// What a channel sees of presence.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum View {
+    /// Every member: `presence_state`, and `presence_diff` after.
+    #[default]
+    Everyone,
+    /// `presence_count`, `{"keys": …, "connections": …}`, at most once a second.
+    Counts,
+    /// This many keys, and counts. Who is on the page stays until it goes.
+    Page(usize),
+    /// A watch-list: these keys, in whatever topic; each presence names its own in
+    /// `phx_topic`. At most 500.
+    Keys(Vec<String>),
+    /// Nothing.
+    Nothing,
+}
+
+/// How a client has joined.
+///
+/// ```
+/// use lattice_presence_json::JsonMeta;
+/// use lattice_presence_web::{Joined, View};
+///
+/// let meta: JsonMeta = r#"{"role":"guest"}"#.parse().unwrap();
+/// let _ = Joined::new().entry("ada", meta).sees(View::Counts);
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct Joined {
+    pub(crate) entry: Option<(Box<str>, JsonMeta)>,
+    pub(crate) tracks: Option<Box<str>>,
+    pub(crate) broadcasts: bool,
+    pub(crate) view: View,
+    pub(crate) response: Option<Payload>,
+}
+
+impl Joined {
+    /// As an observer: it sees everybody, and nobody sees it.
+    ///
+    /// ```
+    /// let _ = lattice_presence_web::Joined::new();
+    /// ```
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With an entry in the topic.
+    ///
+    /// ```
+    /// use lattice_presence_web::Joined;
+    /// let _ = Joined::new().entry("ada", "{}".parse().unwrap());
+    /// ```
+    pub fn entry(mut self, key: impl Into<Box<str>>, meta: JsonMeta) -> Self {
+        self.entry = Some((key.into(), meta));
+        self
+    }
+
+    /// The client may make an entry itself, under `key`: Supabase's `track`.
+    ///
+    /// ```
+    /// use lattice_presence_web::Joined;
+    /// let _ = Joined::new().tracks("ada");
+    /// ```
+    pub fn tracks(mut self, key: impl Into<Box<str>>) -> Self {
+        self.tracks = Some(key.into());
+        self
+    }
+
+    /// The client may send to everybody in the topic: Supabase's `broadcast`.
+    ///
+    /// ```
+    /// use lattice_presence_web::Joined;
+    /// let _ = Joined::new().broadcasts();
+    /// ```
+    pub fn broadcasts(mut self) -> Self {
+        self.broadcasts = true;
+        self
+    }
+
+    /// It sees this, and not everybody.
+    ///
+    /// ```
+    /// use lattice_presence_web::{Joined, View};
+    /// let _ = Joined::new().sees(View::Page(50));
+    /// ```
+    pub fn sees(mut self, view: View) -> Self {
+        self.view = view;
+        self
+    }
+
+    /// The reply to the join carries this.
+    ///
+    /// # Errors
+    ///
+    /// Where `response` does not serialize.
+    ///
+    /// ```
+    /// use lattice_presence_web::Joined;
+    /// let _ = Joined::new().response(&[1, 2]).unwrap();
+    /// ```
+    pub fn response<T: Serialize + ?Sized>(
+        mut self,
+        response: &T,
+    ) -> Result<Self, serde_json::Error> {
+        self.response = Some(Payload::new(response)?);
+        Ok(self)
+    }
+}
+
+/// The answer to an event.
+///
+/// ```
+/// use lattice_presence_web::Reply;
+/// assert_eq!(Reply::ok(), Reply::Ok(lattice_presence_web::phoenix::Payload::empty()));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reply {
+    /// The client's `receive("ok", …)`.
+    Ok(Payload),
+    /// The client's `receive("error", …)`.
+    Error(Payload),
+    /// No answer: the client waits for none.
+    None,
+    /// The channel has failed: the client joins again after a while.
+    Fail,
+    /// The channel is closed for good.
+    Close,
+}
+
+impl Reply {
+    /// Ok, with nothing to say.
+    ///
+    /// ```
+    /// let _ = lattice_presence_web::Reply::ok();
+    /// ```
+    #[must_use]
+    pub fn ok() -> Self {
+        Self::Ok(Payload::empty())
+    }
+
+    /// An error with a reason, `{"reason": …}`.
+    ///
+    /// ```
+    /// let _ = lattice_presence_web::Reply::error("too long");
+    /// ```
+    #[must_use]
+    pub fn error(reason: &str) -> Self {
+        Self::Error(Payload::reason(reason))
+    }
+}
+
+/// Why somebody may not. The client gets it as `{"reason": …}`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Refused {
+    pub(crate) reason: String,
+}
+
+impl Refused {
+    /// A refusal with this reason.
+    ///
+    /// ```
+    /// assert_eq!(lattice_presence_web::Refused::new("full").to_string(), "full");
+    /// ```
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
+    pub fn new(reason: impl ToString) -> Self {
+        Self {
+            reason: reason.to_string(),
+        }
+    }
+}
+
+/// How long an application may be behind with what it was asked.
+pub(crate) const CALLS_AT_ONCE: usize = 64;
+/// Keys of one watch-list.
+pub(crate) const WATCHED: usize = 500;
+/// Longest token of a seat, and the shortest that nobody guesses.
+pub(crate) const TOKEN: core::ops::RangeInclusive<usize> = 16..=128;

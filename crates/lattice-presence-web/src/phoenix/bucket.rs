@@ -1,0 +1,54 @@
+//! A token bucket. Time is an argument.
+
+use core::time::Duration;
+
+/// `burst` at once, then `rate` a second.
+#[derive(Clone, Debug)]
+pub(crate) struct Bucket {
+    burst: u32,
+    /// Between two tokens.
+    every: Duration,
+    /// When the bucket was, or will be, full.
+    full_at: Duration,
+}
+
+impl Bucket {
+    pub(crate) fn new(burst: u32, rate: u32) -> Self {
+        Self {
+            burst: burst.max(1),
+            every: Duration::from_secs(1) / rate.max(1),
+            full_at: Duration::ZERO,
+        }
+    }
+
+    /// Takes a token, if there is one; otherwise the time when there will be.
+    pub(crate) fn take(&mut self, now: Duration) -> Result<(), Duration> {
+        let full_at = self.full_at.max(now) + self.every;
+        let room = now + self.every * self.burst;
+        if full_at > room {
+            return Err(now + (full_at - room));
+        }
+        self.full_at = full_at;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_passes_and_then_the_rate() {
+        let mut bucket = Bucket::new(3, 10);
+        let now = Duration::from_secs(5);
+        for _ in 0..3 {
+            assert_eq!(bucket.take(now), Ok(()));
+        }
+        let next = bucket.take(now).unwrap_err();
+        assert_eq!(next, now + Duration::from_millis(100));
+        assert_eq!(bucket.take(next), Ok(()));
+        assert!(bucket.take(next).is_err());
+        let later = now + Duration::from_secs(60);
+        assert_eq!((0..9).filter(|_| bucket.take(later).is_ok()).count(), 3);
+    }
+}
