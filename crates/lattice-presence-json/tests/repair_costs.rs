@@ -130,7 +130,7 @@ impl Cluster {
         for to in (0..self.nodes.len()).filter(|to| *to != asker) {
             sent.push((to, Message::Digest(asker, digest.clone())));
         }
-        let mail = std::mem::replace(&mut self.mail, sent);
+        let mail = core::mem::replace(&mut self.mail, sent);
         for (to, message) in mail {
             self.receive(to, message);
         }
