@@ -95,7 +95,7 @@ impl Authority {
 
     fn config(&self, node: Option<&str>, listen: Option<u16>, connect: Option<u16>) -> Config {
         let mut config = Config::default();
-        let mut set = |key, value: &str| config.insert_json5(key, value).unwrap();
+        let mut set = |key: &str, value: &str| config.insert_json5(key, value).unwrap();
         set("scouting/multicast/enabled", "false");
         set("scouting/gossip/enabled", "false");
         let address = |port: u16| format!(r#"["tls/localhost:{port}"]"#);
