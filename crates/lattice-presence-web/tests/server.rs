@@ -492,7 +492,7 @@ mod limits {
     async fn big_messages_close_the_socket_with_a_reason() {
         for size in [65 << 10, 10 << 20] {
             let server = serve(quick()).await;
-            let mut client = server.client().await;
+            let client = server.client().await;
             let text = format!(r#"["1","1","room:1","phx_join","{}"]"#, "x".repeat(size));
             let (mut sink, stream) = client.socket.split();
             let sending = tokio::spawn(async move {

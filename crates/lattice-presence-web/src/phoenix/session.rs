@@ -1,8 +1,9 @@
 //! The server's side of one socket.
 
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use core::time::Duration;
-use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
+use std::collections::HashMap;
 
 use bytes::Bytes;
 
