@@ -3,9 +3,10 @@
 //! The task owns everything about the topic, so that a state and the diffs after it
 //! have no gap and no overlap. It never waits for a socket.
 
+use alloc::sync::Arc;
 use core::time::Duration;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use lattice_presence_json::JsonMeta;
 use lattice_presence_node::{Node, Subscription, Update};
