@@ -70,7 +70,7 @@ fn a_node_ends_where_its_successor_speaks_twice_and_at_nothing_less() {
     let first = reports.next().expect("the node runs").expect("a report");
     let address = first.strip_prefix("listening ").expect("where");
     let connect = || TcpStream::connect(address).expect("the node listens");
-    let mut tell = |text: &str| {
+    let tell = |text: &str| {
         let mut stream = connect();
         stream.write_all(text.as_bytes()).expect("it reads");
     };

@@ -38,13 +38,13 @@ fn config() -> Config {
 /// Everything that may happen to a node.
 enum Happening {
     Command(Command),
-    Received(Received),
+    Received(Box<Received>),
     StageClosed,
 }
 
 impl From<Received> for Happening {
     fn from(received: Received) -> Self {
-        Self::Received(received)
+        Self::Received(Box::new(received))
     }
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn run(name: &str) -> Result<(), Box<dyn Error>> {
         let pause = node.sync.next_timeout().unwrap_or(Duration::MAX);
         match happenings.recv_timeout(pause.saturating_sub(node.now())) {
             Ok(Happening::Command(command)) => node.obey(command)?,
-            Ok(Happening::Received(received)) => node.receive(received)?,
+            Ok(Happening::Received(received)) => node.receive(*received)?,
             Ok(Happening::StageClosed) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
             Err(RecvTimeoutError::Timeout) => {}
         }
