@@ -1,9 +1,9 @@
 //! What a node knows of itself, its peers and its engine.
 
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use lattice_presence_sync::{Liveness, PeerStatus, RefusedCounts};
 use serde::Serialize;
