@@ -17,6 +17,7 @@ mod fuzz;
 mod msrv;
 mod net;
 mod nodes;
+mod peers;
 mod shell;
 mod simulate;
 mod soak;
@@ -53,6 +54,12 @@ const TASKS: &[Task] = &[
         arguments: "[--quick] [--filter X]",
         summary: "measure and print the table; --n N,…, --compare FILE, --out FILE, --svg DIR",
         run: bench::run,
+    },
+    Task {
+        name: "peers",
+        arguments: "[NAME…] [--n N]",
+        summary: "run other CRDTs at the same work: rust, phoenix, gleam; --phoenix DIR, --no-skips",
+        run: peers::run,
     },
     Task {
         name: "fuzz",

@@ -93,8 +93,10 @@ where
 /// ```
 /// use lattice_presence_json::{JsonMeta, from_json_slice};
 ///
-/// let payload = br#"{"replica":"n","context":{},"clouds":{},"values":[]}"#;
-/// assert!(from_json_slice::<JsonMeta>(payload)?.is_empty());
+/// let payload = br#"{"replica":"n","context":{"n":1},"clouds":{},"values":[
+///     {"tag":{"replica":"n","clock":1},
+///      "entry":{"topic":"room","key":"ada","pid":"pid-1","meta":{}}}]}"#;
+/// assert!(from_json_slice::<JsonMeta>(payload)?.contains("pid-1", "room", "ada"));
 /// # Ok::<(), lattice_presence_json::DecodeError>(())
 /// ```
 pub fn from_json_slice<M>(bytes: &[u8]) -> Result<PresenceState<M>, DecodeError>
@@ -182,8 +184,10 @@ where
 /// ```
 /// use lattice_presence_json::{JsonMeta, delta_from_json_slice};
 ///
-/// let payload = br#"{"replica":"n","context":{},"clouds":{},"values":[]}"#;
-/// assert!(delta_from_json_slice::<JsonMeta>(payload)?.is_empty());
+/// // Of n, the clocks 3 to 9 were seen, and none of them lives.
+/// let payload = br#"{"replica":"n","context":{},"clouds":{"n":[[3,9]]},"values":[]}"#;
+/// let delta = delta_from_json_slice::<JsonMeta>(payload)?;
+/// assert_eq!((delta.len(), delta.context().max(&"n".into())), (0, 9));
 /// # Ok::<(), lattice_presence_json::DecodeError>(())
 /// ```
 pub fn delta_from_json_slice<M>(bytes: &[u8]) -> Result<PresenceDelta<M>, DecodeError>
@@ -260,8 +264,15 @@ pub fn digest_from_json(text: &str) -> Result<Digest<ReplicaId>, DecodeError> {
 /// Where the payload is not UTF-8, malformed or over a limit; nothing is built.
 ///
 /// ```
-/// assert!(lattice_presence_json::digest_from_json_slice(b"{}")?.is_empty());
-/// # Ok::<(), lattice_presence_json::DecodeError>(())
+/// use lattice_presence::PresenceState;
+/// use lattice_presence_json::{JsonMeta, digest_from_json_slice};
+///
+/// let mut state = PresenceState::new("a");
+/// state.join("pid-1", "room", "ada", JsonMeta::default())?;
+/// // A peer that knows nothing is told everything.
+/// let delta = state.delta_since(&digest_from_json_slice(b"{}")?);
+/// assert_eq!(delta.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn digest_from_json_slice(bytes: &[u8]) -> Result<Digest<ReplicaId>, DecodeError> {
     Decoder::new().digest_from_json_slice(bytes)

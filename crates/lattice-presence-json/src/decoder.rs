@@ -158,7 +158,8 @@ impl Decoder {
     /// ```
     /// use lattice_presence_json::{Decoder, JsonMeta};
     ///
-    /// assert!(Decoder::new().delta_from_json_slice::<JsonMeta>(b"{}").is_err());
+    /// let error = Decoder::new().delta_from_json_slice::<JsonMeta>(b"{}").unwrap_err();
+    /// assert_eq!(error.to_string(), "shape: the field is missing at replica (line 1, column 1)");
     /// ```
     pub fn delta_from_json_slice<M>(&self, bytes: &[u8]) -> Result<PresenceDelta<M>, DecodeError>
     where
@@ -175,8 +176,9 @@ impl Decoder {
     /// Where the payload is malformed or over a limit; nothing is built.
     ///
     /// ```
-    /// let digest = lattice_presence_json::Decoder::new().digest_from_json("{}")?;
-    /// assert!(digest.is_empty());
+    /// let payload = r#"{"n":{"context":3,"cloud":[5],"fingerprint":"0000000000000007"}}"#;
+    /// let digest = lattice_presence_json::Decoder::new().digest_from_json(payload)?;
+    /// assert_eq!(digest.get(&"n".into()).unwrap().seen.max(), 5);
     /// # Ok::<(), lattice_presence_json::DecodeError>(())
     /// ```
     pub fn digest_from_json(&self, text: &str) -> Result<Digest<ReplicaId>, DecodeError> {
@@ -193,7 +195,10 @@ impl Decoder {
     /// Where the payload is malformed or over a limit; nothing is built.
     ///
     /// ```
-    /// assert!(lattice_presence_json::Decoder::new().digest_from_json_slice(b"[]").is_err());
+    /// use lattice_presence_json::{Category, Decoder};
+    ///
+    /// let error = Decoder::new().digest_from_json_slice(b"[]").unwrap_err();
+    /// assert_eq!(error.category(), Category::Shape);
     /// ```
     pub fn digest_from_json_slice(&self, bytes: &[u8]) -> Result<Digest<ReplicaId>, DecodeError> {
         self.digest_from_json(self.checked_text(bytes)?)

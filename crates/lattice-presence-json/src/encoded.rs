@@ -42,9 +42,15 @@ pub struct Encoded {
 /// use lattice_presence::PresenceState;
 /// use lattice_presence_json::{Encoder, JsonMeta};
 ///
-/// let encoded = Encoder::new().encode(&PresenceState::<JsonMeta>::new("n"))?;
-/// assert!(encoded.left_out.is_empty());
-/// # Ok::<(), lattice_presence_json::EncodeError>(())
+/// let mut state = PresenceState::new("n");
+/// state.join("pid", "room", "ada", JsonMeta::new("much too long")?)?;
+/// let encoded = Encoder::new().max_meta_bytes(9).encode(&state)?;
+/// assert_eq!(
+///     encoded.left_out.to_string(),
+///     "left out: 1 entries, 0 claims, 0 replicas; metadata of 15 bytes, and 9 are the limit, \
+///      in n:1 (topic \"room\", key \"ada\", pid \"pid\")",
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Default)]
 #[non_exhaustive]
@@ -71,7 +77,12 @@ impl LeftOut {
     /// Whether nothing was left out. O(1).
     ///
     /// ```
-    /// assert!(lattice_presence_json::LeftOut::default().is_empty());
+    /// use lattice_presence_json::LeftOut;
+    ///
+    /// let mut left_out = LeftOut::default();
+    /// assert!(left_out.is_empty());
+    /// left_out.claims = 7;
+    /// assert!(!left_out.is_empty());
     /// ```
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -8,9 +8,9 @@ use lattice_presence::{
     CausalContext, Digest, Dot, Presence, PresenceDelta, PresenceState, ReplicaId,
 };
 use lattice_presence_json::{
-    Category, EncodeError, Encoder, EntryError, JsonMeta, MAX_META_DEPTH, MAX_STRING_BYTES,
-    delta_from_json, delta_from_json_slice, delta_to_json_string, delta_to_json_writer,
-    digest_from_json, digest_to_json_string, from_json, to_json_string,
+    Category, Decoder, EncodeError, Encoder, EntryError, JsonMeta, MAX_META_DEPTH,
+    MAX_STRING_BYTES, delta_from_json, delta_from_json_slice, delta_to_json_string,
+    delta_to_json_writer, digest_from_json, digest_to_json_string, from_json, to_json_string,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -207,6 +207,21 @@ fn a_payload_claims_only_so_much_beyond_what_it_carries() {
             (Category::Limit, "clouds")
         );
     }
+    // Clocks with a value are no claims.
+    let value = |clock| {
+        format!(
+            r#"{{"tag":{{"replica":"x","clock":{clock}}},"entry":{{"topic":"","key":"","pid":"","meta":0}}}}"#
+        )
+    };
+    let carried = format!(
+        r#"{{"replica":"p","context":{{}},"clouds":{{"x":[[3,4]]}},"values":[{},{}]}}"#,
+        value(3),
+        value(4)
+    );
+    let decoder = Decoder::new().max_claims(0);
+    assert!(decoder.delta_from_json::<JsonMeta>(&carried).is_ok());
+    let wider = carried.replace("[3,4]", "[3,5]");
+    assert!(decoder.delta_from_json::<JsonMeta>(&wider).is_err());
     // Several payloads can claim more than one may: then less is written.
     let mut state = State::new("a");
     for i in 0..3_u64 {
@@ -258,6 +273,25 @@ fn made_up_claims_do_not_displace_real_removals() {
         read.context().get(&"m".into()),
         removals.context().get(&"m".into())
     );
+}
+
+/// Clocks of entries are no claims: they are listed however many they are.
+#[test]
+fn the_clocks_of_entries_are_always_listed() {
+    let replica = ReplicaId::from("a");
+    let mut context = CausalContext::new();
+    let mut entries = Vec::new();
+    for i in 0..20_000_u64 {
+        context.insert_range(replica.clone(), 3 * i + 2..=3 * i + 3);
+        let dot = Dot::new(replica.clone(), 3 * i + 2);
+        entries.push(Presence::new(dot, "room", "ada", &i.to_string(), meta()));
+    }
+    let delta = PresenceDelta::from_parts("a".into(), context, entries).unwrap();
+    let encoded = Encoder::new().encode(&delta).unwrap();
+    let left_out = &encoded.left_out;
+    assert_eq!((left_out.entries, left_out.claims), (0, 20_000 - (1 << 14)));
+    let read = delta_from_json::<JsonMeta>(&encoded.text).unwrap();
+    assert!(read.entries().eq(delta.entries()));
 }
 
 /// What one small payload makes a node send to somebody who asks with nothing: the bound

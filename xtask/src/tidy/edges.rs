@@ -1,4 +1,4 @@
-//! Edges run one way, `node → sync → presence → causal` and `node → json → presence`, and
+//! Edges run one way, `web → node → sync → presence → causal` and `node → json → presence`, and
 //! outside stays outside.
 
 use super::manifest::{self, Kind};
@@ -15,7 +15,7 @@ struct Layer {
     tests_only: &'static [&'static str],
 }
 
-const LAYERS: [Layer; 5] = [
+const LAYERS: [Layer; 6] = [
     Layer {
         name: "lattice-causal",
         allowed: &["hashbrown", "quickcheck", "serde", "smallvec", "thiserror"],
@@ -24,6 +24,7 @@ const LAYERS: [Layer; 5] = [
             "lattice-presence-json",
             "lattice-presence-node",
             "lattice-presence-sync",
+            "lattice-presence-web",
         ],
         tests_only: &["serde_json"],
     },
@@ -42,13 +43,14 @@ const LAYERS: [Layer; 5] = [
             "lattice-presence-json",
             "lattice-presence-node",
             "lattice-presence-sync",
+            "lattice-presence-web",
         ],
         tests_only: &["serde_json"],
     },
     Layer {
         name: "lattice-presence-sync",
         allowed: &["lattice-presence", "thiserror"],
-        outer: &["lattice-presence-node"],
+        outer: &["lattice-presence-node", "lattice-presence-web"],
         // Its simulation counts the bytes of messages.
         tests_only: &["lattice-presence-json"],
     },
@@ -62,7 +64,11 @@ const LAYERS: [Layer; 5] = [
             "serde_json",
             "thiserror",
         ],
-        outer: &["lattice-presence-node", "lattice-presence-sync"],
+        outer: &[
+            "lattice-presence-node",
+            "lattice-presence-sync",
+            "lattice-presence-web",
+        ],
         tests_only: &[],
     },
     Layer {
@@ -82,8 +88,27 @@ const LAYERS: [Layer; 5] = [
             "tracing",
             "zenoh",
         ],
-        outer: &[],
+        outer: &["lattice-presence-web"],
         tests_only: &["serde_json"],
+    },
+    Layer {
+        name: "lattice-presence-web",
+        allowed: &[
+            "axum",
+            "base64",
+            "bytes",
+            "futures-util",
+            "lattice-presence",
+            "lattice-presence-json",
+            "lattice-presence-node",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "tokio",
+            "tracing",
+        ],
+        outer: &[],
+        tests_only: &[],
     },
 ];
 
