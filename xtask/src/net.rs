@@ -194,6 +194,12 @@ impl<'a> Day<'a> {
         Network::mute(1, true)?;
         self.track(1, "bob")?;
         sleep(LONG);
+        for at in [0, 2, 3] {
+            let view = self.nodes[at].view()?;
+            if view.contains("bob") {
+                return Err(format!("{} sees bob, whose node is not heard: {view:?}", NAMES[at]));
+            }
+        }
         Network::mute(1, false)?;
         let five = ["alice", "bob", "carol", "dave", "erin"];
         self.all_see(&five, "n1 was not heard, and heard the others")?;
