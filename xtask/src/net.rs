@@ -197,7 +197,10 @@ impl<'a> Day<'a> {
         for at in [0, 2, 3] {
             let view = self.nodes[at].view()?;
             if view.contains("bob") {
-                return Err(format!("{} sees bob, whose node is not heard: {view:?}", NAMES[at]));
+                return Err(format!(
+                    "{} sees bob, whose node is not heard: {view:?}",
+                    NAMES[at]
+                ));
             }
         }
         Network::mute(1, false)?;
