@@ -103,7 +103,7 @@ pub fn timed<O>(routine: impl FnOnce() -> O) -> Duration {
 /// blocks together when the next large block is asked for, which takes
 /// milliseconds after a state was dropped; and until a first large block has been
 /// freed, it maps each table anew, page by page.
-fn settle() {
+pub fn settle() {
     static AGED: Once = Once::new();
     let take = |bytes| drop(black_box(Vec::<u8>::with_capacity(bytes)));
     AGED.call_once(|| take(31 << 20));

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use lattice_benches::case::Operation;
 use lattice_benches::heap::Counting;
 use lattice_benches::measure::{self, Effort};
-use lattice_benches::operations::{self, memory::Footprint};
+use lattice_benches::operations::{self, memory::Footprint, web};
 use lattice_benches::row::{self, Row};
 use lattice_benches::{chart, compare, table};
 
@@ -76,6 +76,10 @@ fn sizes(text: &str) -> Result<Vec<usize>, String> {
 }
 
 fn main() -> ExitCode {
+    if let Ok(arguments) = std::env::var(web::CLIENTS) {
+        web::clients(&arguments);
+        return ExitCode::SUCCESS;
+    }
     let outcome = Options::parse(std::env::args().skip(1)).and_then(|options| run(&options));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -121,7 +125,8 @@ fn measure(options: &Options) -> Vec<Row> {
             add(measure::operation(operation, n, options.effort()));
         }
     }
-    let counted = operations::memory::FOOTPRINTS.iter();
+    let counted = operations::memory::FOOTPRINTS;
+    let counted = counted.iter().chain(operations::sync::FOOTPRINTS);
     for footprint in counted.filter(|footprint: &&Footprint| wanted(footprint.name)) {
         match footprint.only {
             Some(n) => add(measure::footprint(footprint, n)),
@@ -130,6 +135,15 @@ fn measure(options: &Options) -> Vec<Row> {
                     add(measure::footprint(footprint, n));
                 }
             }
+        }
+    }
+    if wanted(web::NAME) {
+        for &n in if options.quick {
+            &[1_000][..]
+        } else {
+            &[1_000, 9_900]
+        } {
+            add(web::row(n));
         }
     }
     rows

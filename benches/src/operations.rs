@@ -8,6 +8,7 @@ pub mod memory;
 pub mod merging;
 pub mod reads;
 pub mod sync;
+pub mod web;
 
 use crate::case::Operation;
 

@@ -39,6 +39,8 @@ pub struct Row {
 pub enum Limited {
     /// The operation's time over the floor's.
     Ratio,
+    /// The operation's time over the floor's, at any N.
+    RatioHere,
     /// Nanoseconds a call.
     Ns,
     /// Nanoseconds of the longest call, at any N.
@@ -87,7 +89,7 @@ impl Row {
         let measured = match self.ceiling_of? {
             Limited::Ratio if self.n != REFERENCE => return None,
             Limited::Ns if self.n > REFERENCE => return None,
-            Limited::Ratio => self.ratio,
+            Limited::Ratio | Limited::RatioHere => self.ratio,
             Limited::Ns | Limited::Longest => self.median_ns,
             Limited::Bytes => self.bytes,
         };

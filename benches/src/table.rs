@@ -28,7 +28,7 @@ pub fn line(row: &Row) -> String {
         ns.map(time).or_else(|| bytes.map(size)).unwrap_or_default()
     };
     let ceiling = match (row.ceiling, row.ceiling_of) {
-        (Some(most), Some(Limited::Ratio)) => format!("{most:.1} ×"),
+        (Some(most), Some(Limited::Ratio | Limited::RatioHere)) => format!("{most:.1} ×"),
         (Some(most), Some(Limited::Ns | Limited::Longest)) => time(most),
         (Some(most), Some(Limited::Bytes)) => size(most),
         _ => "stated".to_owned(),

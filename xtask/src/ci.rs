@@ -75,7 +75,15 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "phoenix",
-        run: phoenix,
+        run: || skippable("phoenix_client", "phoenix_client"),
+    },
+    Step {
+        name: "clients",
+        run: || skippable("clients", "clients"),
+    },
+    Step {
+        name: "browser",
+        run: || skippable("two_tabs", "browser"),
     },
     Step {
         name: "docs",
@@ -262,14 +270,14 @@ fn bare_metal() -> Verdict {
     }
 }
 
-/// The step before ran this test, too, and passed even where it was skipped.
-fn phoenix() -> Verdict {
-    let test = ["--all-features", "--test", "phoenix_client"];
-    let output = shell::run_and_read(cargo(["test", "--workspace"]).args(test));
+/// A test against npm packages or a browser. The step `test` ran it, too, and passed even
+/// where it was skipped: it then says so in a line.
+fn skippable(test: &str, name: &str) -> Verdict {
+    let arguments = ["--all-features", "--test", test];
+    let output = shell::run_and_read(cargo(["test", "--workspace"]).args(arguments));
     output.map_or_else(Verdict::Failed, |output| {
-        let reason = output
-            .lines()
-            .find_map(|line| line.strip_prefix("SKIPPED phoenix_client: "));
+        let head = format!("SKIPPED {name}: ");
+        let reason = output.lines().find_map(|line| line.strip_prefix(&*head));
         reason.map_or(Verdict::Passed, |reason| Verdict::Skipped(reason.into()))
     })
 }

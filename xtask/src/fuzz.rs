@@ -78,7 +78,8 @@ fn list() -> Outcome {
 }
 
 /// The tests that replay the corpora: package, file, and the one test of it.
-const REPLAYS: [(&str, &str, Option<&str>); 2] = [
+const REPLAYS: [(&str, &str, Option<&str>); 3] = [
+    ("lattice-presence-sync", "machines", None),
     ("lattice-presence-json", "corpus_replay", None),
     (
         "lattice-presence",

@@ -15,8 +15,12 @@ mod demo;
 mod docs;
 mod fuzz;
 mod msrv;
+mod net;
+mod nodes;
+mod peers;
 mod shell;
 mod simulate;
+mod soak;
 mod test;
 mod tidy;
 
@@ -52,6 +56,12 @@ const TASKS: &[Task] = &[
         run: bench::run,
     },
     Task {
+        name: "peers",
+        arguments: "[NAME…] [--n N]",
+        summary: "run other CRDTs at the same work: rust, phoenix, gleam; --phoenix DIR, --no-skips",
+        run: peers::run,
+    },
+    Task {
         name: "fuzz",
         arguments: "[TARGET] [--seconds N]",
         summary: "fuzz a target on nightly, or list them; --replay, --minimize TARGET",
@@ -62,6 +72,18 @@ const TASKS: &[Task] = &[
         arguments: "[ARGS…]",
         summary: "run clusters in virtual time under faults; --nodes N --minutes T --loss P --seed S, --scale",
         run: simulate::run,
+    },
+    Task {
+        name: "net",
+        arguments: "",
+        summary: "run nodes in network namespaces: cut, deaf, killed, halted, replaced (two minutes)",
+        run: net::run,
+    },
+    Task {
+        name: "soak",
+        arguments: "[--minutes N]",
+        summary: "let guests come and go on three nodes over zenoh; memory and descriptors stay flat",
+        run: soak::run,
     },
     Task {
         name: "docs",

@@ -36,9 +36,9 @@ impl Peer for Map {
         "sets, registers, counters, map, list",
         "traits to implement",
         "states and operations",
-        "operations: in causal order",
+        "states: any; operations: each actor's in order",
         "none: the whole state",
-        "nothing, once all have heard of it",
+        "nothing",
         "no",
         "no",
     ];
@@ -65,7 +65,7 @@ impl Peer for Map {
     }
 
     fn receive(&mut self, message: &[u8]) {
-        let op = postcard::from_bytes(message).expect("what this crate wrote");
+        let op = rmp_serde::from_slice(message).expect("what this crate wrote");
         self.map.apply(op);
     }
 
@@ -92,5 +92,5 @@ impl Peer for Map {
 }
 
 fn bytes<T: serde::Serialize>(value: &T) -> Vec<u8> {
-    postcard::to_stdvec(value).expect("it can be written")
+    rmp_serde::to_vec(value).expect("it can be written")
 }

@@ -71,7 +71,7 @@ impl Peer for Map {
     }
 
     fn receive(&mut self, message: &[u8]) {
-        self.join(postcard::from_bytes(message).expect("what this crate wrote"));
+        self.join(rmp_serde::from_slice(message).expect("what this crate wrote"));
     }
 
     fn merge(&mut self, other: &mut Self) {
@@ -80,7 +80,7 @@ impl Peer for Map {
 
     fn catch_up(&mut self, other: &mut Self) -> Option<usize> {
         let question = bytes(&self.map.context);
-        let seen: CausalContext = postcard::from_bytes(&question).expect("a context");
+        let seen: CausalContext = rmp_serde::from_slice(&question).expect("a context");
         let answer = bytes(&other.map.subset_for_inflation_from(&seen));
         self.receive(&answer);
         Some(question.len() + answer.len())
@@ -105,5 +105,5 @@ impl Peer for Map {
 }
 
 fn bytes<T: serde::Serialize>(value: &T) -> Vec<u8> {
-    postcard::to_stdvec(value).expect("it can be written")
+    rmp_serde::to_vec(value).expect("it can be written")
 }

@@ -56,7 +56,7 @@ impl Peer for Map {
     }
 
     fn receive(&mut self, message: &[u8]) {
-        let delta = postcard::from_bytes(message).expect("what this crate wrote");
+        let delta = rmp_serde::from_slice(message).expect("what this crate wrote");
         self.map.merge(&delta);
     }
 
@@ -66,7 +66,7 @@ impl Peer for Map {
 
     fn catch_up(&mut self, other: &mut Self) -> Option<usize> {
         let question = bytes(&self.map.digest());
-        let digest: Digest<u8> = postcard::from_bytes(&question).expect("a digest");
+        let digest: Digest<u8> = rmp_serde::from_slice(&question).expect("a digest");
         let answer = bytes(&other.map.delta_since(&digest));
         self.receive(&answer);
         Some(question.len() + answer.len())
@@ -87,5 +87,5 @@ impl Peer for Map {
 }
 
 fn bytes<T: serde::Serialize>(value: &T) -> Vec<u8> {
-    postcard::to_stdvec(value).expect("it can be written")
+    rmp_serde::to_vec(value).expect("it can be written")
 }

@@ -65,8 +65,8 @@ fn column<P: Peer>(size: Size) -> Column {
 
 fn size_of(mut arguments: impl Iterator<Item = String>) -> Result<Size, String> {
     let mut size = Size {
-        n: 10_000,
-        pairs: 20_000,
+        n: 4_000,
+        pairs: 5_000,
     };
     while let Some(option) = arguments.next() {
         let mut value = || {
@@ -78,7 +78,7 @@ fn size_of(mut arguments: impl Iterator<Item = String>) -> Result<Size, String> 
             Ok(number)
         };
         match option.as_str() {
-            "--n" => size.n = value()?,
+            "--n" => size.n = value()?.max(100),
             "--pairs" => size.pairs = value()?,
             other => return Err(format!("no option `{other}`; there are --n and --pairs")),
         }

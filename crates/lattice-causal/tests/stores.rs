@@ -546,3 +546,36 @@ fn a_foreign_claim_does_the_same_at_the_author_and_at_peers() {
         assert_eq!(author, peer);
     }
 }
+
+/// A delta that names one key of many costs that key: no other is visited. A delta
+/// that claims a dot of another key visits them all, and finds it.
+#[test]
+fn a_small_delta_ends_what_it_claims_under_any_key() {
+    type Map = Causal<DotMap<u8, DotSet<u8>>>;
+    let mut whole = Map::new();
+    for key in 0..8 {
+        let dot = whole.context().next_dot(&1).unwrap();
+        whole.merge(&Causal::from_store(DotMap::from_iter([(
+            key,
+            DotSet::from_iter([dot]),
+        )])));
+    }
+    let delta = |new: u64, ends: u64| {
+        let store = DotMap::from_iter([(3, DotSet::from_iter([Dot::new(1, new)]))]);
+        let seen = CausalContext::from_iter([Dot::new(1, ends)]);
+        Map::covering(store, seen)
+    };
+    // Key 3 holds 1:4. Its end, under its own key, then that of 1:6 under key 5.
+    let mut own = whole.clone();
+    own.merge(&delta(9, 4));
+    assert_eq!(own.store().len(), 8);
+    assert_eq!(own.store().get(&3).unwrap().len(), 1);
+    let mut foreign = whole.clone();
+    foreign.merge(&delta(9, 6));
+    assert_eq!(foreign.store().len(), 7);
+    assert!(foreign.store().get(&5).is_none());
+    // And once more, when nothing of it is alive any more.
+    let before = foreign.clone();
+    foreign.merge(&delta(9, 6));
+    assert_eq!(foreign, before);
+}

@@ -453,29 +453,35 @@ impl<M> Sync<M> {
 
     /// Verifies the invariants, in debug builds and small clusters.
     pub(crate) fn check(&self) {
-        debug_assert!(self.check_invariants(), "an invariant of the machine broke");
+        if cfg!(debug_assertions) && self.peers.len() <= 64 {
+            assert_eq!(self.broken_invariant(), None, "an invariant broke");
+        }
     }
 
-    fn check_invariants(&self) -> bool {
-        if self.peers.len() > 64 {
-            return true;
-        }
+    fn broken_invariant(&self) -> Option<&'static str> {
         let asked = self.peers.values().filter(|peer| peer.asked.is_some());
+        if asked.count() != self.asking || self.asking > self.config.max_questions {
+            return Some("questions in flight are counted, and bounded");
+        }
         let awaited = |(owner, peer): (&ReplicaId, &Peer)| {
             peer.repair.asked.as_ref().is_none_or(|asked| {
                 let asked = self.peers.get(asked).and_then(|peer| peer.asked.as_ref());
                 asked.is_some_and(|asked| asked.about == *owner)
             })
         };
+        if !self.peers.iter().all(awaited) {
+            return Some("an answer that is awaited was asked for");
+        }
         let own = self.state.replica();
         let mut known = self.state.context().replicas();
-        asked.count() == self.asking
-            && self.asking <= self.config.max_questions
-            && self.peers.iter().all(awaited)
-            && known.all(|replica| replica == own || self.peers.contains_key(replica))
-            && self.peers.iter().all(|(replica, peer)| {
-                replica != own && self.state.is_down(replica) == peer.life.is_hidden()
-            })
+        if !known.all(|replica| replica == own || self.peers.contains_key(replica)) {
+            return Some("every replica in the state has a peer");
+        }
+        let mut peers = self.peers.iter();
+        let is_true = |(id, peer): (&ReplicaId, &Peer)| {
+            id != own && self.state.is_down(id) == peer.life.is_hidden()
+        };
+        (!peers.all(is_true)).then_some("marks are those of the peers")
     }
 }
 

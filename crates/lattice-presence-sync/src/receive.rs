@@ -156,17 +156,17 @@ impl<M> Sync<M> {
         from: &ReplicaId,
         delta: &PresenceDelta<M>,
     ) -> Result<(), Refused> {
-        let diff = match self.config.trust {
-            Trust::Owners => self.state.merge_owned_with_diff(from, delta)?,
-            Trust::Relays => {
-                let met = self.meet_all(delta)?;
-                match self.state.merge_delta_with_diff(delta) {
-                    Ok(diff) => diff,
-                    Err(error) => {
-                        self.unmeet(&met);
-                        return Err(error.into());
-                    }
-                }
+        // Under `Owners` these are former lives of the sender.
+        let met = self.meet_all(delta)?;
+        let merged = match self.config.trust {
+            Trust::Owners => self.state.merge_owned_with_diff(from, delta),
+            Trust::Relays => self.state.merge_delta_with_diff(delta),
+        };
+        let diff = match merged {
+            Ok(diff) => diff,
+            Err(error) => {
+                self.unmeet(&met);
+                return Err(error.into());
             }
         };
         self.changed(diff, Cause::Merged(from.clone()));

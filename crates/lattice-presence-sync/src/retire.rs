@@ -83,6 +83,10 @@ impl<M> Sync<M> {
 
     /// Lets go of a peer altogether, mark and filter included.
     pub(crate) fn let_go(&mut self, id: &ReplicaId) {
+        // What it wrote beyond the filter came in again, hidden, if relays told it.
+        if let Ok(diff) = self.state.remove_down_replica(id) {
+            self.changed(diff, Cause::Forgotten(id.clone()));
+        }
         let diff = self.state.forget_replica(id);
         self.changed(diff, Cause::Forgotten(id.clone()));
         self.give_up_on(id);

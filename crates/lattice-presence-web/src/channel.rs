@@ -1,7 +1,8 @@
 //! A joined channel, as the application holds it.
 
+use alloc::sync::Arc;
 use core::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use lattice_presence_json::JsonMeta;

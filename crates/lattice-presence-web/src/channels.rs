@@ -1,7 +1,7 @@
 //! The application's side: who may connect, join, and what its events mean.
 
+use alloc::sync::Arc;
 use core::future::{Future, ready};
-use std::sync::Arc;
 
 use axum::http::HeaderMap;
 use lattice_presence_json::JsonMeta;

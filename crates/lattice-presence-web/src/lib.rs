@@ -70,6 +70,8 @@
 //! Long polling; Supabase's database changes, its REST broadcast and its policies; rooms
 //! kept anywhere but in memory.
 
+extern crate alloc;
+
 mod channel;
 mod channels;
 mod config;

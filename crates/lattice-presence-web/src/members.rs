@@ -1,7 +1,8 @@
 //! Who is in a topic, as its sockets were told.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::Arc;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use std::collections::HashSet;
 
 use lattice_presence::{Dot, ReplicaId};
 
@@ -212,7 +213,7 @@ impl Members {
             let came = told.joins.get(key).map_or(0, Vec::len);
             let mixed = told.mixed.contains(key);
             let replaced = mixed || (!gone.is_empty() && !stay.is_empty());
-            if let Some(sample) = gone.first().or(stay.first()).copied()
+            if let Some(sample) = gone.first().or_else(|| stay.first()).copied()
                 && (replaced || !gone.is_empty())
             {
                 leaves.insert(key, (gone, replaced.then_some(sample)));

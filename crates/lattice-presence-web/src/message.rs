@@ -17,7 +17,7 @@ pub(crate) fn write(event: &str, payload: &Payload, user: Option<&str>) -> Optio
         out.extend_from_slice(text.as_bytes());
     }
     let json = payload.as_json().map(str::as_bytes);
-    out.extend_from_slice(json.or(payload.as_binary()).unwrap_or_default());
+    out.extend_from_slice(json.or_else(|| payload.as_binary()).unwrap_or_default());
     Some(out.into())
 }
 

@@ -1,6 +1,7 @@
 //! What waits for one socket, bounded.
 
-use std::collections::{HashSet, VecDeque};
+use alloc::collections::VecDeque;
+use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;

@@ -12,6 +12,7 @@ mod binary;
 mod bucket;
 mod encode;
 mod frame;
+mod limits;
 mod output;
 mod payload;
 mod session;
@@ -20,9 +21,10 @@ mod tracks;
 
 pub use encode::{Broadcast, Wire};
 pub use frame::{BadFrame, Version};
+pub use limits::Limits;
 pub use output::{ChannelId, Closing, Output, Status, Ticket, code};
 pub use payload::Payload;
-pub use session::{Limits, Session};
+pub use session::Session;
 pub use supabase::Config as SupabaseConfig;
 
 pub(crate) use encode::push as encode_push;

@@ -3,8 +3,9 @@
 //! A socket that ends leaves its seat empty for a while. Whoever comes with the token
 //! of the seat sits down, and the entries are the same ones.
 
+use alloc::sync::Arc;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use core::time::Duration;
 use lattice_presence_json::JsonMeta;

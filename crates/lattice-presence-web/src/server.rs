@@ -1,9 +1,10 @@
 //! The endpoint: handshakes, the sockets that are open, and how they are drained.
 
+use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use core::time::Duration;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
@@ -319,9 +320,9 @@ async fn handshake<A: Channels>(
 
 /// The token in the subprotocols that the client offers.
 fn auth_token(offered: &str) -> Option<String> {
-    let tokens = offered
+    let mut tokens = offered
         .split(',')
         .filter_map(|one| one.trim().strip_prefix("base64url.bearer.phx."));
-    let token = tokens.last()?;
+    let token = tokens.next_back()?;
     String::from_utf8(URL_SAFE_NO_PAD.decode(token.trim_end_matches('=')).ok()?).ok()
 }

@@ -1,10 +1,12 @@
 //! One socket: a task between the session, the application and the topics.
 
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use core::panic::AssertUnwindSafe;
 use core::pin::Pin;
 use core::time::Duration;
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::sync::Mutex;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bytes::Bytes;
@@ -444,7 +446,7 @@ impl<A: Channels> Socket<A> {
             let topic = channel
                 .topic()
                 .strip_prefix("realtime:")
-                .unwrap_or(channel.topic());
+                .unwrap_or_else(|| channel.topic());
             let message = serde_json::json!({
                 "extension": "system", "status": "error",
                 "message": refused.reason, "channel": topic,
@@ -509,7 +511,7 @@ impl<A: Channels> Socket<A> {
                 node: self.server.node.clone(),
                 tracks: joined
                     .tracks
-                    .or(joined.entry.map(|(key, _)| key).filter(|_| supabase)),
+                    .or_else(|| joined.entry.map(|(key, _)| key).filter(|_| supabase)),
                 broadcasts: joined.broadcasts,
                 supabase,
                 sees: joined.view,

@@ -3,9 +3,10 @@
 //! The task owns everything about the topic, so that a state and the diffs after it
 //! have no gap and no overlap. It never waits for a socket.
 
+use alloc::sync::Arc;
 use core::time::Duration;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use lattice_presence_json::JsonMeta;
 use lattice_presence_node::{Node, Subscription, Update};
@@ -410,4 +411,88 @@ fn turn(members: &Members, size: usize, page: &mut HashSet<Arc<str>>, told: &Tol
         page.insert(key);
     }
     turned
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbox::Item;
+    use crate::phoenix::{Limits, Output, Session, Version, Wire};
+
+    /// A channel id, as a session gives them.
+    fn channel() -> ChannelId {
+        let mut session = Session::new(Version::V2, Limits::default(), Duration::ZERO);
+        session.receive_text(Duration::ZERO, r#"["1","1","t","phx_join",{}]"#);
+        match session.poll() {
+            Some(Output::Join { channel, .. }) => channel,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn next(outbox: &Outbox) -> axum::extract::ws::Utf8Bytes {
+        loop {
+            match outbox.pop() {
+                Some(Item::Send(Wire::Text(text))) => return text,
+                Some(other) => panic!("{other:?}"),
+                None => outbox.ready().await,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_change_is_serialized_once_for_each_version_and_its_bytes_are_shared() {
+        let node: Node = Node::builder("n").start().await.unwrap();
+        let topics = Arc::new(Topics::default());
+        let handle = topics.open(&node, &"t".into(), Duration::ZERO);
+        let channel = channel();
+        let mut outboxes = Vec::new();
+        for socket in 0..100 {
+            let version = if socket % 2 == 0 {
+                Version::V1
+            } else {
+                Version::V2
+            };
+            let outbox = Arc::new(Outbox::new(version, 8, 1 << 20));
+            let member = Member {
+                channel,
+                join_ref: None,
+                outbox: outbox.clone(),
+            };
+            handle.send(Command::Enter(socket, member)).await;
+            let place = (socket, channel);
+            handle
+                .send(Command::Subscribe(place, Sees::Everyone, false))
+                .await;
+            assert!(next(&outbox).await.contains("presence_state"));
+            outboxes.push(outbox);
+        }
+        let connection = node.connect();
+        connection
+            .track("t", "ada", &JsonMeta::new(&1).unwrap())
+            .unwrap();
+        let mut places = HashSet::new();
+        for outbox in &outboxes {
+            let text = next(outbox).await;
+            assert!(text.contains("presence_diff") && text.contains("ada"));
+            places.insert(text.as_str().as_ptr() as usize);
+        }
+        assert_eq!(places.len(), 2, "one text for each version");
+    }
+
+    #[tokio::test]
+    async fn a_topic_that_nobody_holds_is_closed_and_opens_again() {
+        let node: Node = Node::builder("n").start().await.unwrap();
+        let topics = Arc::new(Topics::default());
+        for _ in 0..3 {
+            drop(topics.open(&node, &"t".into(), Duration::ZERO));
+            for _ in 0..1000 {
+                if topics.open.lock().unwrap().is_empty() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            assert!(topics.open.lock().unwrap().is_empty());
+            assert!(topics.get("t").is_none());
+        }
+    }
 }

@@ -3,9 +3,11 @@
 //! One task, while somebody watches, follows every topic of the node and keeps who is
 //! where by key.
 
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use core::time::Duration;
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 
 use lattice_presence_json::JsonMeta;
 use lattice_presence_node::{Changes, Followed, Node};

@@ -11,6 +11,7 @@
 )]
 
 use std::error::Error;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -138,11 +139,14 @@ async fn script(text: &'static str) -> impl IntoResponse {
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::read(std::env::args().skip(1))?;
     let listener = TcpListener::bind(&options.listen).await?;
-    let address = listener.local_addr()?.to_string();
+    let address = listener.local_addr()?;
     // Under this name the pages of other nodes find this one when theirs is gone.
-    let mut node = Node::builder(address.clone()).cluster("chat");
-    if options.cluster {
-        node = node.engine(Zenoh::new().multicast().connect(options.peers));
+    let name = options.name.unwrap_or_else(|| name_of(address));
+    let mut node = Node::builder(name.clone());
+    if let Some(cluster) = options.cluster {
+        node = node
+            .cluster(cluster)
+            .engine(Zenoh::new().multicast().connect(options.peers));
     }
     let node = node.start().await?;
 
@@ -150,13 +154,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     config.grace = Duration::from_secs(5);
     // A page of one node may turn to another one; it has no cookies to lose.
     config.origins = Origins::Any;
-    let web = Web::new(
-        node.clone(),
-        Chat {
-            node: address.clone(),
-        },
-        config,
-    );
+    let web = Web::new(node.clone(), Chat { node: name }, config);
     let app = Router::new()
         .route("/", get(|| async { Html(include_str!("index.html")) }))
         .route("/chat.js", get(|| script(include_str!("chat.js"))))
@@ -181,6 +179,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// The address, or where all of them are listened on, the host's name: two nodes of one
+/// name would retire each other.
+fn name_of(address: SocketAddr) -> String {
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    match host.trim() {
+        host if address.ip().is_unspecified() && !host.is_empty() => {
+            format!("{host}:{}", address.port())
+        }
+        _ => address.to_string(),
+    }
+}
+
 /// Ctrl-C, or what a service manager sends.
 async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
@@ -196,7 +206,10 @@ async fn stop_signal() {
 /// The command line.
 struct Options {
     listen: String,
-    cluster: bool,
+    /// The name of the cluster.
+    cluster: Option<String>,
+    /// The name of this node: where browsers reach it.
+    name: Option<String>,
     peers: Vec<String>,
 }
 
@@ -204,7 +217,8 @@ impl Options {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
         let mut options = Self {
             listen: "127.0.0.1:3000".into(),
-            cluster: false,
+            cluster: None,
+            name: None,
             peers: Vec::new(),
         };
         while let Some(argument) = arguments.next() {
@@ -215,11 +229,13 @@ impl Options {
             };
             match &*argument {
                 "--listen" => options.listen = value()?,
-                "--cluster" => options.cluster = true,
+                "--cluster" => options.cluster = Some("chat".into()),
+                "--cluster-name" => options.cluster = Some(value()?),
+                "--name" => options.name = Some(value()?),
                 "--peer" => options.peers.push(value()?),
                 _ => {
                     return Err(
-                        "usage: chat [--listen ADDR] [--cluster [--peer tcp/HOST:PORT]…]".into(),
+                        "usage: chat [--listen ADDR] [--name HOST:PORT] [--cluster] [--cluster-name NAME]\n            [--peer tcp/HOST:PORT]…".into(),
                     );
                 }
             }

@@ -142,8 +142,8 @@ async fn on_one_node() {
 #[tokio::test]
 async fn on_two_nodes_of_which_one_is_killed_and_one_is_stopped() {
     let (one, mut two) = (
-        Node::start(&["--cluster"]).await,
-        Node::start(&["--cluster"]).await,
+        Node::start(&["--cluster-name", "by hand"]).await,
+        Node::start(&["--cluster-name", "by hand"]).await,
     );
     let mut ada = Tab::enter(&one, "ada").await;
     let mut bob = Tab::enter(&two, "bob").await;
@@ -154,7 +154,7 @@ async fn on_two_nodes_of_which_one_is_killed_and_one_is_stopped() {
     two.child.kill().await.unwrap();
     ada.change("leaves", "bob").await;
 
-    let three = Node::start(&["--cluster"]).await;
+    let three = Node::start(&["--cluster-name", "by hand"]).await;
     let mut eve = Tab::enter(&three, "eve").await;
     ada.change("joins", "eve").await;
     let pid = three.child.id().unwrap().to_string();
@@ -189,8 +189,8 @@ async fn in_chromium_on_two_nodes_of_which_one_is_killed() {
         }
     };
     let (one, mut two) = (
-        Node::start(&["--cluster"]).await,
-        Node::start(&["--cluster"]).await,
+        Node::start(&["--cluster-name", "chromium"]).await,
+        Node::start(&["--cluster-name", "chromium"]).await,
     );
     let pictures = folder.join("pictures");
     fs::create_dir_all(&pictures).unwrap();

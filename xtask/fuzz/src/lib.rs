@@ -3,6 +3,7 @@
 
 pub mod admitted;
 pub mod decode;
+pub mod machines;
 pub mod merge_both_ways;
 pub mod message;
 pub mod roundtrip;

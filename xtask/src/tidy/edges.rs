@@ -1,5 +1,5 @@
-//! Edges run one way, `json → presence → causal` and `sync → presence`, and outside stays
-//! outside.
+//! Edges run one way, `web → node → sync → presence → causal` and `node → json → presence`, and
+//! outside stays outside.
 
 use super::manifest::{self, Kind};
 use super::source::{code_of, names, production};
@@ -15,14 +15,16 @@ struct Layer {
     tests_only: &'static [&'static str],
 }
 
-const LAYERS: [Layer; 4] = [
+const LAYERS: [Layer; 6] = [
     Layer {
         name: "lattice-causal",
         allowed: &["hashbrown", "quickcheck", "serde", "smallvec", "thiserror"],
         outer: &[
             "lattice-presence",
             "lattice-presence-json",
+            "lattice-presence-node",
             "lattice-presence-sync",
+            "lattice-presence-web",
         ],
         tests_only: &["serde_json"],
     },
@@ -37,13 +39,18 @@ const LAYERS: [Layer; 4] = [
             "thiserror",
             "uuid",
         ],
-        outer: &["lattice-presence-json", "lattice-presence-sync"],
+        outer: &[
+            "lattice-presence-json",
+            "lattice-presence-node",
+            "lattice-presence-sync",
+            "lattice-presence-web",
+        ],
         tests_only: &["serde_json"],
     },
     Layer {
         name: "lattice-presence-sync",
         allowed: &["lattice-presence", "thiserror"],
-        outer: &[],
+        outer: &["lattice-presence-node", "lattice-presence-web"],
         // Its simulation counts the bytes of messages.
         tests_only: &["lattice-presence-json"],
     },
@@ -57,7 +64,50 @@ const LAYERS: [Layer; 4] = [
             "serde_json",
             "thiserror",
         ],
-        outer: &["lattice-presence-sync"],
+        outer: &[
+            "lattice-presence-node",
+            "lattice-presence-sync",
+            "lattice-presence-web",
+        ],
+        tests_only: &[],
+    },
+    Layer {
+        name: "lattice-presence-node",
+        allowed: &[
+            "async-nats",
+            "bytes",
+            "futures-util",
+            "lattice-presence",
+            "lattice-presence-json",
+            "lattice-presence-sync",
+            "metrics",
+            "redis",
+            "serde",
+            "thiserror",
+            "tokio",
+            "tracing",
+            "zenoh",
+        ],
+        outer: &["lattice-presence-web"],
+        tests_only: &["serde_json"],
+    },
+    Layer {
+        name: "lattice-presence-web",
+        allowed: &[
+            "axum",
+            "base64",
+            "bytes",
+            "futures-util",
+            "lattice-presence",
+            "lattice-presence-json",
+            "lattice-presence-node",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "tokio",
+            "tracing",
+        ],
+        outer: &[],
         tests_only: &[],
     },
 ];
@@ -140,6 +190,7 @@ mod tests {
     const PRESENCE: &str = "crates/lattice-presence/Cargo.toml";
     const SYNC: &str = "crates/lattice-presence-sync/Cargo.toml";
     const JSON: &str = "crates/lattice-presence-json/Cargo.toml";
+    const NODE: &str = "crates/lattice-presence-node/Cargo.toml";
 
     fn with_causal(manifest: &str, lib: &str) -> Vec<Finding> {
         check(&Tree::from([
@@ -151,6 +202,7 @@ mod tests {
             ),
             (SYNC, "[dependencies]\nlattice-presence.workspace = true\n"),
             (JSON, "[dependencies]\nlattice-presence.workspace = true\n"),
+            (NODE, "[dependencies]\nlattice-presence.workspace = true\n"),
         ]))
     }
 
@@ -189,7 +241,8 @@ mod tests {
 
     #[test]
     fn a_missing_layer_fails() {
-        let found = check(&Tree::from([(CAUSAL, ""), (PRESENCE, ""), (SYNC, "")]));
+        let there = [(CAUSAL, ""), (PRESENCE, ""), (SYNC, ""), (NODE, "")];
+        let found = check(&Tree::from(there));
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].path, JSON);
     }

@@ -157,6 +157,38 @@ impl<K: Clone + Ord, S: DotStore> DotMap<K, S> {
     }
 }
 
+/// Up to how many claims on seen dots are looked for under the keys that a delta
+/// names, before all keys are visited.
+const FEW: u64 = 1_024;
+
+impl<K: Clone + Ord, S: DotStore> DotMap<K, S> {
+    /// Whether a join of `other` can end no life but under its own keys: the case of
+    /// most deltas, which then cost what they name and not what is here. (A removal
+    /// names no key.)
+    fn dies_only_under_keys_of(
+        &self,
+        other: &Self,
+        mine: &CausalContext<S::Replica>,
+        theirs: &CausalContext<S::Replica>,
+    ) -> bool {
+        let is_small = other.children.len() <= self.children.len() / 2;
+        is_small
+            && theirs.iter().all(|(replica, claimed)| {
+                let Some(seen) = mine.get(replica) else {
+                    return true;
+                };
+                // Each of these is dead here, or alive under one key.
+                let claimed = seen.intersection(claimed);
+                if claimed.is_empty() || claimed.len() > FEW {
+                    return claimed.is_empty();
+                }
+                let named = other.children.keys().filter_map(|key| self.get(key));
+                let alive = named.map(|child| child.summary_in(replica, &claimed).live as u64);
+                alive.sum::<u64>() == claimed.len()
+            })
+    }
+}
+
 impl<K: Clone + Ord, S: DotStore> DotStore for DotMap<K, S> {
     type Replica = S::Replica;
     type Key = (K, S::Key);
@@ -229,6 +261,14 @@ impl<K: Clone + Ord, S: DotStore> DotStore for DotMap<K, S> {
             mine.get(replica) == Some(seen) && self.summary(replica) == other.summary(replica)
         };
         if theirs.iter().all(agrees) {
+            return;
+        }
+        if self.dies_only_under_keys_of(other, mine, theirs) {
+            for (key, their_child) in &other.children {
+                let whole = S::Path::default();
+                self.join_child((key, &whole), mine, their_child, theirs, observer);
+            }
+            debug_assert!(self.children.len() > CHECKED || self.check_invariants());
             return;
         }
         let empty = S::default();

@@ -259,16 +259,8 @@ impl<V> Run<V> {
             } else {
                 chunk.slots().len()
             };
-            for slot in first..behind {
-                let Slot { clock, value } = &chunk.slots()[slot];
-                let clock = *clock;
-                if value.as_ref().is_some_and(|value| dies(clock, value))
-                    && let Some((value, fingerprint)) = chunk.bury::<I>(slot)
-                {
-                    self.summary.subtract(fingerprint);
-                    removed(clock, value);
-                }
-            }
+            let gone = chunk.bury_where::<I>(first..behind, &mut dies, &mut removed);
+            self.summary.subtract_all(gone);
         }
         if self.summary.live < before {
             self.settle(from.0, to.0.min(self.chunks.len() - 1));

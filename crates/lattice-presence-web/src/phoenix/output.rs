@@ -1,6 +1,6 @@
 //! What a session asks of whoever runs it.
 
-use std::sync::Arc;
+use alloc::sync::Arc;
 
 use super::frame::Ref;
 use super::{Payload, SupabaseConfig, Wire};

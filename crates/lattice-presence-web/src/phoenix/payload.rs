@@ -1,6 +1,6 @@
 //! What an event carries: JSON text, or bytes.
 
-use std::sync::Arc;
+use alloc::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;

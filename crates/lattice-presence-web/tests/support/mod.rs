@@ -1,8 +1,10 @@
 //! A server, and clients that speak the protocol by hand.
-#![allow(dead_code, reason = "each test uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 
+extern crate alloc;
+
+use alloc::sync::Arc;
 use core::time::Duration;
-use std::sync::Arc;
 use std::sync::Mutex;
 
 use axum::Router;
@@ -31,7 +33,7 @@ impl Channels for App {
     type User = String;
 
     async fn connect(&self, request: Connect) -> Result<String, Refused> {
-        match request.param("user").or(request.auth_token()) {
+        match request.param("user").or_else(|| request.auth_token()) {
             Some("mallory") => Err(Refused::new("not you")),
             user => Ok(user.unwrap_or("somebody").to_owned()),
         }

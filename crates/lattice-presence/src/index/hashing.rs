@@ -1,16 +1,20 @@
 //! The hashes of slots.
 
-use core::hash::{BuildHasher, Hasher};
+use core::hash::BuildHasher;
 
 use hashbrown::DefaultHashBuilder;
 
 use crate::presence::Slot;
 
-/// The one place that hashes: keys come from users, so it is seeded, per state.
-/// Nothing that can be observed depends on it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Hashing {
-    builder: DefaultHashBuilder,
+/// The one place that hashes: clients choose topics, keys and pids, so it is keyed, per
+/// state. Whoever does not know the key cannot build texts that collide, in a table that
+/// then takes time in their square. Nothing that can be observed depends on it.
+///
+/// The hash is `SipHash`-1-3 (Aumasson, Bernstein: "`SipHash`: a fast short-input PRF", 2012),
+/// as in the maps of the standard library.
+#[derive(Clone, Debug)]
+pub(crate) struct Hashing {
+    key: [u64; 2],
 }
 
 /// The hashes of a slot, computed once for all that a call does with it.
@@ -29,7 +33,22 @@ impl Hashes {
     }
 }
 
+/// A key from where things lie in memory: different in each process that is laid out at
+/// random, and no secret elsewhere. A node that has better randomness supplies its own.
+impl Default for Hashing {
+    fn default() -> Self {
+        let builder = DefaultHashBuilder::default();
+        Self {
+            key: [builder.hash_one(0_u64), builder.hash_one(1_u64)],
+        }
+    }
+}
+
 impl Hashing {
+    pub(crate) const fn keyed(key: [u64; 2]) -> Self {
+        Self { key }
+    }
+
     pub(super) fn of(&self, slot: Slot<'_>) -> Hashes {
         let topic = self.text(slot.topic);
         Hashes {
@@ -40,20 +59,113 @@ impl Hashing {
     }
 
     pub(super) fn text(&self, text: &[u8]) -> u32 {
-        let mut state = self.builder.build_hasher();
-        state.write(text);
-        folded(state.finish())
+        folded(Sip::new(self.key).finish(text))
     }
 
     pub(super) fn key(&self, topic: u32, key: &[u8]) -> u32 {
-        let mut state = self.builder.build_hasher();
-        state.write_u32(topic);
-        state.write(key);
-        folded(state.finish())
+        let mut sip = Sip::new(self.key);
+        sip.word(u64::from(topic));
+        folded(sip.finish(key))
     }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "both halves are in it")]
 fn folded(hash: u64) -> u32 {
     (hash ^ hash >> 32) as u32
+}
+
+/// The state of the hash, between two words.
+struct Sip {
+    a: u64,
+    b: u64,
+    c: u64,
+    d: u64,
+}
+
+impl Sip {
+    const fn new([first, second]: [u64; 2]) -> Self {
+        Self {
+            a: first ^ 0x736f_6d65_7073_6575,
+            b: second ^ 0x646f_7261_6e64_6f6d,
+            c: first ^ 0x6c79_6765_6e65_7261,
+            d: second ^ 0x7465_6462_7974_6573,
+        }
+    }
+
+    const fn round(&mut self) {
+        self.a = self.a.wrapping_add(self.b);
+        self.c = self.c.wrapping_add(self.d);
+        self.b = self.b.rotate_left(13) ^ self.a;
+        self.d = self.d.rotate_left(16) ^ self.c;
+        self.a = self.a.rotate_left(32);
+        self.c = self.c.wrapping_add(self.b);
+        self.a = self.a.wrapping_add(self.d);
+        self.b = self.b.rotate_left(17) ^ self.c;
+        self.d = self.d.rotate_left(21) ^ self.a;
+        self.c = self.c.rotate_left(32);
+    }
+
+    const fn word(&mut self, word: u64) {
+        self.d ^= word;
+        self.round();
+        self.a ^= word;
+    }
+
+    fn finish(mut self, text: &[u8]) -> u64 {
+        let (words, rest) = text.as_chunks::<8>();
+        for word in words {
+            self.word(u64::from_le_bytes(*word));
+        }
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        last[7] = text.len().to_le_bytes()[0];
+        self.word(u64::from_le_bytes(last));
+        self.c ^= 0xff;
+        for _ in 0..3 {
+            self.round();
+        }
+        self.a ^ self.b ^ self.c ^ self.d
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::string::String;
+    use alloc::vec::Vec;
+    use core::hash::Hasher;
+    use std::collections::HashMap;
+    use std::hash::DefaultHasher;
+
+    use super::*;
+
+    #[test]
+    fn it_is_the_hash_of_the_standard_library() {
+        let text: Vec<u8> = (0..100).collect();
+        for len in 0..text.len() {
+            let mut hasher = DefaultHasher::new();
+            hasher.write(&text[..len]);
+            assert_eq!(
+                Sip::new([0, 0]).finish(&text[..len]),
+                hasher.finish(),
+                "{len}"
+            );
+        }
+    }
+
+    #[test]
+    fn texts_that_collide_under_one_key_do_not_under_another() {
+        let (one, two) = (Hashing::keyed([1, 2]), Hashing::keyed([1, 3]));
+        let mut seen = HashMap::<u32, String>::new();
+        let (mut collisions, mut again) = (0, 0);
+        for n in 0..400_000 {
+            let text = format!("user-{n}");
+            if let Some(other) = seen.insert(one.text(text.as_bytes()), text.clone()) {
+                collisions += 1;
+                again += u32::from(two.text(other.as_bytes()) == two.text(text.as_bytes()));
+            }
+        }
+        assert!(collisions >= 5, "32 bits collide: {collisions}");
+        assert_eq!(again, 0);
+    }
 }

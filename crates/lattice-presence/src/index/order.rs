@@ -99,6 +99,21 @@ impl<K: Copy> Order<K> {
         }
     }
 
+    /// Adds a number behind all others, of which there are some.
+    pub(super) fn push(&mut self, id: Id, key: K, rank: &impl Rank<Key = K>) {
+        steps::count(1);
+        match self {
+            Self::One(other) => {
+                let mut ids = Vec::with_capacity(4);
+                ids.extend([*other, id]);
+                *self = Self::Few(ids);
+            }
+            Self::Few(ids) if ids.len() < CHUNK => ids.push(id),
+            Self::Few(_) => self.insert(id, key, rank),
+            Self::Many(many) => many.push(id, key),
+        }
+    }
+
     /// Takes a number out, which is in it under that key.
     pub(super) fn remove(&mut self, id: Id, key: K, rank: &impl Rank<Key = K>) {
         match self {
@@ -257,6 +272,18 @@ impl<K: Copy> Many<K> {
             chunk.first = key;
         }
         insert(&mut chunk.ids, id, key, rank);
+    }
+
+    fn push(&mut self, id: Id, key: K) {
+        self.len += 1;
+        match self.chunks.last_mut() {
+            Some(last) if last.ids.len() < CHUNK => last.ids.push(id),
+            _ => {
+                let mut ids = Vec::with_capacity(CHUNK);
+                ids.push(id);
+                self.chunks.push(Chunk { first: key, ids });
+            }
+        }
     }
 
     fn split(&mut self, at: usize, rank: &impl Rank<Key = K>) {

@@ -132,6 +132,15 @@ impl Table {
         }
     }
 
+    /// One part is enough for what is left.
+    fn unite(&mut self) {
+        let mut alone = HashTable::with_capacity(2 * self.len);
+        for bucket in core::mem::take(&mut self.parts).into_iter().flatten() {
+            alone.insert_unique(bucket.rehash(), bucket, Bucket::rehash);
+        }
+        self.parts.push(alone);
+    }
+
     /// Makes room for `more` numbers at once, if they are many.
     pub(super) fn reserve(&mut self, more: usize) {
         if more < ALONE {
@@ -170,6 +179,8 @@ impl Table {
         }
         if self.len == 0 {
             self.parts = Vec::new();
+        } else if self.len < ALONE / 8 && self.parts.len() == PARTS {
+            self.unite();
         }
         true
     }

@@ -147,6 +147,7 @@ impl Topics {
             let hidden = members.order.iter().filter(is_hidden).count();
             members.order.len() > 0
                 && members.order.check_invariants(&view)
+                && members.knows_last(view)
                 && members.hidden as usize == hidden
         };
         self.names.len() == self.known.len()

@@ -239,9 +239,13 @@ impl<M> PresenceState<M> {
         }
     }
 
-    /// Peers hold less and less of an incarnation that yields (rule S7): its successor
-    /// claims its entries. It does not send them again and again, but where nothing
-    /// explains the own line it tells all that has died of its own.
+    /// Adds all that has died of the own entries, where the rest of the answer may be
+    /// silent of it.
+    ///
+    /// Peers hold less and less of an incarnation that yields (rule S7), since its
+    /// successor claims its entries: it does not send them again and again. And a client
+    /// can choose a name under which an entry adds nothing to the fingerprint: a leave of
+    /// it that was lost shows in the count alone.
     fn with_own_deaths(
         &self,
         delta: Causal<Entries<M>>,
@@ -250,14 +254,20 @@ impl<M> PresenceState<M> {
         let own = digest
             .get(&self.replica)
             .zip(self.context().get(&self.replica));
-        let Some((line, seen)) = own.filter(|_| self.successor.is_some()) else {
+        let Some((line, seen)) = own else {
             return delta;
         };
         let store = self.causal.store();
         let unseen = seen.difference(&line.seen);
-        let of_unseen = store.summary_in(&self.replica, &unseen).fingerprint;
-        let held = store.summary(&self.replica).fingerprint;
-        if held.wrapping_sub(of_unseen) == line.fingerprint {
+        let of_unseen = store.summary_in(&self.replica, &unseen);
+        let held = store.summary(&self.replica);
+        let explained = held.fingerprint.wrapping_sub(of_unseen.fingerprint) == line.fingerprint;
+        let count = (held.live - of_unseen.live) as u64;
+        let is_silent = match explained {
+            true => line.live.is_some_and(|live| live != count),
+            false => self.successor.is_some(),
+        };
+        if !is_silent {
             return delta;
         }
         let live = store.live(&self.replica);

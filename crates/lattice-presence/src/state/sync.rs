@@ -42,7 +42,11 @@ impl<M> PresenceState<M> {
     }
 
     pub(super) fn rebuild_index(&mut self) {
-        let mut index = Index::new();
+        self.refill(Index::new(self.index.hashing.clone()));
+    }
+
+    /// Puts all entries into an index that holds nothing.
+    pub(super) fn refill(&mut self, mut index: Index<M>) {
         // In dot order, so each entry is the newest of its groups.
         for (_, _, entry) in self.causal.store().iter() {
             index.insert(entry, index.hashes(entry.slot()), &self.down);
@@ -101,7 +105,8 @@ impl<M> PresenceState<M> {
     /// ```
     #[must_use]
     pub fn has_pending(&self) -> bool {
-        !self.pending.is_empty() || !self.ended.is_empty()
+        // A former life ends with own dots under the next name.
+        !self.pending.is_empty()
     }
 
     /// Everything that is replicated, as one delta. O(entries).

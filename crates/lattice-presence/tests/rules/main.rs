@@ -14,6 +14,7 @@ mod identity;
 mod liveness;
 mod merge;
 mod mutation;
+mod names;
 mod order;
 mod page;
 mod reads;

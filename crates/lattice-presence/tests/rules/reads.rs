@@ -1,6 +1,8 @@
 //! S11 and S12: one slot on several replicas, and what reads give in which order.
 
-use super::support::{State, assert_diff, exchange, id, join, lines, pids, state, with};
+use super::support::{
+    Frozen, State, assert_diff, exchange, id, join, lines, online, pids, state, with,
+};
 
 #[test]
 fn s11_a_slot_held_by_two_replicas_has_two_entries_in_one_order_everywhere() {
@@ -176,4 +178,33 @@ fn s12_fields_do_not_run_into_each_other() {
     b.join("p", "ab", "c", "m").unwrap();
     b.join("", "", "", "m").unwrap();
     assert_ne!(a.digest(), b.digest());
+}
+
+/// The key of the hash tables is nobody's business.
+#[test]
+fn s12_no_read_depends_on_the_seed() {
+    let mut a = state("a");
+    for user in 0..300 {
+        let (topic, key) = (format!("room:{}", user % 7), format!("user{}", user % 40));
+        a.join(&format!("pid-{user}"), &topic, &key, "m").unwrap();
+    }
+    a.merge(&with("b", &["p", "q"])).unwrap();
+    a.replica_down(&id("b"));
+    let before = Frozen::of(&a);
+    for seed in [[0, 0], [1, 2], [u64::MAX, 7]] {
+        let mut keyed = a.clone();
+        keyed.reseed(seed);
+        assert_eq!(Frozen::of(&keyed), before);
+        for entry in a.entries() {
+            let (topic, key) = (entry.topic(), entry.key());
+            assert!(keyed.get_by_key(topic, key).eq(a.get_by_key(topic, key)));
+            assert!(keyed.get_by_pid(entry.pid()).eq(a.get_by_pid(entry.pid())));
+        }
+        assert_diff(&keyed.replica_up(&id("b")), &["p", "q"], &[]);
+        assert_diff(&keyed.leave_by_pid("pid-7"), &[], &["pid-7"]);
+        let mut fresh = state("a");
+        fresh.reseed(seed);
+        join(&mut fresh, "p");
+        assert_eq!(online(&fresh), ["p"]);
+    }
 }

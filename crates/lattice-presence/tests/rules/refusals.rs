@@ -281,3 +281,61 @@ fn s6_a_second_life_under_a_fixed_name_is_accepted_and_invisible() {
     // It learns of it as soon as it hears what the peer knows.
     refused_as_same(&mut second, &peer.snapshot());
 }
+
+/// A process restarts under its fixed name, and its first pushes are lost. Digests alone
+/// bring it to light: both have seen the same clocks, and no death explains what differs.
+#[test]
+fn s6_a_conflict_comes_to_light_through_digests() {
+    let life = |prefix: &str| {
+        let mut x = state("x");
+        for user in 0..10 {
+            join(&mut x, &format!("{prefix}{user}"));
+        }
+        x.take_delta();
+        x
+    };
+    let mut peer = state("peer");
+    peer.merge(&life("former")).unwrap();
+    let mut second = life("user");
+    let word = second.delta_since(&peer.digest());
+    assert!(matches!(
+        refused(&mut peer, &word),
+        MergeError::ConflictingDot { .. }
+    ));
+    let relayed = peer.delta_since(&second.digest());
+    assert!(matches!(
+        refused(&mut second, &relayed),
+        MergeError::ConflictingDot { .. }
+    ));
+    // Some of them have left: whoever holds more hears nothing, and the other one is heard.
+    for gone in ["user0", "user5", "user9"] {
+        second.leave(gone, "t", "k");
+    }
+    let word = second.delta_since(&peer.digest());
+    assert!(matches!(
+        refused(&mut peer, &word),
+        MergeError::ConflictingDot { .. }
+    ));
+}
+
+/// Somebody has claimed some of its entries at the relay, which now holds less than the owner:
+/// of another replica that would mean that it knows more.
+#[test]
+fn s6_the_owner_tells_what_has_died_to_a_peer_that_holds_less() {
+    let a_id = id("a");
+    let (mut a, mut relay) = (with("a", &["p", "q", "r"]), state("relay"));
+    relay.merge(&a).unwrap();
+    relay
+        .merge_delta(&packet("b", &[(&a_id, 2), (&a_id, 3)], Vec::new()))
+        .unwrap();
+    a.leave("p", "t", "k");
+    let word = a.delta_since(&relay.digest());
+    assert_diff(&relay.merge_delta_with_diff(&word).unwrap(), &[], &["p"]);
+    // And once it hears of the claims, everybody sees all again.
+    for _ in 0..2 {
+        a.merge_delta(&relay.delta_since(&a.digest())).unwrap();
+        relay.merge_delta(&a.delta_since(&relay.digest())).unwrap();
+    }
+    assert_eq!(online(&relay), ["q", "r"]);
+    assert_eq!(a.digest(), relay.digest());
+}

@@ -25,7 +25,7 @@ async function tab(node, name, viewport = { width: 1100, height: 700 }) {
   // By keyboard alone.
   await page.keyboard.type(name);
   await page.keyboard.press("Enter");
-  await page.locator(`#people [data-key="${name}"]`).waitFor();
+  await page.locator(`#people [data-key="${name}"]`).waitFor({ state: "attached" });
   return page;
 }
 

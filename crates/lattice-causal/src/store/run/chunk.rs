@@ -1,6 +1,7 @@
 //! A bounded stretch of a run.
 
 use core::cmp::Ordering;
+use core::ops::Range;
 
 use smallvec::SmallVec;
 
@@ -9,6 +10,9 @@ use crate::store::{Identify, Summary};
 
 /// Slots of a chunk at most.
 pub(super) const CHUNK: usize = 256;
+
+/// How far from the place in proportion a slot is looked for at first.
+const NEAR: usize = 16;
 
 /// Tombstones that a small chunk may keep before it is compacted.
 pub(super) const SLACK: usize = 8;
@@ -34,13 +38,14 @@ impl<V> Slot<V> {
 ///
 /// # Invariants
 ///
-/// - Clocks are strictly ascending; `first` is the first one.
+/// - Clocks are strictly ascending; `first` and `last` are those at the ends.
 /// - The last slot is live, but for a chunk that its run is about to drop.
 /// - Tombstones are at most `live + SLACK`.
 /// - The summary is that of the live slots.
 #[derive(Debug)]
 pub(super) struct Chunk<V> {
     first: u64,
+    last: u64,
     summary: Summary,
     slots: SmallVec<[Slot<V>; 1]>,
 }
@@ -51,6 +56,7 @@ impl<V> Chunk<V> {
     pub(super) fn with_capacity(capacity: usize) -> Self {
         Self {
             first: 0,
+            last: 0,
             summary: Summary::EMPTY,
             slots: SmallVec::with_capacity(capacity),
         }
@@ -74,17 +80,18 @@ impl<V> Chunk<V> {
         self.refresh();
     }
 
-    /// Restores `first`.
+    /// Restores `first` and `last`.
     fn refresh(&mut self) {
         self.first = self.slots.first().map_or(0, |slot| slot.clock);
+        self.last = self.slots.last().map_or(0, |slot| slot.clock);
     }
 
     pub(super) const fn first(&self) -> u64 {
         self.first
     }
 
-    pub(super) fn last(&self) -> u64 {
-        self.slots.last().map_or(0, |slot| slot.clock)
+    pub(super) const fn last(&self) -> u64 {
+        self.last
     }
 
     pub(super) const fn summary(&self) -> Summary {
@@ -105,21 +112,31 @@ impl<V> Chunk<V> {
 
     /// Where `clock` is, or where it would go.
     ///
-    /// Clocks are distinct integers, so a slot is no farther from the first than its
-    /// clock is; where there are no gaps between them, it is just there.
+    /// Without gaps it is as far from the first slot as its clock is from the first one.
+    /// Gaps are mostly spread evenly, so it is not far from the place in proportion.
     pub(super) fn search(&self, clock: u64) -> Result<usize, usize> {
-        let Some(distance) = clock.checked_sub(self.first) else {
+        if self.slots.is_empty() || clock < self.first {
             return Err(0);
-        };
-        let Some(last) = self.slots.len().checked_sub(1) else {
-            return Err(0);
-        };
-        let farthest = usize::try_from(distance).map_or(last, |distance| distance.min(last));
-        match self.slots[farthest].clock.cmp(&clock) {
-            Ordering::Equal => Ok(farthest),
-            Ordering::Less => Err(farthest + 1),
-            Ordering::Greater => self.slots[..farthest].binary_search_by(|s| s.clock.cmp(&clock)),
         }
+        if clock > self.last {
+            return Err(self.slots.len());
+        }
+        // A clock has 53 bits and a place 8, so the product fits.
+        let end = self.slots.len() - 1;
+        let scaled = (clock - self.first) * end as u64 / (self.last - self.first).max(1);
+        let guess = usize::try_from(scaled).map_or(end, |at| at.min(end));
+        let low = guess.saturating_sub(NEAR);
+        let high = (guess + NEAR).min(end);
+        let slots = &*self.slots;
+        let (low, high) = match slots[guess].clock.cmp(&clock) {
+            Ordering::Equal => return Ok(guess),
+            Ordering::Less if clock <= slots[high].clock => (guess + 1, high + 1),
+            Ordering::Less => (high + 1, end + 1),
+            Ordering::Greater if slots[low].clock <= clock => (low, guess),
+            Ordering::Greater => (0, low),
+        };
+        let found = slots[low..high].binary_search_by(|slot| slot.clock.cmp(&clock));
+        found.map(|at| low + at).map_err(|at| low + at)
     }
 
     pub(super) fn rewrite(&mut self, clock: u64, rewritten: impl FnOnce(V) -> V) -> bool {
@@ -141,6 +158,7 @@ impl<V> Chunk<V> {
         if self.slots.is_empty() {
             self.first = clock;
         }
+        self.last = clock;
         let value = Some(value);
         self.slots.push(Slot { clock, value });
         self.summary.add(fingerprint);
@@ -182,6 +200,25 @@ impl<V> Chunk<V> {
         Some((value, fingerprint))
     }
 
+    /// [`bury`](Self::bury) of every live slot among some that `dies` says; what is gone
+    /// comes back.
+    pub(super) fn bury_where<I: Identify<V>>(
+        &mut self,
+        slots: Range<usize>,
+        mut dies: impl FnMut(u64, &V) -> bool,
+        mut removed: impl FnMut(u64, V),
+    ) -> Summary {
+        let mut gone = Summary::EMPTY;
+        for Slot { clock, value } in &mut self.slots[slots] {
+            if let Some(value) = value.take_if(|value| dies(*clock, value)) {
+                gone.add(dot_fingerprint(*clock, I::identity(&value)));
+                removed(*clock, value);
+            }
+        }
+        self.summary.subtract_all(gone);
+        gone
+    }
+
     /// Restores the invariants about tombstones, and gives memory back.
     pub(super) fn tidy(&mut self) {
         let before = self.slots.len();
@@ -190,9 +227,9 @@ impl<V> Chunk<V> {
         }
         if self.slots.len() - self.summary.live > self.summary.live + SLACK {
             self.slots.retain(|slot| slot.value.is_some());
-            self.refresh();
         }
         if self.slots.len() < before {
+            self.refresh();
             self.shrink();
         }
     }
@@ -221,6 +258,7 @@ impl<V> Chunk<V> {
         self.summary.live -= upper.summary.live;
         let of_upper = upper.summary.fingerprint;
         self.summary.fingerprint = self.summary.fingerprint.wrapping_sub(of_upper);
+        self.refresh();
         upper
     }
 
@@ -286,6 +324,10 @@ impl<V> Chunk<V> {
                 .slots
                 .first()
                 .is_some_and(|slot| slot.clock == self.first)
+            && self
+                .slots
+                .last()
+                .is_some_and(|slot| slot.clock == self.last)
     }
 
     #[cfg(test)]
@@ -301,6 +343,7 @@ impl<V: Clone> Clone for Chunk<V> {
         slots.extend(self.slots.iter().filter(|s| s.value.is_some()).cloned());
         let mut chunk = Self {
             first: 0,
+            last: 0,
             summary: self.summary,
             slots,
         };

@@ -1,0 +1,59 @@
+//! What one socket may do.
+
+use core::time::Duration;
+
+/// What one socket may do.
+///
+/// ```
+/// use lattice_presence_web::phoenix::Limits;
+///
+/// let mut limits = Limits::default();
+/// limits.topics = 10;
+/// assert_eq!(limits.topic_bytes, 255);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of one message; a longer one closes the socket. 64 KiB.
+    pub message_bytes: usize,
+    /// Topics joined at once; one more is refused. 100.
+    pub topics: usize,
+    /// Bytes of a topic. 255, what a binary frame can name.
+    pub topic_bytes: usize,
+    /// Bytes of a key and of an event's name. 255.
+    pub name_bytes: usize,
+    /// Messages at once, heartbeats included; one more is answered with an error. 100.
+    pub burst: u32,
+    /// Messages a second after that. 50.
+    pub rate: u32,
+    /// Messages over the limit that are answered; after as many without a pause,
+    /// the socket is closed. 500.
+    pub patience: u32,
+    /// Changes of the own entry at once; more are merged, the last one wins. 5.
+    pub track_burst: u32,
+    /// Changes of the own entry a second after that. 5.
+    pub track_rate: u32,
+    /// Messages to a channel whose join is not answered yet. 16.
+    pub waiting: usize,
+    /// Silence after which a socket is closed. 90 s: hidden tabs may send one
+    /// heartbeat a minute.
+    pub idle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 64 << 10,
+            topics: 100,
+            topic_bytes: 255,
+            name_bytes: 255,
+            burst: 100,
+            rate: 50,
+            patience: 500,
+            track_burst: 5,
+            track_rate: 5,
+            waiting: 16,
+            idle: Duration::from_secs(90),
+        }
+    }
+}
