@@ -125,7 +125,8 @@ fn measure(options: &Options) -> Vec<Row> {
             add(measure::operation(operation, n, options.effort()));
         }
     }
-    let counted = operations::memory::FOOTPRINTS.iter();
+    let counted = operations::memory::FOOTPRINTS;
+    let counted = counted.iter().chain(operations::sync::FOOTPRINTS);
     for footprint in counted.filter(|footprint: &&Footprint| wanted(footprint.name)) {
         match footprint.only {
             Some(n) => add(measure::footprint(footprint, n)),

@@ -15,9 +15,12 @@ mod demo;
 mod docs;
 mod fuzz;
 mod msrv;
+mod net;
+mod nodes;
 mod peers;
 mod shell;
 mod simulate;
+mod soak;
 mod test;
 mod tidy;
 
@@ -69,6 +72,18 @@ const TASKS: &[Task] = &[
         arguments: "[ARGS…]",
         summary: "run clusters in virtual time under faults; --nodes N --minutes T --loss P --seed S, --scale",
         run: simulate::run,
+    },
+    Task {
+        name: "net",
+        arguments: "",
+        summary: "run nodes in network namespaces: cut, deaf, killed, halted, replaced (two minutes)",
+        run: net::run,
+    },
+    Task {
+        name: "soak",
+        arguments: "[--minutes N]",
+        summary: "let guests come and go on three nodes over zenoh; memory and descriptors stay flat",
+        run: soak::run,
     },
     Task {
         name: "docs",

@@ -97,10 +97,10 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
         match argument.as_str() {
             "--n" => {
                 let text = value()?;
-                if text.parse::<usize>().is_ok_and(|n| n >= 10) {
+                if text.parse::<usize>().is_ok_and(|n| n >= 100) {
                     options.n = Some(text.clone());
                 } else {
-                    return Err(format!("--n {text}: a number from 10"));
+                    return Err(format!("--n {text}: a number from 100"));
                 }
             }
             "--phoenix" => options.phoenix = Some(PathBuf::from(value()?)),
@@ -239,8 +239,8 @@ mod tests {
         for (arguments, word) in [
             (vec!["erlang"], "`erlang` is none of rust, phoenix, gleam"),
             (vec!["--n"], "needs a value"),
-            (vec!["--n", "9"], "a number from 10"),
-            (vec!["--n", "many"], "a number from 10"),
+            (vec!["--n", "99"], "a number from 100"),
+            (vec!["--n", "many"], "a number from 100"),
         ] {
             assert!(parsed(&arguments).is_err_and(|error| error.contains(word)));
         }

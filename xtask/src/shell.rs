@@ -8,11 +8,12 @@ use std::process::{Command, Stdio};
 pub(crate) type Outcome = Result<(), String>;
 
 /// The crates that are published, innermost first.
-pub(crate) const PUBLISHED: [&str; 4] = [
+pub(crate) const PUBLISHED: [&str; 5] = [
     "lattice-causal",
     "lattice-presence",
     "lattice-presence-sync",
     "lattice-presence-json",
+    "lattice-presence-node",
 ];
 
 /// The root of the workspace, whatever the caller's working directory is.

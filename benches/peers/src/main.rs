@@ -78,7 +78,7 @@ fn size_of(mut arguments: impl Iterator<Item = String>) -> Result<Size, String> 
             Ok(number)
         };
         match option.as_str() {
-            "--n" => size.n = value()?,
+            "--n" => size.n = value()?.max(100),
             "--pairs" => size.pairs = value()?,
             other => return Err(format!("no option `{other}`; there are --n and --pairs")),
         }

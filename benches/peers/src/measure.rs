@@ -9,7 +9,7 @@ use crate::table::{Cell, Column};
 use crate::{Size, heap};
 
 /// How often short work is repeated; the median counts.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 25;
 
 /// The keys that the growth is measured with.
 const KEPT: usize = 1_000;
@@ -83,7 +83,8 @@ pub(crate) fn column<P: Peer>(size: Size) -> Column {
             Cell::each(remove, n),
             Cell::each(merge, n),
             Cell::each(again, 1),
-            Cell::each(told.received, 2 * ROUNDS),
+            Cell::each(told.put_received, ROUNDS),
+            Cell::each(told.removal_received, ROUNDS),
             Cell::bytes(told.put),
             Cell::bytes(told.removal),
             behind,
@@ -98,29 +99,29 @@ pub(crate) fn column<P: Peer>(size: Size) -> Column {
 struct Told {
     put: usize,
     removal: usize,
-    received: Duration,
+    put_received: Duration,
+    removal_received: Duration,
 }
 
 /// One addition and one removal go from `b` to `a`, as messages, some times.
 fn messages<P: Peer>(a: &mut P, b: &mut P, ours: &[(String, String)]) -> Told {
-    let (mut put, mut removal, mut received) = (0, 0, Duration::ZERO);
+    let mut told = Told {
+        put: 0,
+        removal: 0,
+        put_received: Duration::ZERO,
+        removal_received: Duration::ZERO,
+    };
     for (round, (gone, _)) in ours.iter().enumerate().take(ROUNDS) {
         let new = format!("room:new/user{round}");
         let added = b.put_message(&new, &value(round));
         let removed = b.remove_message(gone);
-        (put, removal) = (added.len(), removed.len());
-        received += time(|| {
-            a.receive(&added);
-            a.receive(&removed);
-        });
+        (told.put, told.removal) = (added.len(), removed.len());
+        told.put_received += time(|| a.receive(&added));
+        told.removal_received += time(|| a.receive(&removed));
         assert!(a.get(&new).is_some(), "{}: {new} was received", P::NAME);
         assert!(a.get(gone).is_none(), "{}: {gone} is gone", P::NAME);
     }
-    Told {
-        put,
-        removal,
-        received,
-    }
+    told
 }
 
 /// One addition and one removal were lost: what goes over the wire until `a` knows

@@ -15,12 +15,13 @@ pub(crate) const FEATURES: [&str; 8] = [
     "builds without `std`",
 ];
 
-const FIGURES: [&str; 12] = [
+const FIGURES: [&str; 13] = [
     "set a key, and have the change to send",
     "remove a key, and have the change to send",
     "merge N keys into N others, per key",
     "merge again, nothing new",
-    "receive one change, decoding included",
+    "receive a new key, decoding included",
+    "receive a removal, decoding included",
     "bytes that tell of a new key",
     "bytes that tell of a removal",
     "bytes to find and mend one lost addition and removal",
@@ -33,7 +34,7 @@ const FIGURES: [&str; 12] = [
 pub(crate) struct Column {
     pub(crate) name: &'static str,
     pub(crate) features: [&'static str; 8],
-    pub(crate) cells: [Cell; 12],
+    pub(crate) cells: [Cell; 13],
 }
 
 pub(crate) enum Cell {

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use lattice_presence::{Body, ReplicaId};
-use lattice_presence_json::JsonMeta;
+use lattice_presence_json::{Encoder, JsonMeta};
 use lattice_presence_sync::{Config, Sync, Transmit};
 
 use crate::case::{Case, Ceiling, Operation, timed};
+use crate::operations::memory::Footprint;
 use crate::workload::{self, LOCAL, REMOTE, State};
 
 /// Rule R13: no call takes longer.
@@ -55,6 +56,52 @@ pub const OPERATIONS: &[Operation] = &[
         prepare: falls_silent,
     },
 ];
+
+/// What is sent, in bytes of JSON.
+pub const FOOTPRINTS: &[Footprint] = &[
+    Footprint {
+        name: "sync: a heartbeat, encoded",
+        ceiling: 256.0,
+        measure: heartbeat_bytes,
+        floor: None,
+        only: None,
+    },
+    Footprint {
+        name: "sync: a join, encoded, beyond its own text",
+        ceiling: 250.0,
+        measure: join_bytes,
+        floor: None,
+        only: None,
+    },
+];
+
+/// An incarnation of a node with a name of 12 letters, and N users.
+fn named(n: usize) -> Node {
+    let id = ReplicaId::incarnation("node-berlin1", [0xA5; 16]);
+    node(workload::joined(id.as_str(), 0..n, n), 1)
+}
+
+fn bytes_of(node: &mut Node, now: Duration) -> f64 {
+    let message = node.poll_transmit(now).expect("something to say").message;
+    let encoded = Encoder::new().encode(&message);
+    encoded.expect("a message can be written").text.len() as f64
+}
+
+fn heartbeat_bytes(n: usize) -> f64 {
+    let mut node = named(n);
+    node.advance(Duration::from_secs(1));
+    bytes_of(&mut node, Duration::from_secs(1))
+}
+
+fn join_bytes(n: usize) -> f64 {
+    let mut node = named(n);
+    let now = Duration::from_secs(1);
+    let ((topic, key, pid), meta) = (workload::slot(n, n), workload::meta(n));
+    let text = topic.len() + key.len() + pid.len() + meta.as_str().len();
+    let joined = node.join(now, &pid, &topic, &key, meta);
+    joined.expect("clocks last");
+    bytes_of(&mut node, now) - text as f64
+}
 
 type Node = Sync<JsonMeta>;
 

@@ -317,7 +317,8 @@ impl<'a, R: Ord, T, U> Iterator for Zip<'a, R, T, U> {
         };
         let left = self.left.next_if(|_| order.is_le());
         let right = self.right.next_if(|_| order.is_ge());
-        let (replica, _) = left.map(|(r, _)| (r, ())).or(right.map(|(r, _)| (r, ())))?;
+        let replicas = (left.map(|(r, _)| r), right.map(|(r, _)| r));
+        let replica = replicas.0.or(replicas.1)?;
         Some((replica, left.map(|(_, v)| v), right.map(|(_, v)| v)))
     }
 }

@@ -37,10 +37,11 @@ fn size<S: DotStore>(delta: &Causal<S>) -> usize {
 }
 
 /// The dialogue of a state with a peer: how many rounds it took, and what was told.
-fn ask<S: DotStore>(state: &mut Causal<S>, peer: &Causal<S>, max: usize) -> (usize, usize)
-where
-    S: PartialEq,
-{
+fn ask<S: DotStore + PartialEq>(
+    state: &mut Causal<S>,
+    peer: &Causal<S>,
+    max: usize,
+) -> (usize, usize) {
     let (mut rounds, mut told) = (0, 0);
     let mut question = state.question(peer.context().replicas().cloned());
     while !question.is_empty() {
@@ -323,7 +324,8 @@ fn two_values_under_one_dot_come_to_light() {
     let mut question = b.question([1]);
     while !question.is_empty() {
         let answer = a.answer(&question, 1000);
-        found = found.or(answer.delta.store().get(&Dot::new(1, some)).copied());
+        let told = answer.delta.store().get(&Dot::new(1, some)).copied();
+        found = found.or(told);
         question = b.refine(&answer.differs);
     }
     assert_eq!(found, Some(some));

@@ -1,7 +1,6 @@
 //! The examples do what their pages say.
 //!
-//! `merge` runs here, on the samples beside it; so do one node of `cluster` and its
-//! failure detector. The cluster as a whole is run by `cargo xtask ci`.
+//! `merge` runs here, on the samples beside it.
 
 #![allow(
     clippy::std_instead_of_core,
@@ -9,17 +8,9 @@
     reason = "a test that runs programs has the standard library"
 )]
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
-
-use detector::{Detector, Patience, Verdict};
-use lattice_presence::ReplicaId;
-
-#[path = "../examples/cluster/detector.rs"]
-mod detector;
 
 fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/merge/samples")
@@ -264,86 +255,4 @@ fn a_reader_that_leaves_early_is_no_failure() {
     let output = child.wait_with_output().expect("the example ends");
     assert_eq!(stderr(&output), "");
     assert_eq!(output.status.code(), Some(0));
-}
-
-/// A node that is told of a successor goes on, and outlives one that stays silent. One
-/// that the successor itself talks to stops, and says why. Nonsense changes nothing.
-#[test]
-fn a_node_ends_at_its_successors_own_word_and_at_nobody_elses() {
-    let mut node = Command::new(example("cluster"))
-        .args(["--as-node", "n"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the example starts");
-    // A node runs while its input is open. Closed in the end, so that one that does
-    // not stop by itself fails this test instead of holding it up.
-    let input = node.stdin.take();
-    std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_secs(20));
-        drop(input);
-    });
-    let mut reports = BufReader::new(node.stdout.take().expect("a pipe")).lines();
-    let mut next_report = || reports.next().expect("the node runs").expect("a report");
-    let first = next_report();
-    let address = first.strip_prefix("listening ").expect("where");
-    let tell = |line: &str| {
-        let mut stream = TcpStream::connect(address).expect("the node listens");
-        stream.write_all(line.as_bytes()).expect("it reads");
-    };
-    // A version 7 UUID of a distant future.
-    let future = |time: u8| {
-        let mut uuid = [time; 16];
-        (uuid[6], uuid[8]) = (0x7F, 0xBF);
-        ReplicaId::incarnation("n", uuid)
-    };
-    let (named, real) = (future(0xF0), future(0xF1));
-
-    tell("peer\nnonsense\n");
-    tell("peer\ndigest {\"replica\":7}\n");
-    let known = r#"{"context":1,"cloud":[],"fingerprint":"0000000000000000"}"#;
-    tell(&format!("peer\ndigest {{\"{named}\":{known}}}\n"));
-    while next_report() != "note n outlives a life that was named" {}
-
-    tell(&format!("{real}\ndigest {{}}\n"));
-    let output = node.wait_with_output().expect("the node ends");
-    assert_eq!(
-        stderr(&output),
-        format!("cluster: another process took over as {real}\n")
-    );
-    assert_eq!(output.status.code(), Some(1));
-}
-
-#[test]
-fn silence_is_judged_step_by_step_and_a_sign_of_life_ends_it() {
-    let seconds = |n| Duration::from_secs(n);
-    let mut detector = Detector::new(Patience {
-        down: seconds(2),
-        remove: seconds(4),
-        forget: seconds(8),
-    });
-    let start = Instant::now();
-    let (a, b) = ("a".into(), "b".into());
-    assert!(!detector.heard(&a, start));
-    detector.watch(&b, start);
-    assert_eq!(detector.judge(start + seconds(1)), []);
-
-    assert!(!detector.heard(&a, start + seconds(1)));
-    let down = (b.clone(), Verdict::Down);
-    assert_eq!(detector.judge(start + seconds(2)), [down]);
-    assert!(detector.is_up(&a) && !detector.is_up(&b));
-    assert!(detector.heard(&b, start + seconds(3)), "it was down");
-    assert!(detector.is_up(&b));
-
-    // Whoever looks late gets every verdict, in order.
-    let late = detector.judge(start + seconds(30));
-    for replica in [&a, &b] {
-        let of = late.iter().filter(|(judged, _)| judged == replica);
-        let verdicts: Vec<_> = of.map(|(_, verdict)| *verdict).collect();
-        assert_eq!(verdicts, [Verdict::Down, Verdict::Remove, Verdict::Forget]);
-    }
-    assert_eq!(detector.judge(start + seconds(60)), [], "forgotten");
-    detector.gone(&a, start);
-    assert_eq!(detector.judge(start + seconds(5)), [], "known to be gone");
 }

@@ -46,7 +46,12 @@ fn is_cut_rightly(any: &Any, bytes: u16) -> Option<&'static str> {
         Body::Push { .. } | Body::Answer { .. } => (520, 1500),
         _ => (300, 400),
     };
-    let limits = Limits::new().max_bytes(least + usize::from(bytes) % range);
+    let few = usize::from(bytes % 7);
+    let limits = Limits::new()
+        .max_bytes(least + usize::from(bytes) % range)
+        .max_entries(1 + few)
+        .max_clouds(2 + few)
+        .max_replicas(2 + few / 2);
     let read = parts(&message, limits);
     let left_out: u64 = read
         .iter()

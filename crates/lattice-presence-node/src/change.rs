@@ -1,5 +1,6 @@
 //! What changed in one topic.
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -88,6 +89,12 @@ impl<M> Change<M> {
     #[must_use]
     pub const fn cause(&self) -> &Cause {
         &self.cause
+    }
+
+    /// The keys that it names, each once.
+    pub(crate) fn keys(&self) -> BTreeSet<&str> {
+        let entries = self.joins.iter().chain(&self.leaves);
+        entries.map(Presence::key).collect()
     }
 
     /// How many entries it names. O(1).

@@ -45,6 +45,7 @@
 //! | who is there | [`Topic::members`], [`len`](Topic::len), [`get`](Topic::get), [`first`](Topic::first) | nothing |
 //! | follow a topic | [`Topic::subscribe`], [`Subscription::next`] | the next change |
 //! | follow all topics | [`Node::changes`], [`Changes::next`] | the next change |
+//! | act on every change | [`Node::on_change`] | nothing |
 //! | bytes to the application's other nodes | [`Node::broadcast`], [`Node::messages`] | nothing; the next message |
 //! | health | [`Node::status`] | nothing |
 //! | a deployment | [`Node::drain`], then [`Node::shutdown`] | the engine |
@@ -94,6 +95,7 @@ mod changes;
 mod connection;
 pub mod engine;
 mod error;
+mod hook;
 mod messages;
 mod meta;
 mod node;
@@ -113,6 +115,7 @@ pub use change::Change;
 pub use changes::{Changes, Followed};
 pub use connection::Connection;
 pub use error::{BroadcastError, StartError, TrackError};
+pub use hook::Event;
 pub use lattice_presence::{Presence, ReplicaId};
 pub use lattice_presence_json::JsonMeta;
 pub use lattice_presence_sync::{Cause, Config, ConfigError, Trust};

@@ -276,6 +276,11 @@ impl<M: Meta> Owner<M> {
         });
         gauges.subscribers = shared.registry.subscribers();
         gauges.inbox = self.received.waiting();
+        let inbox = crate::stats::wide(gauges.inbox);
+        shared
+            .stats
+            .inbox
+            .store(inbox, core::sync::atomic::Ordering::Relaxed);
         gauges.is_connected = lock(&shared.connected).is_connected;
         gauges.publish();
         if !gauges.is_settled {

@@ -11,6 +11,8 @@ pub(crate) struct Stats {
     pub(crate) bytes_in: AtomicU64,
     pub(crate) messages_out: AtomicU64,
     pub(crate) bytes_out: AtomicU64,
+    /// Messages that wait to be taken, as of the last second.
+    pub(crate) inbox: AtomicU64,
     /// What could not be read.
     pub(crate) unreadable: AtomicU64,
     /// What the engine said was lost on its way here.
@@ -29,7 +31,7 @@ pub(crate) fn get(count: &AtomicU64) -> u64 {
     count.load(Ordering::Relaxed)
 }
 
-fn wide(length: usize) -> u64 {
+pub(crate) fn wide(length: usize) -> u64 {
     length.try_into().unwrap_or(u64::MAX)
 }
 

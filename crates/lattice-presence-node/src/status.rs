@@ -1,9 +1,9 @@
 //! What a node knows of itself, its peers and its engine.
 
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use lattice_presence_sync::{Liveness, PeerStatus, RefusedCounts};
 use serde::Serialize;
@@ -162,6 +162,8 @@ pub struct Counts {
     pub messages_out: u64,
     /// Their bytes.
     pub bytes_out: u64,
+    /// Messages that came in and wait, as of the last second.
+    pub inbox: u64,
     /// Messages that could not be read.
     pub unreadable: u64,
     /// Messages that were refused.
@@ -261,6 +263,7 @@ impl Status {
                     bytes_in: get(&stats.bytes_in),
                     messages_out: get(&stats.messages_out),
                     bytes_out: get(&stats.bytes_out),
+                    inbox: get(&stats.inbox),
                     unreadable: get(&stats.unreadable),
                     refused: counters.refused,
                     lagged: get(&stats.lagged),

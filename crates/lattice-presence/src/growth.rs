@@ -288,6 +288,7 @@ fn leaving_pays_back_room_in_steps() {
         let (steps, diff) = steps::of(|| state.leave(&pid(i), &room(i / 4), &pid(i / 2)));
         assert_eq!(diff.len(), 1);
         all += steps;
+        assert!(state.places() <= 8 * state.len() + 256, "room for many");
         assert!(steps < 60_000, "{steps} steps in one call");
         if step % 500 == 0 {
             let list: Vec<u64> = state.online_list().map(|entry| entry.dot().clock).collect();

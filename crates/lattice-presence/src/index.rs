@@ -5,6 +5,7 @@ mod hashing;
 mod order;
 mod replicas;
 mod slab;
+mod strangers;
 mod table;
 mod topics;
 mod walk;
@@ -18,8 +19,7 @@ use crate::down::Down;
 use crate::presence::Slot;
 use crate::{Presence, ReplicaId, steps};
 use groups::{Group, Groups, Place, Record, SHARED, View};
-pub(crate) use hashing::Hashes;
-use hashing::Hashing;
+pub(crate) use hashing::{Hashes, Hashing};
 use order::Rank;
 use replicas::Replicas;
 pub(crate) use slab::Id;
@@ -27,8 +27,7 @@ use slab::Slab;
 use topics::Topics;
 use walk::Visible;
 
-/// The entries by topic, by key (in its topic), by pid and, where many share a key,
-/// by slot.
+/// The entries by topic, key (in its topic), pid and, where many share a key, slot.
 ///
 /// Every entry has a small number, and all that is here holds numbers: moving an
 /// entry between groups touches none of its text. Everything grows and shrinks in
@@ -51,7 +50,7 @@ pub(crate) struct Index<M> {
     by_key: Groups,
     by_pid: Groups,
     by_slot: Groups,
-    hashing: Hashing,
+    pub(crate) hashing: Hashing,
     /// Entries that came with names of their own.
     strangers: Vec<Presence<M>>,
 }
@@ -64,33 +63,11 @@ pub(crate) type Held<M> = SmallVec<[(Id, Presence<M>); 1]>;
 /// are found by their slot, until there are half as many.
 const SCANNED: usize = 8;
 
-/// Holders of a name that make it one of the entry's own.
-const FEW: usize = 4;
-
-/// Entries that are adopted in one go.
-const AT_ONCE: usize = 256;
-
 /// A search for one entry costs as much as a look at so many records in a row.
 const SEARCH: usize = 32;
 
 impl<M> Index<M> {
-    /// One that hashes under the key of `self`, and holds nothing.
-    pub(crate) fn emptied(&self) -> Self {
-        Self {
-            hashing: self.hashing.clone(),
-            ..Self::new()
-        }
-    }
-
-    /// One that hashes under `key`, and holds nothing.
-    pub(crate) fn keyed(key: [u64; 2]) -> Self {
-        Self {
-            hashing: Hashing::keyed(key),
-            ..Self::new()
-        }
-    }
-
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(hashing: Hashing) -> Self {
         Self {
             entries: Slab::new(),
             replicas: Replicas::new(),
@@ -98,7 +75,7 @@ impl<M> Index<M> {
             by_key: Groups::new(true),
             by_pid: Groups::new(false),
             by_slot: Groups::new(false),
-            hashing: Hashing::default(),
+            hashing,
             strangers: Vec::new(),
         }
     }
@@ -155,58 +132,6 @@ impl<M> Index<M> {
         self.entries.at_mut(id).topic |= SHARED;
         self.add_by_slot(group, id, hashes);
         self.by_key.many(group).members.visible_len() == 1
-    }
-
-    /// Remembers an entry whose names take memory that few others share: what came in a
-    /// delta of its own brought its own topic and its own owner.
-    fn note_stranger(&mut self, entry: &Presence<M>, topic: Id, replica: Id) {
-        let (name, owner) = (entry.shared_topic(), entry.owner());
-        let topic_is_strange = !Arc::ptr_eq(name, &self.topics.at(topic).name);
-        let owner_is_strange = !owner.is(self.replicas.name(replica));
-        if topic_is_strange && Arc::strong_count(name) <= FEW
-            || owner_is_strange && owner.sharers() <= 2 * FEW
-        {
-            self.strangers.push(entry.clone());
-        }
-    }
-
-    /// Some of the entries that came with names of their own.
-    pub(crate) fn take_strangers(&mut self) -> Vec<Presence<M>> {
-        if self.strangers.is_empty() {
-            return Vec::new();
-        }
-        let rest = self.strangers.len().saturating_sub(AT_ONCE);
-        let taken = self.strangers.split_off(rest);
-        if rest == 0 {
-            self.strangers = Vec::new();
-        }
-        taken
-    }
-
-    /// Lets the entry share its names with the others, if nobody but the caller, who
-    /// hands over what it holds, and the index hold it.
-    pub(crate) fn adopt(&mut self, of_store: Presence<M>) -> Presence<M> {
-        let hashes = self.hashes(of_store.slot());
-        let Some(id) = self.id_of(&of_store, hashes) else {
-            return of_store;
-        };
-        let record = self.entries.at(id);
-        if !record.entry.is(&of_store) {
-            return of_store;
-        }
-        let topic = self.topics.at(record.topic()).name.clone();
-        let owner = self.replicas.name(record.replica).clone();
-        let mut adopted = None;
-        self.entries.update(id, |record| {
-            drop(record.entry);
-            let entry = of_store.sharing(&topic, &owner);
-            adopted = Some(entry.clone());
-            Record { entry, ..record }
-        });
-        match adopted {
-            Some(entry) => entry,
-            None => unreachable!("the record was there"),
-        }
     }
 
     /// Lets an entry of that key be found by its slot, or all of them.
@@ -573,6 +498,12 @@ impl<M> Index<M> {
     /// How many entries there are, visible or not.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// How many entries there is room for without growing.
+    #[cfg(test)]
+    pub(crate) fn places(&self) -> usize {
+        self.entries.places()
     }
 
     /// Whether all of it agrees. O(entries).

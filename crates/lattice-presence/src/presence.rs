@@ -74,6 +74,8 @@ impl<M> Presence<M> {
     /// An entry under a dot, for codecs. A state mints its own in
     /// [`join`](crate::PresenceState::join).
     ///
+    /// The order is that of the wire and of [`topic`](Self::topic), [`key`](Self::key) and
+    /// [`pid`](Self::pid); calls of a state, which come from a connection, begin with the pid.
     /// Whoever builds many hands over clones of one topic, so that they share it.
     ///
     /// ```

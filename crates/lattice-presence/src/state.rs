@@ -27,7 +27,7 @@ use lattice_causal::{Causal, CausalContext, ClockSet};
 use crate::delta::Entries;
 use crate::down::Down;
 use crate::filter::Filter;
-use crate::index::Index;
+use crate::index::{Hashing, Index};
 use crate::pending::Pending;
 use crate::presence::Slot;
 use crate::{Presence, ReplicaId};
@@ -107,7 +107,7 @@ impl<M> PresenceState<M> {
             down: Down::new(replica.clone()),
             replica,
             causal: Causal::new(),
-            index: Index::new(),
+            index: Index::new(Hashing::default()),
             filter: Filter::default(),
             pending: Pending::default(),
             ended: CausalContext::new(),
@@ -359,6 +359,11 @@ impl<M> PresenceState<M> {
     /// Whether entries of `replica` that are here are hidden.
     fn conceals(&self, replica: &ReplicaId) -> bool {
         self.index.hidden_len() > 0 && self.down.hides(replica)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn places(&self) -> usize {
+        self.index.places()
     }
 
     fn check_invariants(&self) -> bool {

@@ -198,12 +198,16 @@ fn draw_lives(seed: u64) -> Case {
             0..22 => Op::Join { node, slot },
             22..32 => Op::Leave { node, slot },
             32..36 => Op::SendDelta { node },
-            36..40 => Op::SendSnapshot { node },
-            40..50 => Op::Deliver {
+            36..38 => Op::SendSnapshot { node },
+            38..41 => Op::SendPruned {
+                node,
+                nth: draw(16),
+            },
+            41..52 => Op::Deliver {
                 to: node,
                 packet: draw(16),
             },
-            50..70 => Op::Sync {
+            52..70 => Op::Sync {
                 to: node,
                 from: other,
             },

@@ -65,8 +65,9 @@ impl<S: DotStore> Causal<S> {
             // One unit is for the interval, the rest for what lives in it.
             let fitting = core::mem::take(&mut room.left).checked_sub(1);
             let beyond = fitting.and_then(|n| self.store.nth_live(replica, range.clone(), n));
-            let next = beyond.unwrap_or(*range.start());
-            first.push_interval(*range.start(), next - 1);
+            let start = *range.start();
+            let next = beyond.unwrap_or(start);
+            first.push_interval(start, next - 1);
             return (first, Some(next));
         }
         (first, None)

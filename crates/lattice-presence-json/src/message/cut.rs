@@ -44,11 +44,10 @@ enum Tried {
 
 impl<M: Serialize + 'static> Cut<'_, M> {
     fn all(&self) -> Result<Vec<Encoded>> {
-        let whole = encode(self.encoder, self.message, usize::MAX)?;
-        if whole.text.len() <= self.encoder.limits.max_bytes {
-            return Ok(vec![whole]);
-        }
-        let long = whole.text.len();
+        let long = match self.tried(self.message)? {
+            Tried::Fits(encoded) => return Ok(vec![encoded]),
+            Tried::TooLong(bytes) => bytes,
+        };
         match &self.message.body {
             Body::Push { number, delta } => self.pushes(*number, delta, long),
             Body::Answer { .. } => self.answer(long),
@@ -79,14 +78,18 @@ impl<M: Serialize + 'static> Cut<'_, M> {
             from,
             ..
         } = self.message;
-        let message = Message::new(cluster.clone(), *shard, from.clone(), body);
-        let encoded = encode(self.encoder, &message, usize::MAX)?;
-        let bytes = encoded.text.len();
-        Ok(if bytes <= self.encoder.limits.max_bytes {
-            Tried::Fits(encoded)
-        } else {
-            Tried::TooLong(bytes)
-        })
+        self.tried(&Message::new(cluster.clone(), *shard, from.clone(), body))
+    }
+
+    fn tried(&self, message: &Message<M>) -> Result<Tried> {
+        let limit = self.encoder.limits.max_bytes;
+        match encode(self.encoder, message, usize::MAX) {
+            Ok(encoded) if encoded.text.len() <= limit => Ok(Tried::Fits(encoded)),
+            Ok(encoded) => Ok(Tried::TooLong(encoded.text.len())),
+            // Too much of something else: half of it may do.
+            Err(EncodeError::TooMany { .. }) => Ok(Tried::TooLong(limit.saturating_mul(2))),
+            Err(error) => Err(error),
+        }
     }
 
     fn fitting(&self, body: Body<M>) -> Result<Encoded> {
@@ -112,7 +115,13 @@ impl<M: Serialize + 'static> Cut<'_, M> {
             parts.push(encoded);
             true
         };
-        self.split(delta, long, &mut wrap, &mut keep, &mut left_out)?;
+        self.split(
+            delta,
+            (long, usize::MAX),
+            &mut wrap,
+            &mut keep,
+            &mut left_out,
+        )?;
         if parts.is_empty() {
             // Nothing of it fits; its number still counts.
             parts.push(self.fitting(wrap(self.empty()?))?);
@@ -134,32 +143,63 @@ impl<M: Serialize + 'static> Cut<'_, M> {
     fn split(
         &self,
         delta: &PresenceDelta<M>,
-        long: usize,
+        (long, most): (usize, usize),
         wrap: &mut impl FnMut(PresenceDelta<M>) -> Body<M>,
         keep: &mut impl FnMut(Encoded) -> bool,
         left_out: &mut LeftOut,
     ) -> Result<bool> {
-        let claims: usize = delta.context().interval_count();
-        let units = delta.len() + claims;
+        let units = delta.len() + delta.context().interval_count();
         // As much as should fit, and a little less, so that it mostly does.
         let limit = self.encoder.limits.max_bytes;
         let each = (units.saturating_mul(limit) / long.max(1)).saturating_mul(7) / 8;
-        let each = each.clamp(1, units.saturating_sub(1).max(1));
+        let each = each.clamp(1, most.max(1));
         for part in delta.split(each) {
-            let (entries, alone) = (part.len(), part.len() + part.context().interval_count());
-            match self.attempt(wrap(part.clone()))? {
-                Tried::Fits(encoded) => {
-                    if !keep(encoded) {
-                        return Ok(false);
-                    }
-                }
-                Tried::TooLong(bytes) if entries <= 1 && (alone <= 2 || each == 1) => {
-                    self.leave_out(&part, bytes, left_out)?;
+            let go_on = match self.attempt(wrap(part.clone()))? {
+                Tried::Fits(encoded) => keep(encoded),
+                Tried::TooLong(bytes) if each == 1 => {
+                    self.runs(&part, bytes, wrap, keep, left_out)?
                 }
                 Tried::TooLong(bytes) => {
-                    if !self.split(&part, bytes, wrap, keep, left_out)? {
-                        return Ok(false);
+                    self.split(&part, (bytes, each - 1), wrap, keep, left_out)?
+                }
+            };
+            if !go_on {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Run by run: nothing smaller can be told.
+    fn runs(
+        &self,
+        part: &PresenceDelta<M>,
+        bytes: usize,
+        wrap: &mut impl FnMut(PresenceDelta<M>) -> Body<M>,
+        keep: &mut impl FnMut(Encoded) -> bool,
+        left_out: &mut LeftOut,
+    ) -> Result<bool> {
+        if part.context().interval_count() <= 1 {
+            self.leave_out(part, bytes, left_out)?;
+            return Ok(true);
+        }
+        for (replica, seen) in part.context().iter() {
+            for interval in seen.intervals() {
+                let mut context = CausalContext::new();
+                context.insert_range(replica.clone(), interval);
+                let entries = part.entries().filter(|entry| context.contains(entry.dot()));
+                let entries = entries.cloned().collect();
+                let run = PresenceDelta::from_parts(part.replica().clone(), context, entries)
+                    .map_err(|_| self.too_long())?;
+                let go_on = match self.attempt(wrap(run.clone()))? {
+                    Tried::Fits(encoded) => keep(encoded),
+                    Tried::TooLong(bytes) => {
+                        self.leave_out(&run, bytes, left_out)?;
+                        true
                     }
+                };
+                if !go_on {
+                    return Ok(false);
                 }
             }
         }
@@ -219,7 +259,13 @@ impl<M: Serialize + 'static> Cut<'_, M> {
             chosen = Some(encoded);
             false
         };
-        self.split(delta, long, &mut wrap, &mut keep, &mut left_out)?;
+        self.split(
+            delta,
+            (long, usize::MAX),
+            &mut wrap,
+            &mut keep,
+            &mut left_out,
+        )?;
         let fits = chosen.is_some();
         let mut encoded = match chosen {
             Some(encoded) => encoded,
@@ -267,13 +313,15 @@ impl<M: Serialize + 'static> Cut<'_, M> {
                 return Ok(vec![encoded]);
             }
             let smaller = match &mut asks[..] {
-                [] => halve(&mut missed),
-                [(_, asked)] => halve_asked(asked),
+                [] => false,
+                // Down to "tell me all of it".
+                [(_, asked)] => halve_asked(asked) || halve(&mut missed),
                 _ => {
                     asks.truncate(asks.len() / 2);
                     true
                 }
             };
+            let smaller = smaller || halve(&mut missed);
             if !smaller {
                 return Err(self.too_long());
             }
@@ -326,9 +374,17 @@ impl<M: Serialize + 'static> Cut<'_, M> {
         if self.encoder.strict && !left_out.is_empty() {
             return Err(self.too_long());
         }
-        match parts.first_mut() {
-            Some(first) => first.left_out.add(left_out),
-            None => return Err(self.too_long()),
+        if parts.is_empty() {
+            // No line fits: the fingerprint alone still asks for those of the other side.
+            let digest = Digest::new();
+            parts.push(self.fitting(Body::Compare {
+                fingerprint,
+                digest,
+                reply,
+            })?);
+        }
+        if let Some(first) = parts.first_mut() {
+            first.left_out.add(left_out);
         }
         Ok(parts)
     }

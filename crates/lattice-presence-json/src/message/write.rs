@@ -34,6 +34,7 @@ where
         sink: Sink::whole(max_bytes),
         left_out: LeftOut::default(),
         items: 0,
+        names: 1,
     };
     writer.message(message)?;
     Ok(Encoded {
@@ -62,6 +63,8 @@ struct Writer<'e> {
     left_out: LeftOut,
     /// Intervals written so far, of whatever.
     items: usize,
+    /// Names written so far, the sender's included.
+    names: usize,
 }
 
 impl Writer<'_> {
@@ -251,12 +254,12 @@ impl Writer<'_> {
             return Err(EncodeError::NotTheSender);
         }
         let compact = self.encoder.clone().compact(true);
-        let (before, items) = (self.sink.out.len(), self.items);
+        let (before, items, names) = (self.sink.out.len(), self.items, self.names);
         let hopeful = compact.hopeful_plan(delta)?;
         let plan = match self.planned_delta(from, delta, &hopeful) {
             Err(EncodeError::Entry { .. }) if !self.encoder.strict => {
                 self.sink.out.truncate(before);
-                self.items = items;
+                (self.items, self.names) = (items, names);
                 let plan = compact.plan(delta)?;
                 self.planned_delta(from, delta, &plan)?;
                 plan
@@ -277,7 +280,8 @@ impl Writer<'_> {
         M: Serialize + 'static,
     {
         let limits = self.encoder.limits;
-        check_count("replicas", plan.context.iter().len(), limits.max_replicas)?;
+        let sender = usize::from(plan.context.get(from).is_some());
+        self.name(plan.context.iter().len() - sender)?;
         check_count("values", delta.len(), limits.max_entries)?;
         if plan.context.is_empty() {
             return Ok(());
@@ -338,6 +342,7 @@ impl Writer<'_> {
     /// Whether a peer reads that name; otherwise it is left out, with what belongs to it.
     fn can_name(&mut self, replica: &ReplicaId) -> Result<bool> {
         let Err(reason) = self.encoder.check_replica(replica) else {
+            self.name(1)?;
             return Ok(true);
         };
         if self.encoder.strict {
@@ -380,6 +385,11 @@ impl Writer<'_> {
     fn count(&mut self, items: usize) -> Result<()> {
         self.items += items;
         check_count("cloud items", self.items, self.encoder.limits.max_clouds)
+    }
+
+    fn name(&mut self, names: usize) -> Result<()> {
+        self.names += names;
+        check_count("replicas", self.names, self.encoder.limits.max_replicas)
     }
 
     /// A field's name and its colon.

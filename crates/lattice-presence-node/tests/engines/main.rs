@@ -12,6 +12,8 @@ mod nats;
 mod redis;
 #[cfg(feature = "zenoh")]
 mod zenoh;
+#[cfg(feature = "zenoh")]
+mod zenoh_tls;
 
 use lattice_presence_node::engine::conformance::Report;
 

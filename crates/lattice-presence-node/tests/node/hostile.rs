@@ -151,6 +151,36 @@ async fn a_peer_under_our_own_id_is_refused_aloud() {
     node.shutdown().await;
 }
 
+#[tokio::test]
+async fn nodes_of_another_version_or_cluster_are_told_and_shown() {
+    let memory = Memory::new();
+    let a = node::<u32>("a", &memory).await;
+    let (sender, mut at_b) = events();
+    let local = Local::new("test", "b");
+    let mut b = memory.clone().start(local, sender).await.unwrap();
+    let later = br#"{"v":9,"cluster":"test","from":"b","something new":[1,2,3]}"#;
+    let other = br#"{"v":1,"cluster":"other","from":"b","goodbye":true}"#;
+    for (message, reason) in [(&later[..], "version"), (other, "cluster")] {
+        let bytes = Bytes::from([&[1], message].concat());
+        b.send(To::All, bytes).await.unwrap();
+        let reasons = || format!("{:?}", a.status().strangers);
+        until("shown", reasons, |shown: &String| shown.contains(reason)).await;
+    }
+    let told = tokio::time::timeout(Duration::from_secs(5), async {
+        loop {
+            let event = at_b.next().await.unwrap();
+            if let lattice_presence_node::engine::Event::Message { payload, .. } = event {
+                let text = String::from_utf8_lossy(&payload[1..]).into_owned();
+                if text.contains("refusal") {
+                    return text;
+                }
+            }
+        }
+    });
+    assert!(told.await.unwrap().contains("version"));
+    assert_eq!(a.status().counts.unreadable, 0);
+}
+
 /// An engine that does not start, hangs, fails every send, panics.
 mod engines {
     use super::*;

@@ -166,6 +166,33 @@ fn r11_an_answer_that_nobody_asked_for_is_refused() {
 }
 
 #[test]
+fn r11_an_answer_to_another_question_is_refused() {
+    let mut net = Net::settled(&["a", "b"], &config(Trust::Owners));
+    let b = net.id(1);
+    net.isolate(1, true);
+    let line = ReplicaDigest::new((1..=1_000).into(), 1);
+    let heartbeat = Body::Heartbeat { line, pushes: 9 };
+    net.receive(0, &b, say(&b, heartbeat));
+    net.sent.clear();
+    net.run(millis(700));
+    let asked = net
+        .sent
+        .iter()
+        .find_map(|(.., message)| match &message.body {
+            Body::Question { id, .. } => Some(*id),
+            _ => None,
+        });
+    let answer = Body::Answer {
+        id: asked.expect("it asks") + 1,
+        delta: words("b", "b", 3, 3),
+        differs: CausalContext::new(),
+        resent: ClockSet::new(),
+        more: false,
+    };
+    assert_eq!(refuse(&mut net, &b, answer), Refused::Unasked);
+}
+
+#[test]
 fn r11_a_digest_of_very_many_replicas_is_refused_without_work() {
     let mut net = Net::settled(&["a", "b"], &config(Trust::Relays));
     let b = net.id(1);
@@ -248,6 +275,7 @@ fn r11_who_always_says_that_there_is_more_is_left_alone() {
         while let Some(transmit) = net.nodes[0].poll_transmit(net.now) {
             if let Body::Question { id, .. } = transmit.message.body {
                 asked += 1;
+                assert!(asked < 100, "asked without end");
                 let answer = Body::Answer {
                     id,
                     delta: words("x", "x", 1, 1),

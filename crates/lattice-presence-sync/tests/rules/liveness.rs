@@ -143,7 +143,11 @@ fn r6_when_isolation_ends_nobody_departs_who_is_there() {
     net.events[0].clear();
     // b is heard a while before c is.
     net.cut.remove(&(1, 0));
-    net.run(secs(4));
+    net.run(secs(2));
+    // Something is due of somebody, so that all are judged.
+    let b = net.id(1);
+    net.nodes[0].hint(net.now, &b, Hint::Lost);
+    net.run(secs(2));
     net.isolate(0, false);
     net.run(secs(15));
     assert_eq!(net.keys(0), ["bob", "carol"]);
@@ -155,11 +159,14 @@ fn r6_a_process_that_slept_does_not_take_its_sleep_for_the_silence_of_others() {
     for nap in [secs(12), secs(600)] {
         let mut net = Net::settled(&["a", "b", "c"], &config(Trust::Owners));
         net.join(1, "bob");
+        net.join(2, "carol");
         net.events[0].clear();
         net.now += nap;
-        net.nodes[0].advance(net.now);
+        // What b said meanwhile lay in a buffer; c has not spoken yet.
+        net.nodes[1].advance(net.now);
         net.flush();
-        assert_eq!(net.keys(0), ["bob"]);
+        net.nodes[0].advance(net.now);
+        assert_eq!(net.keys(0), ["bob", "carol"]);
         net.run(secs(5));
         assert!(net.events[0].is_empty(), "{:?}", net.events[0]);
     }

@@ -13,7 +13,7 @@ use crate::presence::Slot;
 /// The hash is `SipHash`-1-3 (Aumasson, Bernstein: "`SipHash`: a fast short-input PRF", 2012),
 /// as in the maps of the standard library.
 #[derive(Clone, Debug)]
-pub(super) struct Hashing {
+pub(crate) struct Hashing {
     key: [u64; 2],
 }
 
@@ -45,7 +45,7 @@ impl Default for Hashing {
 }
 
 impl Hashing {
-    pub(super) const fn keyed(key: [u64; 2]) -> Self {
+    pub(crate) const fn keyed(key: [u64; 2]) -> Self {
         Self { key }
     }
 
@@ -130,11 +130,12 @@ impl Sip {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+    use alloc::string::String;
+    use alloc::vec::Vec;
+    use core::hash::Hasher;
     use std::collections::HashMap;
-    use std::format;
-    use std::hash::{DefaultHasher, Hasher};
-    use std::string::String;
-    use std::vec::Vec;
+    use std::hash::DefaultHasher;
 
     use super::*;
 

@@ -116,7 +116,7 @@ impl<T> Slab<T> {
                     Ok(at) => {
                         self.places += piece.places.len() - before;
                         assert!(
-                            open < 1 << 31 - BITS,
+                            open < 1 << (31 - BITS),
                             "an index holds two billion entries at the most"
                         );
                         return open << BITS | at as u32;
@@ -277,7 +277,7 @@ mod tests {
                 assert_eq!(oracle.insert(slab.insert(next), next), None);
             } else {
                 let pick = turn.wrapping_mul(0x9E37_79B9) % 5000;
-                let id = oracle.range(pick..).next().or(oracle.iter().next());
+                let id = oracle.range(pick..).next().or_else(|| oracle.iter().next());
                 let id = id.map(|(&id, _)| id).unwrap_or_default();
                 assert_eq!(slab.remove(id), oracle.remove(&id));
             }

@@ -20,3 +20,64 @@ impl<M> PresenceState<M> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::sync::Arc;
+    use alloc::vec::Vec;
+
+    use lattice_causal::Dot;
+
+    use crate::{CausalContext, Presence, PresenceDelta, PresenceState, ReplicaId};
+
+    /// What a codec makes of one join: no memory is shared with anything.
+    fn received(clock: u64) -> PresenceDelta<u64> {
+        let owner = || ReplicaId::new("node-b");
+        let dot = Dot::new(owner(), clock);
+        let context: CausalContext<ReplicaId> = [dot.clone()].into_iter().collect();
+        let pid = alloc::format!("pid-{clock}");
+        let entry = Presence::new(dot, "room", "alice", &pid, clock);
+        PresenceDelta::from_parts(owner(), context, Vec::from([entry])).unwrap()
+    }
+
+    #[test]
+    fn what_came_alone_shares_its_names_after_the_next_merge() {
+        let mut state = PresenceState::new("node-a");
+        let kept = received(2);
+        for clock in [1, 3, 4] {
+            state.merge_delta(&received(clock)).unwrap();
+        }
+        state.merge_delta(&kept).unwrap();
+        let digest = state.digest();
+        state.merge_delta(&received(5)).unwrap();
+        state.merge_delta(&received(5)).unwrap();
+        let entries: Vec<_> = state.entries().collect();
+        let first = entries[0];
+        for entry in &entries {
+            // Whoever holds the entry of a delta holds it as it came.
+            let shares = *entry.meta() != 2;
+            assert_eq!(
+                Arc::ptr_eq(entry.shared_topic(), first.shared_topic()),
+                shares
+            );
+            assert_eq!(entry.owner().is(first.owner()), shares);
+            assert_eq!((entry.topic(), *entry.meta()), ("room", entry.dot().clock));
+        }
+        drop(entries);
+        let _ = state.leave_by_pid("nobody");
+        let mut without = state.clone();
+        let gone = PresenceDelta::from_parts(
+            "node-b".into(),
+            [Dot::new("node-b".into(), 5)].into_iter().collect(),
+            Vec::new(),
+        );
+        without.merge_delta(&gone.unwrap()).unwrap();
+        assert_eq!(
+            without
+                .digest()
+                .get(&"node-b".into())
+                .map(|line| line.fingerprint),
+            digest.get(&"node-b".into()).map(|line| line.fingerprint)
+        );
+    }
+}

@@ -1,7 +1,7 @@
 //! The key of the hash tables.
 
 use super::PresenceState;
-use crate::index::Index;
+use crate::index::{Hashing, Index};
 
 impl<M> PresenceState<M> {
     /// Hashes what clients choose, topics, keys and pids, under `seed`: two random numbers
@@ -28,19 +28,20 @@ impl<M> PresenceState<M> {
     /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     pub fn reseed(&mut self, seed: [u64; 2]) {
-        self.refill(Index::keyed(seed));
+        self.refill(Index::new(Hashing::keyed(seed)));
         debug_assert!(self.check_invariants());
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::format;
+    use alloc::format;
+    use alloc::string::String;
 
     use super::*;
     use crate::presence::Slot;
 
-    fn hashes(state: &PresenceState<()>) -> std::string::String {
+    fn hashes(state: &PresenceState<()>) -> String {
         format!(
             "{:?}",
             state.index.hashes(Slot::new("room", "alice", "pid-1"))

@@ -42,7 +42,7 @@ impl<M> PresenceState<M> {
     }
 
     pub(super) fn rebuild_index(&mut self) {
-        self.refill(self.index.emptied());
+        self.refill(Index::new(self.index.hashing.clone()));
     }
 
     /// Puts all entries into an index that holds nothing.

@@ -317,3 +317,25 @@ fn s6_a_conflict_comes_to_light_through_digests() {
         MergeError::ConflictingDot { .. }
     ));
 }
+
+/// Somebody has claimed some of its entries at the relay, which now holds less than the owner:
+/// of another replica that would mean that it knows more.
+#[test]
+fn s6_the_owner_tells_what_has_died_to_a_peer_that_holds_less() {
+    let a_id = id("a");
+    let (mut a, mut relay) = (with("a", &["p", "q", "r"]), state("relay"));
+    relay.merge(&a).unwrap();
+    relay
+        .merge_delta(&packet("b", &[(&a_id, 2), (&a_id, 3)], Vec::new()))
+        .unwrap();
+    a.leave("p", "t", "k");
+    let word = a.delta_since(&relay.digest());
+    assert_diff(&relay.merge_delta_with_diff(&word).unwrap(), &[], &["p"]);
+    // And once it hears of the claims, everybody sees all again.
+    for _ in 0..2 {
+        a.merge_delta(&relay.delta_since(&a.digest())).unwrap();
+        relay.merge_delta(&a.delta_since(&relay.digest())).unwrap();
+    }
+    assert_eq!(online(&relay), ["q", "r"]);
+    assert_eq!(a.digest(), relay.digest());
+}

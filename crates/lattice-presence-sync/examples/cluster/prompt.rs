@@ -32,8 +32,8 @@ const ELSEWHERE: [(usize, &str); 8] = [
 
 const HELP: &str = "  join TOPIC USER [STATUS]    leave TOPIC USER    status TOPIC USER STATUS
   who                         who is online, as node-a sees it
-  down NODE                   consider node-b or node-c down, whatever it says
-  up NODE                     no longer
+  cut NODE                    cut the link to node-b or node-c
+  heal NODE                   make it whole again
   help, quit";
 
 /// Reads and obeys until `quit`, or the end of the input.
@@ -72,23 +72,32 @@ fn answer(cluster: &mut Cluster, line: &str) -> Result<(), Box<dyn Error>> {
             let here = cluster.views().filter(|(node, _)| *node == HERE);
             cluster.timeline.table(here);
         }
-        (_, Some(Command::Down { peer } | Command::Up { peer }))
-            if !NAMES[1..].contains(&peer.as_str()) =>
-        {
-            println!("  no peer `{peer}`: there are node-b and node-c");
+        (_, Some(Command::Cut { peer } | Command::Heal { peer })) => {
+            match NAMES[1..].iter().position(|name| *name == peer) {
+                None => println!("  no peer `{peer}`: there are node-b and node-c"),
+                Some(at) => {
+                    cluster.set_cut(line.starts_with("cut").then_some([HERE, at + 1]));
+                    listen(cluster)?;
+                }
+            }
         }
-        // The stage keeps these for itself.
-        (_, Some(Command::Peer { .. } | Command::Cut { .. } | Command::Heal { .. }) | None) => {
+        // The stage keeps this one for itself.
+        (_, Some(Command::Peer { .. }) | None) => {
             println!("  no command `{line}`: `help` lists them");
         }
         (_, Some(command)) => {
             cluster.order(HERE, &command);
-            // The node answers at once: what it says stands before the next prompt.
-            let enough = Instant::now() + ANSWERED_WITHIN;
-            while Instant::now() < enough {
-                cluster.pump(Duration::from_millis(20))?;
-            }
+            listen(cluster)?;
         }
+    }
+    Ok(())
+}
+
+/// The node answers at once: what it says stands before the next prompt.
+fn listen(cluster: &mut Cluster) -> Result<(), Box<dyn Error>> {
+    let enough = Instant::now() + ANSWERED_WITHIN;
+    while Instant::now() < enough {
+        cluster.pump(Duration::from_millis(20))?;
     }
     Ok(())
 }

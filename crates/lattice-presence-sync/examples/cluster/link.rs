@@ -2,8 +2,8 @@
 //!
 //! Each node dials each other one and writes only to the connections that it
 //! dialed. A link may lose whatever it likes: a queue that is full, a connection
-//! that breaks, a peer that is away all drop messages, and the next exchange of
-//! digests repairs what was lost. So nothing here retries, orders or confirms.
+//! that breaks, a peer that is away all drop messages, and the machine asks for what
+//! was lost. So nothing here retries, orders or confirms.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,10 +12,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use lattice_presence::{Digest, PresenceDelta, ReplicaId};
-use lattice_presence_json::{
-    DecodeError, EncodeError, Encoder, JsonMeta, delta_from_json, digest_from_json,
-};
+use lattice_presence::{Message, ReplicaId};
+use lattice_presence_json::{DecodeError, Decoder, Encoder, JsonMeta};
 
 /// A peer that sends more in one line is cut off before it fills the memory.
 const MAX_LINE: u64 = 1 << 20;
@@ -26,70 +24,26 @@ const QUEUE: usize = 64;
 const TIMEOUT: Duration = Duration::from_secs(1);
 const REDIAL: Duration = Duration::from_millis(50);
 
-/// Peers send digests all the time: who says nothing for so long is gone, whether
+/// Peers send heartbeats all the time: who says nothing for so long is gone, whether
 /// or not the network said so.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// Accepting fails where descriptors run out: others are closed meanwhile.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-/// What one node tells another.
-#[derive(Debug)]
-pub(crate) enum Message {
-    Delta(PresenceDelta<JsonMeta>),
-    Digest(Digest<ReplicaId>),
-}
-
-impl Message {
-    /// `delta {…}` or `digest {…}`. Canonical JSON has no line breaks. What is too long
-    /// for a line is cut; the next digest asks for the rest.
-    pub(crate) fn encode(&self) -> Result<String, EncodeError> {
-        let encoder = Encoder::new().max_bytes(MAX_LINE as usize - "digest \n".len());
-        match self {
-            Self::Delta(delta) => Ok(format!("delta {}\n", encoder.delta_to_json_string(delta)?)),
-            Self::Digest(digest) => Ok(format!(
-                "digest {}\n",
-                encoder.digest_to_json_string(digest)?
-            )),
-        }
-    }
-
-    fn decode(line: &str) -> Result<Self, WireError> {
-        match line.split_once(' ') {
-            Some(("delta", json)) => Ok(Self::Delta(delta_from_json(json)?)),
-            Some(("digest", json)) => Ok(Self::Digest(digest_from_json(json)?)),
-            _ => Err(WireError::Frame),
-        }
-    }
-}
-
-/// Why a connection was given up.
-#[derive(Debug)]
-pub(crate) enum WireError {
-    Frame,
-    Payload(DecodeError),
-}
-
-impl From<DecodeError> for WireError {
-    fn from(error: DecodeError) -> Self {
-        Self::Payload(error)
-    }
-}
-
-impl std::fmt::Display for WireError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Frame => f.write_str("no frame of this protocol"),
-            Self::Payload(error) => write!(f, "payload refused: {error}"),
-        }
-    }
+/// A line of canonical JSON, which has no line breaks; `None` where it is too long.
+pub(crate) fn encode(message: &Message<JsonMeta>) -> Option<String> {
+    // Without a bound of its own: cutting is for the machine, which numbers what it sends.
+    let encoded = Encoder::new().encode(message).ok()?;
+    let fits = (encoded.text.len() as u64) < MAX_LINE;
+    fits.then(|| encoded.text + "\n")
 }
 
 /// What arrives, with the replica that sent it.
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) from: ReplicaId,
-    pub(crate) message: Result<Message, WireError>,
+    pub(crate) message: Result<Message<JsonMeta>, DecodeError>,
 }
 
 /// The way to one peer. Dropping it closes the connection.
@@ -172,7 +126,7 @@ fn read<E: From<Received>>(stream: TcpStream, inbox: &SyncSender<E>) {
     };
     let from = ReplicaId::from(name);
     while let Ok(Some(line)) = read_line(&mut lines) {
-        let message = Message::decode(&line);
+        let message = Decoder::new().message_from_json(&line);
         let refused = message.is_err();
         let received = Received {
             from: from.clone(),

@@ -40,13 +40,6 @@ pub(crate) enum Command {
     Heal {
         peer: String,
     },
-    /// Considers the peer down, whatever it says, until `Up`.
-    Down {
-        peer: String,
-    },
-    Up {
-        peer: String,
-    },
 }
 
 impl Command {
@@ -75,8 +68,6 @@ impl Command {
             },
             ("cut", peer, None, _) => Self::Cut { peer },
             ("heal", peer, None, _) => Self::Heal { peer },
-            ("down", peer, None, _) => Self::Down { peer },
-            ("up", peer, None, _) => Self::Up { peer },
             _ => return None,
         })
     }
@@ -99,8 +90,6 @@ impl fmt::Display for Command {
             } => write!(f, "status {topic} {user} {status}"),
             Self::Cut { peer } => write!(f, "cut {peer}"),
             Self::Heal { peer } => write!(f, "heal {peer}"),
-            Self::Down { peer } => write!(f, "down {peer}"),
-            Self::Up { peer } => write!(f, "up {peer}"),
         }
     }
 }

@@ -4,9 +4,8 @@
 //! end, all nodes see the same; `-- --interactive` gives a prompt on one node.
 //!
 //! This program runs itself three times more, as the nodes. How to embed the
-//! library is in [`node`], with [`detector`] to judge who is down and [`link`] to
-//! carry messages; a server needs something like these three files. The others
-//! are the stage: [`cluster`] starts, kills and watches the processes, [`stage`]
+//! machine is in [`node`], with [`link`] to carry messages; a server needs something
+//! like these two files. The others are the stage: [`cluster`] starts, kills and watches the processes, [`stage`]
 //! is what they say to each other, [`script`] and [`prompt`] tell them what to
 //! do, [`view`] prints what they see.
 #![allow(
@@ -17,7 +16,6 @@
 )]
 
 mod cluster;
-mod detector;
 mod link;
 mod node;
 mod prompt;
