@@ -1,9 +1,9 @@
 //! What a node knows of itself, its peers and its engine.
 
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use lattice_presence_sync::{Liveness, PeerStatus, RefusedCounts};
 use serde::Serialize;
@@ -172,6 +172,10 @@ pub struct Counts {
     pub lagged: u64,
     /// Messages that were not sent: the engine was away, or slow.
     pub unsent: u64,
+    /// Questions asked of peers.
+    pub questions: u64,
+    /// Answers given to peers.
+    pub answers: u64,
     /// Answers that brought what was missing.
     pub repairs: u64,
     /// Questions that nobody answered in time.
@@ -268,6 +272,8 @@ impl Status {
                     refused: counters.refused,
                     lagged: get(&stats.lagged),
                     unsent: get(&stats.unsent),
+                    questions: counters.questions,
+                    answers: counters.answers,
                     repairs: counters.repairs,
                     unanswered: counters.unanswered,
                     queue_resets: get(&stats.resets),
