@@ -18,9 +18,8 @@ use crate::stats::get;
 /// ```
 /// use lattice_presence_node::{Node, View};
 ///
-/// # let runtime = tokio::runtime::Runtime::new().unwrap();
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
 /// # runtime.block_on(async {
-/// # tokio::time::pause();
 /// let node = Node::<()>::builder("berlin-1").start().await?;
 /// let status = node.status();
 /// // Nobody is seen. Is nobody there, or do we not know yet?
@@ -288,9 +287,8 @@ impl Status {
     ///
     /// ```
     /// # use lattice_presence_node::Node;
-    /// # let runtime = tokio::runtime::Runtime::new().unwrap();
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     /// # runtime.block_on(async {
-    /// # tokio::time::pause();
     /// let node = Node::<()>::builder("berlin-1").start().await?;
     /// tokio::time::sleep(std::time::Duration::from_secs(6)).await;
     /// assert!(node.status().is_ready());
