@@ -59,6 +59,7 @@
 //!     }
 //!
 //!     async fn send(&mut self, to: To<'_>, payload: Bytes) -> Result<(), SendError> {
+//!         SendError::check(payload.len(), self.max_payload())?;
 //!         let to = match to {
 //!             To::All => None,
 //!             To::One(name) => Some(name.to_owned()),
