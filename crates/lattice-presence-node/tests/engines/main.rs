@@ -6,7 +6,7 @@
     clippy::print_stdout,
     clippy::std_instead_of_core,
     clippy::std_instead_of_alloc,
-    reason = "a test that cannot go on may panic, and says aloud what it skips"
+    reason = "tests print what they did, and unwrap what must be there"
 )]
 
 #[path = "../support/mod.rs"]
