@@ -7,7 +7,6 @@
     clippy::std_instead_of_alloc,
     reason = "a test that cannot go on may panic, and says aloud what it skips"
 )]
-
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
