@@ -23,10 +23,6 @@ pub(crate) const PREFIX: usize = 1;
 
 /// What came in.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every frame is the large one, and none is kept"
-)]
 pub(crate) enum Frame<M> {
     Presence(Box<Message<M>>),
     Application { topic: Arc<str>, payload: Bytes },

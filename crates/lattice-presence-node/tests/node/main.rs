@@ -5,13 +5,6 @@
     clippy::print_stdout,
     clippy::std_instead_of_core,
     clippy::std_instead_of_alloc,
-    reason = "a test that cannot go on may panic, and says aloud what it skips"
-)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    clippy::std_instead_of_core,
-    clippy::std_instead_of_alloc,
     reason = "tests print what they did, and unwrap what must be there"
 )]
 
