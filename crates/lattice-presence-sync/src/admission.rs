@@ -15,6 +15,9 @@ use crate::refused::Refused;
 use crate::status::Stranger;
 use crate::transmit::Mail;
 
+/// Lives of one node that it may speak of in one message, its own and former ones.
+const MAX_LIVES: usize = 64;
+
 /// Intervals of clocks, parts of a question, lines of a digest: together at most so many
 /// in one message.
 const MAX_INTERVALS: usize = MAX_ENTRIES * CLOCKS_PER_ENTRY as usize;
@@ -131,6 +134,7 @@ impl<M> Sync<M> {
         self.check_context(delta.context())?;
         // What the merge would refuse as well: but then the sender would count as heard.
         if self.config.trust == Trust::Owners {
+            bound(delta.context().replicas().len(), MAX_LIVES, "lives")?;
             let mut named = core::iter::once(delta.replica()).chain(delta.context().replicas());
             let is_foreign =
                 |replica: &&ReplicaId| *replica != from && !from.is_newer_than(replica);

@@ -166,7 +166,9 @@ impl<M> Sync<M> {
     /// When something is due of a peer.
     fn deadline(&self, peer: &Peer) -> Option<Duration> {
         let asked = peer.asked.as_ref().map(|asked| asked.deadline);
-        let retire = peer.retire.as_ref().map(|(at, _)| *at);
+        let is_over = matches!(peer.life, Life::Forgotten { .. });
+        let retire = peer.retire.as_ref().filter(|_| !is_over);
+        let retire = retire.map(|(at, _)| *at);
         let dues = [Some(self.end_of_life(peer)), asked, retire, peer.repair.due];
         dues.into_iter().flatten().min()
     }
@@ -226,7 +228,11 @@ impl<M> Sync<M> {
         let is_lost = peer
             .lost_at
             .is_some_and(|lost| others_heard.is_some_and(|heard| heard > lost));
-        let hears_others = others_heard.is_some_and(|heard| heard + down_after > now);
+        // Where this node's own cable breaks, all fall silent within a heartbeat or so: who
+        // was heard last proves nothing. Somebody heard long after this one does.
+        let well_after = peer.silent_since + down_after / 2;
+        let hears_others =
+            others_heard.is_some_and(|heard| heard >= well_after && heard + down_after > now);
         if is_lost || (is_silent && hears_others) {
             self.take_down(id, Cause::Down(id.clone()));
         } else if is_silent {

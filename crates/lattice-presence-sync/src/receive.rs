@@ -126,8 +126,18 @@ impl<M> Sync<M> {
         }
         peer.received.announce(pushes);
         // An empty line says that changes wait to be pushed; the next one will tell.
-        if pushes == 0 || !line.seen.is_empty() {
+        let is_told = pushes == 0 || !line.seen.is_empty();
+        if is_told {
             peer.line = Some((pushes, line));
+        }
+        // Who writes without a pause never tells: what it wrote before it was met is asked
+        // for all the same.
+        let is_met = peer.is_verified || peer.line.is_some();
+        let asks = !is_told && !is_met && peer.repair.is_idle();
+        if asks {
+            peer.repair.by_ranges = true;
+            peer.repair.insists = true;
+            peer.repair.due = Some(self.now + self.config.repair_delay);
         }
         self.reassess(from, true);
         self.heed_successor(from);

@@ -19,6 +19,9 @@ const UNREACHABLE: u8 = 2;
 /// Answers without content after which an owner is left alone for a while.
 const FRUITLESS: u8 = 3;
 
+/// How often the patience with an answer doubles: 32 times the timeout is enough.
+const MAX_DOUBLINGS: u8 = 5;
+
 /// What is this far ahead of nothing was not lost in flight.
 const FAR_AHEAD: u64 = 64;
 
@@ -167,13 +170,16 @@ impl<M> Sync<M> {
         target: &ReplicaId,
         id: u64,
     ) -> Option<(ClockSet, Question<ReplicaId>)> {
-        let deadline = self.now + self.config.answer_timeout;
-        let asked = self.peers.get_mut(target)?.asked.as_mut()?;
+        let asked = self.peers.get(target)?.asked.as_ref()?;
         if asked.id != id {
             return None;
         }
-        asked.deadline = deadline;
         let about = asked.about.clone();
+        // Where a round trip takes longer than the timeout, the next try waits longer.
+        let tries = self.peers.get(&about)?.repair.unanswered;
+        let patience = 1 << tries.saturating_sub(1).min(MAX_DOUBLINGS);
+        let deadline = self.now + self.config.answer_timeout * patience;
+        self.peers.get_mut(target)?.asked.as_mut()?.deadline = deadline;
         let peer = self.peers.get_mut(&about)?;
         let repair = &mut peer.repair;
         let by_ranges = repair.by_ranges || about != *target;

@@ -239,7 +239,13 @@ impl<A: Channels> Socket<A> {
             }
             Output::Token { channel, token } => self.work(channel, Work::Token(token)),
             Output::Left { channel, rejoins } => {
+                self.outbox.caught_up(channel);
                 if let Some(live) = self.channels.remove(&channel) {
+                    // A leave overtook the application's answer to a rejoin: nobody else
+                    // knows of the entry that the first join left.
+                    if live.channel.is_none() && !rejoins {
+                        self.taken.seat.untrack(&live.topic);
+                    }
                     self.server.leave(live.channel, rejoins).await;
                 }
             }

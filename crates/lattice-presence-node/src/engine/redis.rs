@@ -330,8 +330,10 @@ impl fmt::Debug for RedisLink {
 
 impl RedisLink {
     async fn publish(&mut self, channel: &str, frame: &[u8]) -> Result<(), RedisError> {
-        let mut sender = match &self.sender {
-            Some(sender) => sender.clone(),
+        // Taken, so that a send which the writer gives up on takes its connection with it:
+        // a host that vanished says nothing, and would swallow all that follows.
+        let mut sender = match self.sender.take() {
+            Some(sender) => sender,
             None => connect(&self.client).await?,
         };
         let mut publish = redis::cmd("PUBLISH");
