@@ -65,7 +65,8 @@ fn sample(nodes: &mut [Node]) -> Result<Vec<Sample>, String> {
     let sample = |node: &mut Node| {
         let (memory, descriptors) = node.footprint()?;
         let status = node.status()?;
-        let of = |word: &str| number_after(&status, word).ok_or(format!("no {word}: {status}"));
+        let of =
+            |word: &str| number_after(&status, word).ok_or_else(|| format!("no {word}: {status}"));
         let inbox = of("\"inbox\"")?;
         println!(
             "  {}  {memory:>7} KiB  {descriptors:>3} descriptors  {inbox:>4} waiting  {:>5} entries  \

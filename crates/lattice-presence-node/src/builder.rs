@@ -3,8 +3,9 @@
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::fmt;
+use core::hash::BuildHasher;
 use core::time::Duration;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::RandomState;
 
 use lattice_presence::{PresenceState, ReplicaId};
 use lattice_presence_json::MAX_STRING_BYTES;

@@ -78,7 +78,6 @@ impl<M: Meta> Node<M> {
     /// # Ok::<(), lattice_presence_node::StartError>(())
     /// # }).unwrap();
     /// ```
-    #[must_use]
     pub fn builder(name: impl Into<Arc<str>>) -> Builder<M> {
         Builder::new(name.into())
     }

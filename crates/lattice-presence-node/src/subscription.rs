@@ -237,7 +237,7 @@ impl<M: Meta> Subscription<M> {
     /// # }).unwrap();
     /// ```
     pub fn try_next(&mut self) -> Option<Update<M>> {
-        match self.poll(&mut Context::from_waker(Waker::noop())) {
+        match self.poll(&Context::from_waker(Waker::noop())) {
             Poll::Ready(update) => update,
             Poll::Pending => None,
         }

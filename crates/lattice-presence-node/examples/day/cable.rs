@@ -4,14 +4,14 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-pub struct Cable {
-    pub port: u16,
+pub(crate) struct Cable {
+    pub(crate) port: u16,
     is_cut: watch::Sender<bool>,
 }
 
 impl Cable {
     /// A whole one, to that port of this machine.
-    pub async fn to(target: u16) -> std::io::Result<Self> {
+    pub(crate) async fn to(target: u16) -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
         let is_cut = watch::Sender::new(false);
@@ -19,11 +19,11 @@ impl Cable {
         Ok(Self { port, is_cut })
     }
 
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.is_cut.send_replace(true);
     }
 
-    pub fn mend(&self) {
+    pub(crate) fn mend(&self) {
         self.is_cut.send_replace(false);
     }
 }
@@ -47,7 +47,7 @@ async fn pass(mut near: TcpStream, target: u16, mut is_cut: watch::Receiver<bool
 }
 
 /// A port that nobody listens on at present.
-pub fn free_port() -> std::io::Result<u16> {
+pub(crate) fn free_port() -> std::io::Result<u16> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     Ok(listener.local_addr()?.port())
 }

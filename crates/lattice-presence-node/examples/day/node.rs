@@ -10,7 +10,8 @@ use lattice_presence_node::engine::{BoxedEngine, Memory, Zenoh};
 use lattice_presence_node::{Config, Connection, JsonMeta, Node, Update};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-pub const USAGE: &str = "usage: day node NAME [--listen ADDRESS] [--connect ADDRESS]… [--memory]
+pub(crate) const USAGE: &str =
+    "usage: day node NAME [--listen ADDRESS] [--connect ADDRESS]… [--memory]
                        [--redis URL] [--nats URL] [--quick]
 commands: track KEY, drop KEY, view, departed, status, churn PER_SECOND, drain, stop";
 
@@ -97,7 +98,7 @@ fn quick(config: &mut Config) {
     config.settle_after = Duration::from_secs(1);
 }
 
-pub async fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
+pub(crate) async fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     if arguments.iter().any(|argument| argument == "--help") {
         println!("{USAGE}");
         return Ok(());

@@ -14,8 +14,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-pub struct Process {
-    pub name: &'static str,
+pub(crate) struct Process {
+    pub(crate) name: &'static str,
     child: Child,
     commands: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
@@ -23,7 +23,7 @@ pub struct Process {
 
 impl Process {
     /// Starts a node that listens at one port, and reaches others at theirs.
-    pub async fn start(name: &'static str, listen: u16, connect: &[u16]) -> Result<Self> {
+    pub(crate) async fn start(name: &'static str, listen: u16, connect: &[u16]) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["node", name, "--quick", "--listen"]);
         command.arg(format!("tcp/127.0.0.1:{listen}"));
@@ -55,7 +55,7 @@ impl Process {
         rest.ok_or_else(|| format!("{name} says `{line}`, not `{word}`").into())
     }
 
-    pub async fn ask(&mut self, command: &str, word: &str) -> Result<String> {
+    pub(crate) async fn ask(&mut self, command: &str, word: &str) -> Result<String> {
         self.commands
             .write_all(format!("{command}\n").as_bytes())
             .await?;
@@ -63,18 +63,18 @@ impl Process {
     }
 
     /// Who is in the room, as this node sees it.
-    pub async fn view(&mut self) -> Result<BTreeSet<String>> {
+    pub(crate) async fn view(&mut self) -> Result<BTreeSet<String>> {
         let view = self.ask("view", "view").await?;
         Ok(view.split_whitespace().map(str::to_owned).collect())
     }
 
     /// `kill -9`.
-    pub async fn kill(mut self) -> Result<()> {
+    pub(crate) async fn kill(mut self) -> Result<()> {
         Ok(self.child.kill().await?)
     }
 
     /// Goodbye, and a clean end.
-    pub async fn stop(mut self) -> Result<()> {
+    pub(crate) async fn stop(mut self) -> Result<()> {
         self.ask("stop", "stopped").await?;
         let status = timeout(PATIENCE, self.child.wait()).await??;
         status
@@ -85,7 +85,7 @@ impl Process {
 }
 
 /// Waits until all of them see the same room: these users.
-pub async fn all_see(nodes: &mut [&mut Process], users: &[&str]) -> Result<Duration> {
+pub(crate) async fn all_see(nodes: &mut [&mut Process], users: &[&str]) -> Result<Duration> {
     let expected: BTreeSet<String> = users.iter().map(ToString::to_string).collect();
     let start = Instant::now();
     for node in nodes {

@@ -37,7 +37,7 @@ fn say(what: &str, start: Instant) {
     println!("{:>5.1} s  {what}", start.elapsed().as_secs_f64());
 }
 
-pub async fn play() -> Result<()> {
+pub(crate) async fn play() -> Result<()> {
     let start = Instant::now();
     let network = Network::new().await?;
     let mut nodes = Vec::new();

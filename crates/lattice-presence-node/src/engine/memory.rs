@@ -1,10 +1,10 @@
 //! Several nodes in one process, with faults to inject.
 
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -161,7 +161,7 @@ impl Memory {
         let mut hub = self.lock();
         if hub.off.insert(node.to_string()) {
             hub.each(node, |events| {
-                events.disconnected("disconnected by the test")
+                events.disconnected("disconnected by the test");
             });
         }
     }

@@ -1,5 +1,6 @@
 //! The engine over zenoh: in the process, without a server.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -55,7 +56,7 @@ enum Source {
         connect: Vec<String>,
         multicast: bool,
     },
-    Config(Config),
+    Config(Box<Config>),
     Session(Session),
 }
 
@@ -96,8 +97,8 @@ impl Zenoh {
     /// let _ = Zenoh::with_config(config);
     /// ```
     #[must_use]
-    pub const fn with_config(config: Config) -> Self {
-        Self::from_source(Source::Config(config))
+    pub fn with_config(config: Config) -> Self {
+        Self::from_source(Source::Config(Box::new(config)))
     }
 
     /// A session that the application has already. It is not closed with the node.
@@ -207,7 +208,7 @@ impl Source {
                 return Err(StartError::settings("the session is closed"));
             }
             Self::Session(session) => return Ok((session, false)),
-            Self::Config(config) => config,
+            Self::Config(config) => *config,
             Self::Settings {
                 listen,
                 connect,
