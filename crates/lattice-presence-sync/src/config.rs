@@ -54,7 +54,7 @@ pub struct Config {
     /// Whose words are taken.
     pub trust: Trust,
     /// How often a node says that it lives, ±20 %. 1.5 s: three may be lost before
-    /// [`down_after`](Self::down_after), and 200 nodes cost each 20 KB a second.
+    /// [`down_after`](Self::down_after), and each costs 170 bytes a peer.
     pub heartbeat: Duration,
     /// How often a node compares what it knows of everybody with one random peer, under
     /// [`Trust::Relays`]. 5 s.
