@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::shell::{self, Outcome, PUBLISHED, cargo};
 use crate::tidy::manifest;
-use crate::{docs, fuzz, simulate, test, tidy};
+use crate::{docs, fuzz, net, nodes, simulate, test, tidy};
 
 /// Long enough to load a corpus and mutate it, short enough for every push.
 const SMOKE_SECONDS: u64 = 20;
@@ -96,6 +96,14 @@ const STEPS: &[Step] = &[
     Step {
         name: "cluster",
         run: || cluster().into(),
+    },
+    Step {
+        name: "day",
+        run: || nodes::day(&[]).into(),
+    },
+    Step {
+        name: "net",
+        run: || net::is_allowed().map_or_else(Verdict::Skipped, |()| net::run(&[]).into()),
     },
     Step {
         name: "merge",

@@ -74,6 +74,12 @@ const TASKS: &[Task] = &[
         run: simulate::run,
     },
     Task {
+        name: "day",
+        arguments: "",
+        summary: "run four nodes over zenoh: a kill, a cut, a rolling deployment, one view",
+        run: nodes::day,
+    },
+    Task {
         name: "net",
         arguments: "",
         summary: "run nodes in network namespaces: cut, deaf, killed, halted, replaced (two minutes)",

@@ -19,7 +19,7 @@ const PORT: u16 = 7447;
 const LONG: Duration = Duration::from_secs(6);
 
 pub(crate) fn run(_: &[String]) -> Outcome {
-    if let Err(reason) = Network::is_allowed() {
+    if let Err(reason) = is_allowed() {
         println!("SKIPPED net: {reason}");
         return Ok(());
     }
@@ -27,6 +27,13 @@ pub(crate) fn run(_: &[String]) -> Outcome {
     let program = program.display().to_string();
     let network = Network::new()?;
     Day::new(&network, &program)?.play()
+}
+
+/// Whether this machine lets us make namespaces; why not.
+pub(crate) fn is_allowed() -> Outcome {
+    let probe = "lattice-probe";
+    ip(&format!("netns add {probe}"))?;
+    ip(&format!("netns del {probe}"))
 }
 
 /// The namespaces, taken down when it is dropped.
@@ -57,12 +64,6 @@ fn address(at: usize) -> String {
 }
 
 impl Network {
-    fn is_allowed() -> Outcome {
-        let probe = "lattice-probe";
-        ip(&format!("netns add {probe}"))?;
-        ip(&format!("netns del {probe}"))
-    }
-
     fn new() -> Result<Self, String> {
         take_down();
         let mut network = Self { has_netem: true };
@@ -197,7 +198,10 @@ impl<'a> Day<'a> {
         for at in [0, 2, 3] {
             let view = self.nodes[at].view()?;
             if view.contains("bob") {
-                return Err(format!("{} sees bob, whose node is not heard: {view:?}", NAMES[at]));
+                return Err(format!(
+                    "{} sees bob, whose node is not heard: {view:?}",
+                    NAMES[at]
+                ));
             }
         }
         Network::mute(1, false)?;

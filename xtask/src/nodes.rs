@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use crate::shell::{self, cargo};
+use crate::shell::{self, Outcome, cargo};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,6 +27,11 @@ pub(crate) fn program() -> Result<PathBuf, String> {
         "day",
     ]))?;
     Ok(shell::target_dir().join("release/examples/day"))
+}
+
+/// `cargo xtask day`: the program's own script.
+pub(crate) fn day(_: &[String]) -> Outcome {
+    shell::run(&mut Command::new(program()?))
 }
 
 /// One node. Killed when it is dropped.

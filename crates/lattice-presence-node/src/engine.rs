@@ -13,20 +13,18 @@
 //! the conformance suite (feature `conformance`):
 //!
 //! ```
-//! use std::sync::Arc;
-//!
 //! use bytes::Bytes;
 //! use lattice_presence_node::engine::{Engine, Events, Link, Local, SendError, StartError, To};
 //! use tokio::sync::broadcast::{Sender, channel, error::RecvError};
 //!
 //! /// Who says it, to whom (to all: nobody), and what.
-//! type Said = (Arc<str>, Option<String>, Bytes);
+//! type Said = (Local, Option<String>, Bytes);
 //!
 //! #[derive(Clone)]
 //! struct Loopback(Sender<Said>);
 //!
 //! struct Running {
-//!     name: Arc<str>,
+//!     local: Local,
 //!     bus: Sender<Said>,
 //!     reader: tokio::task::JoinHandle<()>,
 //! }
@@ -35,15 +33,15 @@
 //!     type Link = Running;
 //!
 //!     async fn start(self, local: Local, events: Events) -> Result<Running, StartError> {
-//!         let (name, mut inbox) = (local.name.clone(), self.0.subscribe());
+//!         let (us, mut inbox) = (local.clone(), self.0.subscribe());
 //!         let reader = tokio::spawn(async move {
 //!             events.connected();
 //!             loop {
 //!                 match inbox.recv().await {
 //!                     Ok((from, to, bytes)) => {
-//!                         let for_us = to.is_none_or(|to| *to == *local.name);
-//!                         if for_us && from != local.name {
-//!                             events.offer(from, bytes);
+//!                         let for_us = to.is_none_or(|to| *to == *us.name);
+//!                         if for_us && from.cluster == us.cluster && from.name != us.name {
+//!                             events.offer(from.name, bytes);
 //!                         }
 //!                     }
 //!                     Err(RecvError::Lagged(count)) => events.lagged(Some(count)),
@@ -51,7 +49,7 @@
 //!                 }
 //!             }
 //!         });
-//!         Ok(Running { name, bus: self.0, reader })
+//!         Ok(Running { local, bus: self.0, reader })
 //!     }
 //! }
 //!
@@ -61,11 +59,12 @@
 //!     }
 //!
 //!     async fn send(&mut self, to: To<'_>, payload: Bytes) -> Result<(), SendError> {
+//!         SendError::check(payload.len(), self.max_payload())?;
 //!         let to = match to {
 //!             To::All => None,
 //!             To::One(name) => Some(name.to_owned()),
 //!         };
-//!         let _ = self.bus.send((self.name.clone(), to, payload));
+//!         let _ = self.bus.send((self.local.clone(), to, payload));
 //!         Ok(())
 //!     }
 //!

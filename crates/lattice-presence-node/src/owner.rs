@@ -200,7 +200,7 @@ impl<M: Meta> Owner<M> {
                 let from = ReplicaId::new(Arc::clone(from));
                 let taken = self
                     .shared
-                    .write(|sync, now| sync.receive(now, &from, message));
+                    .write(|sync, now| sync.receive(now, &from, *message));
                 if let Err(refused) = taken {
                     self.shared.stats.refused(refused.kind());
                     if let Some(suppressed) = self.log.refused.pass() {

@@ -18,9 +18,8 @@ use crate::stats::get;
 /// ```
 /// use lattice_presence_node::{Node, View};
 ///
-/// # let runtime = tokio::runtime::Runtime::new().unwrap();
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
 /// # runtime.block_on(async {
-/// # tokio::time::pause();
 /// let node = Node::<()>::builder("berlin-1").start().await?;
 /// let status = node.status();
 /// // Nobody is seen. Is nobody there, or do we not know yet?
@@ -172,6 +171,10 @@ pub struct Counts {
     pub lagged: u64,
     /// Messages that were not sent: the engine was away, or slow.
     pub unsent: u64,
+    /// Questions asked of peers.
+    pub questions: u64,
+    /// Answers given to peers.
+    pub answers: u64,
     /// Answers that brought what was missing.
     pub repairs: u64,
     /// Questions that nobody answered in time.
@@ -268,6 +271,8 @@ impl Status {
                     refused: counters.refused,
                     lagged: get(&stats.lagged),
                     unsent: get(&stats.unsent),
+                    questions: counters.questions,
+                    answers: counters.answers,
                     repairs: counters.repairs,
                     unanswered: counters.unanswered,
                     queue_resets: get(&stats.resets),
@@ -282,9 +287,8 @@ impl Status {
     ///
     /// ```
     /// # use lattice_presence_node::Node;
-    /// # let runtime = tokio::runtime::Runtime::new().unwrap();
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     /// # runtime.block_on(async {
-    /// # tokio::time::pause();
     /// let node = Node::<()>::builder("berlin-1").start().await?;
     /// tokio::time::sleep(std::time::Duration::from_secs(6)).await;
     /// assert!(node.status().is_ready());

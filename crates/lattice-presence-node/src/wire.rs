@@ -1,5 +1,6 @@
 //! What goes over an engine: one byte that says what follows, and what follows.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -22,12 +23,8 @@ pub(crate) const PREFIX: usize = 1;
 
 /// What came in.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every frame is the large one, and none is kept"
-)]
 pub(crate) enum Frame<M> {
-    Presence(Message<M>),
+    Presence(Box<Message<M>>),
     Application { topic: Arc<str>, payload: Bytes },
 }
 
@@ -84,10 +81,10 @@ pub(crate) fn decode<M: Meta>(mut bytes: Bytes) -> Result<Frame<M>, FrameError> 
     }
     match bytes.get_u8() {
         PRESENCE => match Decoder::new().message_from_json_slice(&bytes) {
-            Ok(message) => Ok(Frame::Presence(message)),
+            Ok(message) => Ok(Frame::Presence(Box::new(message))),
             Err(error) if error.category() == Category::Version => {
                 let text = core::str::from_utf8(&bytes).unwrap_or_default();
-                Ok(Frame::Presence(of_another_version(text)?))
+                Ok(Frame::Presence(Box::new(of_another_version(text)?)))
             }
             Err(error) => Err(error.into()),
         },

@@ -153,9 +153,8 @@ impl fmt::Display for Report {
 /// ```
 /// use lattice_presence_node::engine::{Alone, conformance};
 ///
-/// # let runtime = tokio::runtime::Runtime::new().unwrap();
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
 /// # runtime.block_on(async {
-/// # tokio::time::pause();
 /// // Nobody hears anybody: that is no engine for a cluster.
 /// let violation = conformance::check(|| Alone).await.unwrap_err();
 /// assert_eq!(violation.check, "to all, with the sender's name");

@@ -1,5 +1,6 @@
 //! The engine over zenoh: in the process, without a server.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;

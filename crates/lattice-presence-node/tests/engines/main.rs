@@ -1,6 +1,13 @@
 //! Every engine runs the conformance suite, cuts included, and what each does when its
 //! server is slow, away or back.
 #![cfg(feature = "conformance")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc,
+    reason = "tests print what they did, and unwrap what must be there"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -99,8 +99,14 @@ impl Authority {
         set("scouting/multicast/enabled", "false");
         set("scouting/gossip/enabled", "false");
         let address = |port: u16| format!(r#"["tls/localhost:{port}"]"#);
-        set("listen/endpoints", &listen.map_or("[]".into(), address));
-        set("connect/endpoints", &connect.map_or("[]".into(), address));
+        set(
+            "listen/endpoints",
+            &listen.map_or_else(|| "[]".into(), address),
+        );
+        set(
+            "connect/endpoints",
+            &connect.map_or_else(|| "[]".into(), address),
+        );
         set(
             "transport/link/tls/root_ca_certificate",
             &self.file("ca.pem"),

@@ -47,8 +47,8 @@ impl<'a, H: Harness> Suite<'a, H> {
     }
 
     pub(super) async fn run(mut self) -> Result<Report, Violation> {
-        self.reaches_all().await?;
-        self.reaches_one().await?;
+        self.all_hear().await?;
+        self.one_hears().await?;
         self.limits().await?;
         self.nobody().await?;
         self.words().await?;
@@ -67,7 +67,7 @@ impl<'a, H: Harness> Suite<'a, H> {
         self.report.passed.push(check);
     }
 
-    async fn reaches_all(&mut self) -> Result<(), Violation> {
+    async fn all_hear(&mut self) -> Result<(), Violation> {
         let check = "to all, with the sender's name";
         let payload = self.payload();
         pass(check, &mut self.a, true, &mut self.b, &payload).await?;
@@ -97,7 +97,7 @@ impl<'a, H: Harness> Suite<'a, H> {
         Ok(())
     }
 
-    async fn reaches_one(&mut self) -> Result<(), Violation> {
+    async fn one_hears(&mut self) -> Result<(), Violation> {
         let check = "to one, and to no other";
         let payload = self.payload();
         pass(check, &mut self.a, false, &mut self.b, &payload).await?;
