@@ -65,8 +65,14 @@ impl Clock {
 }
 
 fn row(what: &str, cost: Cost, beside: Option<Cost>) {
-    let ratio = beside.map_or_else(String::new, |base| format!("{:>7.1} ×", cost.work / base.work));
-    println!("{what:<58} {:>9.2} µs {:>9.2} µs {ratio}", cost.work / 1e3, cost.wall / 1e3);
+    let ratio = beside.map_or_else(String::new, |base| {
+        format!("{:>7.1} ×", cost.work / base.work)
+    });
+    println!(
+        "{what:<58} {:>9.2} µs {:>9.2} µs {ratio}",
+        cost.work / 1e3,
+        cost.wall / 1e3
+    );
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -74,9 +80,17 @@ async fn main() -> Result<()> {
     println!("{:<58} {:>12} {:>12}", "", "work", "time");
     let meta = JsonMeta::new("online")?;
     let plain = plain(&meta)?;
-    row("join, take_delta, merge_delta_with_diff: no node", plain, None);
+    row(
+        "join, take_delta, merge_delta_with_diff: no node",
+        plain,
+        None,
+    );
     let (seen, members) = nodes(&meta).await?;
-    row("track, until a subscriber of another node has the change", seen, Some(plain));
+    row(
+        "track, until a subscriber of another node has the change",
+        seen,
+        Some(plain),
+    );
     row(&format!("members() of {MEMBERS}"), members, None);
     match Server::start() {
         Some(server) => beside_redis(&server, seen, members).await,
@@ -91,7 +105,12 @@ fn plain(meta: &JsonMeta) -> Result<Cost> {
     let (mut a, mut b) = (PresenceState::new("a"), PresenceState::<JsonMeta>::new("b"));
     let clock = Clock::start()?;
     for number in 0..TIMES {
-        let _ = a.join(&format!("pid-{number}"), "room", &format!("user-{number}"), meta.clone())?;
+        let _ = a.join(
+            &format!("pid-{number}"),
+            "room",
+            &format!("user-{number}"),
+            meta.clone(),
+        )?;
         let delta = a.take_delta().ok_or("nothing was written")?;
         let diff = b.merge_delta_with_diff(&delta)?;
         if diff.joins().count() != 1 {
@@ -154,7 +173,11 @@ async fn beside_redis(server: &Server, seen: Cost, members: Cost) -> Result<()> 
         changes.next().await.ok_or("the subscription ended")?;
     }
     let there = clock.stop(TIMES)?;
-    row("Redis: track, until a subscriber has the change", there, Some(seen));
+    row(
+        "Redis: track, until a subscriber has the change",
+        there,
+        Some(seen),
+    );
 
     for number in 0..u32::try_from(MEMBERS)? {
         track(&mut connection, "hall", number).await?;
@@ -177,7 +200,10 @@ async fn track(connection: &mut MultiplexedConnection, topic: &str, number: u32)
     let mut pipe = redis::pipe();
     pipe.cmd("HSET").arg(topic).arg(&field).arg(value).ignore();
     pipe.cmd("EXPIRE").arg(topic).arg(30).ignore();
-    pipe.cmd("PUBLISH").arg(topic).arg(format!("+{field}")).ignore();
+    pipe.cmd("PUBLISH")
+        .arg(topic)
+        .arg(format!("+{field}"))
+        .ignore();
     Ok(pipe.query_async::<()>(connection).await?)
 }
 
