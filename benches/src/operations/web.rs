@@ -2,6 +2,10 @@
 //!
 //! Each server has a thread of its own, whose processor time is measured. The clients are
 //! another process, since ten thousand sockets have two ends.
+#![allow(
+    clippy::print_stdout,
+    reason = "the clients are a process of their own, which answers on its standard output"
+)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

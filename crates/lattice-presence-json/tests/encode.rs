@@ -5,7 +5,9 @@ use core::error::Error;
 use std::collections::HashMap;
 use std::io;
 
-use lattice_presence::{Digest, PresenceState, ReplicaDigest};
+use lattice_presence::{
+    CausalContext, Digest, Dot, Presence, PresenceDelta, PresenceState, ReplicaDigest,
+};
 use lattice_presence_json::{
     Category, DecodeError, Decoder, EncodeError, Encoder, EntryError, JsonMeta, MAX_META_BYTES,
     MAX_META_DEPTH, MAX_STRING_BYTES, MetaError, delta_from_json, delta_to_json_string, from_json,
@@ -108,8 +110,12 @@ fn long_metadata_and_strings_are_refused_by_name() {
     for (i, field) in ["pid", "topic", "key"].into_iter().enumerate() {
         let mut names = ["n"; 3];
         names[i] = &long;
-        let mut state = PresenceState::new("node-a");
-        let _ = state.join(names[0], names[1], names[2], ()).unwrap();
+        // A state refuses to join it; a codec with other limits may bring it.
+        let dot = Dot::new("node-a".into(), 1);
+        let context = CausalContext::from_iter([dot.clone()]);
+        let entry = Presence::new(dot, names[1], names[2], names[0], ());
+        let delta = PresenceDelta::from_parts("node-a".into(), context, vec![entry]).unwrap();
+        let state = PresenceState::from_snapshot(delta);
         let error = strict().to_json_string(&state).unwrap_err();
         let EncodeError::Entry { entry, why } = &error else {
             panic!("{error}");

@@ -177,9 +177,9 @@ impl Cluster {
 fn cost(seed: u64, nodes: usize, entries: usize, loss: usize) -> Cost {
     let mut cluster = Cluster::new(seed, nodes, entries, loss);
     cluster.run(30, 10);
-    let cost = std::mem::take(&mut cluster.cost);
+    let cost = core::mem::take(&mut cluster.cost);
     cluster.settle();
-    println!("seed {seed}, {nodes} x {entries}, {loss} % loss: {cost:?}");
+    eprintln!("seed {seed}, {nodes} x {entries}, {loss} % loss: {cost:?}");
     cost
 }
 

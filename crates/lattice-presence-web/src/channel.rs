@@ -103,7 +103,8 @@ impl<U> Channel<U> {
     /// ```
     #[must_use]
     pub fn key(&self) -> Option<Box<str>> {
-        self.inner.seat.key(&self.inner.topic)
+        let entry = self.inner.seat.entry(&self.inner.topic)?;
+        Some(entry.key().into())
     }
 
     /// Makes the entry of this channel, or changes it: an update of one step. The same

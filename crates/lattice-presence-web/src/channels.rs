@@ -34,7 +34,7 @@ use crate::phoenix::{Payload, SupabaseConfig};
 ///             return Err(Refused::new("no such room"));
 ///         }
 ///         let meta = JsonMeta::new(&[("since", 7)]).map_err(Refused::new)?;
-///         Ok(Joined::new().entry(user, meta))
+///         Ok(Joined::new().entry(user.as_str(), meta))
 ///     }
 /// }
 /// ```

@@ -254,6 +254,12 @@ impl Members {
         out
     }
 
+    /// Whether sockets were told of this entry. O(log members).
+    pub(crate) fn is_told(&self, entry: &Entry) -> bool {
+        let dots = self.told.get(entry.key());
+        dots.is_some_and(|dots| dots.contains_key(entry.dot()))
+    }
+
     /// The members of one key, as they were told.
     pub(crate) fn of_key(&self, key: &str) -> impl Iterator<Item = &Member> {
         self.told.get(key).into_iter().flat_map(BTreeMap::values)

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use core::time::Duration;
 use lattice_presence_json::JsonMeta;
-use lattice_presence_node::{Connection, Node};
+use lattice_presence_node::{Connection, Node, Presence};
 use tokio::sync::{mpsc, oneshot};
 
 /// The question whether a socket is alive; it answers once it was.
@@ -21,7 +21,7 @@ pub(crate) struct Seat {
 }
 
 struct Inner {
-    entries: HashMap<Arc<str>, (Box<str>, JsonMeta)>,
+    entries: HashMap<Arc<str>, Presence<JsonMeta>>,
     /// Entries that the one who sat down again has not come back for.
     unclaimed: HashSet<Arc<str>>,
     /// Whose seat it is: counts those who sat down.
@@ -45,25 +45,19 @@ impl Seat {
         let mut inner = self.inner();
         inner.unclaimed.remove(topic);
         match inner.entries.get(topic) {
-            Some((had, with)) if **had == *key && with == meta => return Ok(()),
-            Some((had, _)) if **had != *key => {
-                self.connection.untrack(topic, had);
+            Some(had) if had.key() == key && had.meta() == meta => return Ok(()),
+            Some(had) if had.key() != key => {
+                self.connection.untrack(topic, had.key());
             }
             _ => {}
         }
         match self.connection.track(topic, key, meta) {
-            Ok(_) => {
-                inner
-                    .entries
-                    .insert(topic.clone(), (key.into(), meta.clone()));
+            Ok(entry) => {
+                inner.entries.insert(topic.clone(), entry);
                 Ok(())
             }
             Err(error) => {
-                if inner
-                    .entries
-                    .get(topic)
-                    .is_some_and(|(had, _)| **had != *key)
-                {
+                if inner.entries.get(topic).is_some_and(|had| had.key() != key) {
                     inner.entries.remove(topic);
                 }
                 Err(error.to_string())
@@ -74,14 +68,14 @@ impl Seat {
     pub(crate) fn untrack(&self, topic: &Arc<str>) {
         let mut inner = self.inner();
         inner.unclaimed.remove(topic);
-        if let Some((key, _)) = inner.entries.remove(topic) {
-            self.connection.untrack(topic, &key);
+        if let Some(entry) = inner.entries.remove(topic) {
+            self.connection.untrack(topic, entry.key());
         }
     }
 
-    /// Whether there is an entry in `topic`, and under which key.
-    pub(crate) fn key(&self, topic: &str) -> Option<Box<str>> {
-        self.inner().entries.get(topic).map(|(key, _)| key.clone())
+    /// The entry in `topic`, if there is one.
+    pub(crate) fn entry(&self, topic: &str) -> Option<Presence<JsonMeta>> {
+        self.inner().entries.get(topic).cloned()
     }
 
     fn drop_unclaimed(&self, sitting: u64) {

@@ -25,7 +25,7 @@ use crate::phoenix::{
 };
 use crate::seat::{Probe, Taken};
 use crate::server::Server;
-use crate::topic::{Command, Member, Sees, SocketId};
+use crate::topic::{Command, Member, Sees, SocketId, Wish};
 
 /// What may wait for one channel whose application is slow.
 const WORK: usize = 256;
@@ -292,7 +292,9 @@ impl<A: Channels> Socket<A> {
             View::Keys(keys) => return self.server.watch(&channel, keys),
             View::Nothing => return,
         };
-        let command = Command::Subscribe(channel.place(), sees, twice);
+        let own = channel.inner.seat.entry(&channel.inner.topic);
+        let wish = Wish { sees, twice, own };
+        let command = Command::Subscribe(channel.place(), wish);
         channel.inner.handle.send(command).await;
     }
 
@@ -492,7 +494,7 @@ impl<A: Channels> Socket<A> {
                 Ok(()) => true,
                 Err(reason) => return self.refuse(id, &Refused::new(reason)),
             },
-            (None, Some(key)) => seat.key(&topic).as_ref() == Some(key),
+            (None, Some(key)) => seat.entry(&topic).is_some_and(|had| had.key() == &**key),
             (None, None) => false,
         };
         if !stays {

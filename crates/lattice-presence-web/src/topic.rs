@@ -13,12 +13,14 @@ use lattice_presence_node::{Node, Subscription, Update};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::members::{Members, Told};
+use crate::members::{Entry, Members, Told};
 use crate::outbox::Outbox;
 use crate::phoenix::{self, Broadcast, ChannelId, Payload, Ref};
 
 /// How long counts may be behind.
 const COUNTS_EVERY: Duration = Duration::from_secs(1);
+/// How long a state may wait for the own entry, which may have gone, or be hidden.
+const OWN_WITHIN: Duration = Duration::from_millis(250);
 /// Commands that may wait for a topic; who sends more, waits.
 const COMMANDS: usize = 1024;
 
@@ -40,11 +42,20 @@ pub(crate) struct Member {
     pub(crate) outbox: Arc<Outbox>,
 }
 
+/// What a channel wants to see.
+pub(crate) struct Wish {
+    pub(crate) sees: Sees,
+    /// The state twice.
+    pub(crate) twice: bool,
+    /// Its own entry: the state waits until that is in it.
+    pub(crate) own: Option<Entry>,
+}
+
 pub(crate) enum Command {
     /// Broadcasts reach the channel from now on.
     Enter(SocketId, Member),
     /// And presence too.
-    Subscribe(Place, Sees, bool),
+    Subscribe(Place, Wish),
     /// The socket was too slow: a state again.
     Fetch(Place),
     Leave(Place),
@@ -95,6 +106,7 @@ impl Topics {
             flushed: None,
             counts_at: None,
             counted: None,
+            wishes: Vec::new(),
         };
         let (topics, updates) = (self.clone(), node.topic(topic.clone()).subscribe());
         tokio::spawn(async move {
@@ -142,6 +154,8 @@ struct Topic {
     flushed: Option<Instant>,
     counts_at: Option<Instant>,
     counted: Option<(usize, usize)>,
+    /// Channels whose state waits for their own entry, and until when.
+    wishes: Vec<(Place, Wish, Instant)>,
 }
 
 impl Topic {
@@ -157,7 +171,9 @@ impl Topic {
         }
         let mut live = true;
         loop {
-            let due = [self.flush_at, self.counts_at].into_iter().flatten().min();
+            let wish = self.wishes.first().map(|(_, _, until)| *until);
+            let due = [self.flush_at, self.counts_at, wish];
+            let due = due.into_iter().flatten().min();
             tokio::select! {
                 biased;
                 // Before commands: who has tracked and then subscribes finds itself.
@@ -205,6 +221,7 @@ impl Topic {
         if self.counts_at.is_some_and(|at| at <= now) {
             self.tell_counts();
         }
+        self.grant();
     }
 
     fn flush(&mut self) {
@@ -232,6 +249,7 @@ impl Topic {
         {
             self.counts_at = Some(Instant::now() + COUNTS_EVERY);
         }
+        self.grant();
     }
 
     fn sees(&self, what: &Sees) -> bool {
@@ -291,14 +309,9 @@ impl Topic {
                 let place = (socket, member.channel);
                 self.channels.insert(place, Channel { member, sees: None });
             }
-            Command::Subscribe(place, sees, twice) => {
-                if let Some(channel) = self.channels.get_mut(&place) {
-                    channel.sees = Some(sees);
-                    self.send_state(place);
-                    if twice {
-                        self.send_state(place);
-                    }
-                }
+            Command::Subscribe(place, wish) => {
+                self.wishes.push((place, wish, Instant::now() + OWN_WITHIN));
+                self.grant();
             }
             Command::Fetch(place) => {
                 if let Some(channel) = self.channels.get(&place) {
@@ -315,6 +328,30 @@ impl Topic {
                         let outbox = &channel.member.outbox;
                         outbox.push(message.wire(outbox.version()));
                     }
+                }
+            }
+        }
+    }
+
+    /// Sends the states that wait for nothing any more.
+    fn grant(&mut self) {
+        let now = Instant::now();
+        let mut at = 0;
+        while let Some((_, wish, until)) = self.wishes.get(at) {
+            let told = wish
+                .own
+                .as_ref()
+                .is_none_or(|own| self.members.is_told(own));
+            if !told && *until > now {
+                at += 1;
+                continue;
+            }
+            let (place, wish, _) = self.wishes.remove(at);
+            if let Some(channel) = self.channels.get_mut(&place) {
+                channel.sees = Some(wish.sees);
+                self.send_state(place);
+                if wish.twice {
+                    self.send_state(place);
                 }
             }
         }
@@ -460,9 +497,12 @@ mod tests {
             };
             handle.send(Command::Enter(socket, member)).await;
             let place = (socket, channel);
-            handle
-                .send(Command::Subscribe(place, Sees::Everyone, false))
-                .await;
+            let wish = Wish {
+                sees: Sees::Everyone,
+                twice: false,
+                own: None,
+            };
+            handle.send(Command::Subscribe(place, wish)).await;
             assert!(next(&outbox).await.contains("presence_state"));
             outboxes.push(outbox);
         }

@@ -1,6 +1,5 @@
 //! Nodes of one process, over the engine in memory: what an application sees, under churn,
 //! faults and bad input.
-
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,

@@ -214,6 +214,7 @@ fn r9_a_frozen_process_that_thaws_shows_nobody() {
         net.join(old, "bob");
         net.isolate(old, true);
         net.start(life("n", 2), &config);
+        net.isolate(old, true); // from its successor, too
         net.run(secs(30));
         net.events[0].clear();
         // Not heard by its successor, so that it does not know.

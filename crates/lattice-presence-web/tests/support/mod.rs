@@ -3,6 +3,7 @@
 
 extern crate alloc;
 
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::time::Duration;
 use std::sync::Mutex;
@@ -125,7 +126,7 @@ impl Drop for Server {
 /// No waiting where a test does not want it.
 pub fn quick() -> Config {
     let mut config = Config::default();
-    config.batch = Duration::from_millis(20);
+    config.batch = Duration::ZERO;
     config.grace = Duration::ZERO;
     config
 }
@@ -183,6 +184,7 @@ impl Server {
         Client {
             socket,
             reference: 0,
+            passed: VecDeque::new(),
         }
     }
 
@@ -215,6 +217,8 @@ impl Server {
 pub struct Client {
     pub socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     reference: u64,
+    /// What came before the answer that was waited for.
+    passed: VecDeque<Frame>,
 }
 
 /// `[join_ref, ref, topic, event, payload]`
@@ -241,6 +245,13 @@ impl Client {
 
     /// The next frame of text.
     pub async fn next(&mut self) -> Frame {
+        match self.passed.pop_front() {
+            Some(frame) => frame,
+            None => self.read().await,
+        }
+    }
+
+    async fn read(&mut self) -> Frame {
         loop {
             let message = tokio::time::timeout(SOON, self.socket.next()).await;
             match message.expect("no frame in time") {
@@ -265,12 +276,7 @@ impl Client {
     pub async fn join(&mut self, join_ref: &str, topic: &str, payload: &Value) -> Value {
         self.raw(&json!([join_ref, join_ref, topic, "phx_join", payload]).to_string())
             .await;
-        loop {
-            let frame = self.next().await;
-            if frame[3] == "phx_reply" && frame[1] == join_ref {
-                return frame[4].clone();
-            }
-        }
+        self.reply(join_ref).await
     }
 
     /// Joins, and the state that comes after the reply.
@@ -285,15 +291,21 @@ impl Client {
         frame[4].clone()
     }
 
+    /// The payload of that reply; what comes before it is kept.
+    async fn reply(&mut self, reference: &str) -> Value {
+        loop {
+            let frame = self.read().await;
+            if frame[3] == "phx_reply" && frame[1] == reference {
+                return frame[4].clone();
+            }
+            self.passed.push_back(frame);
+        }
+    }
+
     /// Sends, and the reply's payload.
     pub async fn ask(&mut self, topic: &str, event: &str, payload: &Value) -> Value {
         let reference = self.send("1", topic, event, payload).await;
-        loop {
-            let frame = self.next().await;
-            if frame[3] == "phx_reply" && frame[1] == *reference {
-                return frame[4].clone();
-            }
-        }
+        self.reply(&reference).await
     }
 
     /// How the server closes; what comes before is passed over.
@@ -315,6 +327,7 @@ impl Client {
 
     /// Nothing comes for this long.
     pub async fn silent(&mut self, time: Duration) {
+        assert_eq!(self.passed, [] as [Frame; 0]);
         if let Ok(frame) = tokio::time::timeout(time, self.socket.next()).await {
             panic!("{frame:?}");
         }

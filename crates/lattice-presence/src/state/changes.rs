@@ -8,6 +8,8 @@ impl<M> PresenceState<M> {
     /// The clocks of the own dots that [`take_delta`](Self::take_delta) would speak of,
     /// taken in its place: for who cuts deltas to size, with
     /// [`delta_of`](Self::delta_of). O(what was written since the last take), amortized.
+    /// After [`reincarnate`](Self::reincarnate) take a delta instead: it also tells that the
+    /// former life is over.
     ///
     /// ```
     /// use lattice_presence::{CausalContext, PresenceState};
