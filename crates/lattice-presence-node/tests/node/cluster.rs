@@ -207,6 +207,15 @@ async fn a_shutdown_says_goodbye_ends_subscriptions_and_frees_the_name() {
         // Later subscriptions end at once.
         while messages.next().await.is_some() {}
     });
+    // Sooner than silence would tell: it is `leaving` before it is `down`.
+    let hears = {
+        let b = b.clone();
+        tokio::spawn(async move {
+            let status = || b.status().peers[0].status;
+            until("b hears the goodbye", status, |status| *status != "up").await;
+            status()
+        })
+    };
     let start = tokio::time::Instant::now();
     a.shutdown().await;
     assert!(start.elapsed() < Duration::from_secs(2));
@@ -219,11 +228,7 @@ async fn a_shutdown_says_goodbye_ends_subscriptions_and_frees_the_name() {
     drop((a, connection));
     reader.await.unwrap();
 
-    let left = || b.status().peers[0].status;
-    until("b heard it", left, |status| {
-        *status == "leaving" || *status == "down"
-    })
-    .await;
+    assert_eq!(hears.await.unwrap(), "leaving");
     until(
         "the handover is over",
         || b.topic("room").len(),
