@@ -139,6 +139,8 @@ async fn a_client_that_does_not_read_gets_one_state_in_place_of_what_it_missed()
     let mut config = quick();
     config.batch = Duration::from_millis(1);
     config.queue = 8;
+    // This one is slow, and not yet given up.
+    config.patience = Duration::from_secs(120);
     let server = serve(config).await;
     let mut slow = server.client().await;
     slow.enter("room:1", "slow").await;
