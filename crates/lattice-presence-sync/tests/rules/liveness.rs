@@ -134,6 +134,19 @@ fn r6_who_hears_nobody_blames_itself_first() {
 }
 
 #[test]
+fn r6_a_broken_cable_hides_nobody_though_peers_were_last_heard_at_different_times() {
+    let mut net = Net::settled(&["a", "b", "c"], &config(Trust::Owners));
+    net.join(1, "bob");
+    net.run(millis(700));
+    net.join(2, "carol");
+    net.run(millis(100));
+    net.isolate(0, true);
+    net.run(secs(12));
+    assert!(net.nodes[0].is_isolated());
+    assert_eq!(net.keys(0), ["bob", "carol"]);
+}
+
+#[test]
 fn r6_when_isolation_ends_nobody_departs_who_is_there() {
     let mut net = Net::settled(&["a", "b", "c"], &config(Trust::Owners));
     net.join(1, "bob");
