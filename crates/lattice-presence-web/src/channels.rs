@@ -50,6 +50,14 @@ pub trait Channels: Send + Sync + 'static {
     fn connect(&self, request: Connect)
     -> impl Future<Output = Result<Self::User, Refused>> + Send;
 
+    /// Whose the seats of this user are: who comes back with a token gets only the
+    /// entries of the same owner. With none, the default, the token alone says whose
+    /// they are: then it must be one that nobody guesses.
+    fn owner(&self, user: &Self::User) -> Option<String> {
+        let _ = user;
+        None
+    }
+
     /// A client wants to join a topic. Key and metadata of its entry come from here.
     ///
     /// # Errors
@@ -437,5 +445,5 @@ impl Refused {
 pub(crate) const CALLS_AT_ONCE: usize = 64;
 /// Keys of one watch-list.
 pub(crate) const WATCHED: usize = 500;
-/// Longest token of a seat, and the shortest that nobody guesses.
-pub(crate) const TOKEN: core::ops::RangeInclusive<usize> = 16..=128;
+/// Bytes of a token. Shorter ones could be guessed: 22 letters of Base64 are 128 bits.
+pub(crate) const TOKEN: core::ops::RangeInclusive<usize> = 22..=128;

@@ -75,6 +75,7 @@ extern crate alloc;
 mod channel;
 mod channels;
 mod config;
+mod handshake;
 mod json;
 mod members;
 mod message;
@@ -83,6 +84,7 @@ pub mod phoenix;
 mod seat;
 mod server;
 mod socket;
+mod stream;
 mod topic;
 mod watch;
 

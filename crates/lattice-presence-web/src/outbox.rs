@@ -127,9 +127,17 @@ impl Outbox {
         }
     }
 
+    /// Whether nothing waits, and the socket is not to be closed.
+    pub(crate) fn is_empty(&self) -> bool {
+        let queue = self.queue();
+        queue.waiting.is_empty() && queue.closing.is_none()
+    }
+
     /// Waits until there may be something.
     pub(crate) async fn ready(&self) {
-        self.ready.notified().await;
+        if self.is_empty() {
+            self.ready.notified().await;
+        }
     }
 }
 
