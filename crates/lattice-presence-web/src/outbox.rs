@@ -109,6 +109,11 @@ impl Outbox {
         self.queue().behind.remove(&channel);
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_behind(&self, channel: ChannelId) -> bool {
+        self.queue().behind.contains(&channel)
+    }
+
     /// Ends the socket, once what waits has been sent, or at once.
     pub(crate) fn close(&self, closing: Closing) {
         self.queue().closing.get_or_insert(closing);

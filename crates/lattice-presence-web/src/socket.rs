@@ -20,7 +20,7 @@ use crate::handshake::Guest;
 use crate::outbox::{Item, Outbox};
 use crate::phoenix::{ChannelId, Closing, Session, Wire};
 use crate::seat::{Probe, Sitting};
-use crate::server::Server;
+use crate::server::{Permit, Server};
 use crate::stream::{self, Taken, WebSocket};
 use crate::topic::SocketId;
 
@@ -67,6 +67,15 @@ impl<A: Channels> Socket<A> {
         socket: WebSocket,
         taken: Taken,
     ) {
+        let (task, probes, _permit) = Self::new(server, guest, taken).await;
+        task.run(socket, probes).await;
+    }
+
+    async fn new(
+        server: &Arc<Server<A>>,
+        guest: Guest<A>,
+        taken: Taken,
+    ) -> (Self, mpsc::Receiver<Probe>, Permit<A>) {
         let (config, version) = (&server.config, guest.version);
         let (probe, probes) = mpsc::channel(PROBES);
         let sitting = server.seats.take(&server.node, guest.seat, probe).await;
@@ -84,8 +93,7 @@ impl<A: Channels> Socket<A> {
             taken,
             probes: Vec::new(),
         };
-        task.run(socket, probes).await;
-        drop(guest.permit);
+        (task, probes, guest.permit)
     }
 
     async fn run(mut self, mut socket: WebSocket, mut probes: mpsc::Receiver<Probe>) {
@@ -254,5 +262,72 @@ async fn say_goodbye(socket: &mut WebSocket, closing: Closing) {
             while let Some(Ok(_)) = socket.next().await {}
         })
         .await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channels::{Connect, Join, Joined, Refused};
+    use crate::config::Config;
+    use crate::phoenix::{Output, Payload, Version};
+
+    struct App;
+
+    impl Channels for App {
+        type User = ();
+
+        async fn connect(&self, _: Connect) -> Result<(), Refused> {
+            Ok(())
+        }
+
+        async fn join(&self, (): &(), _: Join) -> Result<Joined, Refused> {
+            Ok(Joined::new())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_channel_that_is_gone_is_not_behind_for_ever() {
+        let node = lattice_presence_node::Node::builder("n")
+            .start()
+            .await
+            .unwrap();
+        let server = Server::new(node, App, Config::default());
+        let guest = Guest {
+            user: (),
+            version: Version::V2,
+            seat: None,
+            permit: server.enter().unwrap(),
+        };
+        let (mut socket, _probes, _permit) = Socket::new(&server, guest, Taken::default()).await;
+        let now = server.now();
+        let mut left = Vec::new();
+        for n in 0..3 {
+            let join = format!(r#"["{n}","{n}","room","phx_join",{{}}]"#);
+            socket.session.receive_text(now, &join);
+            while let Some(output) = socket.session.poll() {
+                if let Output::Join { channel, .. } = output {
+                    left.push(channel);
+                    // It is behind: more presence than waits for it.
+                    for _ in 0..=server.config.queue {
+                        socket.outbox.presence(channel, Wire::Text("diff".into()));
+                    }
+                    socket
+                        .session
+                        .accept(now, channel, &Payload::empty(), false);
+                } else {
+                    socket.output(output).await;
+                }
+            }
+        }
+        socket
+            .session
+            .receive_text(now, r#"["2","3","room","phx_leave",{}]"#);
+        while let Some(output) = socket.session.poll() {
+            socket.output(output).await;
+        }
+        for channel in left {
+            assert!(!socket.outbox.is_behind(channel), "{channel:?}");
+        }
     }
 }

@@ -3,10 +3,15 @@
 
 mod grace;
 mod limits;
+mod pressure;
 mod supabase;
 #[path = "../support/mod.rs"]
 mod support;
 
+extern crate alloc;
+
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
