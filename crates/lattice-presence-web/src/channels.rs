@@ -441,6 +441,40 @@ impl Refused {
     }
 }
 
+/// A payload of another shape than it should be.
+///
+/// ```
+/// use lattice_presence_web::Refused;
+/// use lattice_presence_web::phoenix::Payload;
+///
+/// fn age(payload: &Payload) -> Result<u8, Refused> {
+///     Ok(payload.parse()?)
+/// }
+/// assert!(age(&Payload::empty()).unwrap_err().to_string().contains("invalid type"));
+/// ```
+impl From<serde_json::Error> for Refused {
+    fn from(error: serde_json::Error) -> Self {
+        Self::new(error)
+    }
+}
+
+/// Ok with nothing to say, or an error with the reason.
+///
+/// ```
+/// use lattice_presence_web::{Refused, Reply};
+///
+/// assert_eq!(Reply::from(Err(Refused::new("full"))), Reply::error("full"));
+/// assert_eq!(Reply::from(Ok(())), Reply::ok());
+/// ```
+impl From<Result<(), Refused>> for Reply {
+    fn from(done: Result<(), Refused>) -> Self {
+        match done {
+            Ok(()) => Self::ok(),
+            Err(refused) => Self::error(&refused.reason),
+        }
+    }
+}
+
 /// How long an application may be behind with what it was asked.
 pub(crate) const CALLS_AT_ONCE: usize = 64;
 /// Keys of one watch-list.

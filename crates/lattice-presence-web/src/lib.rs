@@ -91,7 +91,7 @@ mod watch;
 pub use channel::Channel;
 pub use channels::{Channels, Connect, Join, Joined, Refused, Reply, View};
 pub use config::{Config, Origins};
-pub use server::Web;
+pub use server::{Web, stop_signal};
 
 use lattice_presence_node::Node;
 

@@ -4,11 +4,13 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use core::time::Duration;
 use std::collections::HashMap;
+use std::io;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use axum::Router;
 use axum::routing::any;
 use lattice_presence_node::{Node, Received};
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::channel::Channel;
@@ -246,4 +248,60 @@ impl<A: Channels> Web<A> {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
+
+    /// Serves `app` until `stop` is done; then [drains](Self::drain) the sockets over
+    /// this time, and [shuts the node down](Node::shutdown), so that peers hear of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the listener.
+    ///
+    /// ```no_run
+    /// # use core::time::Duration;
+    /// # use axum::Router;
+    /// # use lattice_presence_web::{Channels, Web, stop_signal};
+    /// # async fn run<A: Channels>(web: Web<A>) -> std::io::Result<()> {
+    /// let app = Router::new().nest("/socket", web.router());
+    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    /// web.serve(listener, app, stop_signal(), Duration::from_secs(20)).await
+    /// # }
+    /// ```
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        app: Router,
+        stop: impl Future<Output = ()>,
+        over: Duration,
+    ) -> io::Result<()> {
+        let stopped = async {
+            stop.await;
+            self.drain(over).await;
+            self.server.node.shutdown().await;
+        };
+        // While it drains it listens: who comes is told that the server restarts. And
+        // connections that browsers keep open hold nothing up.
+        tokio::select! {
+            served = axum::serve(listener, app).into_future() => served,
+            () = stopped => Ok(()),
+        }
+    }
+}
+
+/// Done when the process is told to stop: by Ctrl-C, or by a service manager (SIGTERM).
+/// It must be called in a tokio runtime with I/O.
+///
+/// See [`Web::serve`] for an example.
+pub async fn stop_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
 }

@@ -1,5 +1,6 @@
 //! One socket: a task between the session, the application and the topics.
 
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::pin::{Pin, pin};
 use core::time::Duration;
@@ -9,7 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
@@ -44,6 +45,8 @@ pub(crate) struct Socket<A: Channels> {
     sitting: Sitting,
     channels: HashMap<ChannelId, Live<A::User>>,
     calls: FuturesUnordered<BoxFuture<'static, (ChannelId, Done)>>,
+    /// Answers that came while something was sent.
+    answers: VecDeque<(ChannelId, Done)>,
     /// Bytes of work that waits in the channels.
     backlog: usize,
     taken: Taken,
@@ -89,6 +92,7 @@ impl<A: Channels> Socket<A> {
             sitting,
             channels: HashMap::new(),
             calls: FuturesUnordered::new(),
+            answers: VecDeque::new(),
             backlog: 0,
             taken,
             probes: Vec::new(),
@@ -101,6 +105,9 @@ impl<A: Channels> Socket<A> {
         let mut pinged = Instant::now();
         let ping = self.server.config.ping;
         while self.pump(&mut socket).await {
+            if !self.answers.is_empty() {
+                continue;
+            }
             let is_held = self.is_held();
             if is_held {
                 // It may have spoken: that it is not read is not its fault.
@@ -169,8 +176,14 @@ impl<A: Channels> Socket<A> {
     /// Does what the session wants and sends some of what waits; whether the socket goes
     /// on.
     async fn pump(&mut self, socket: &mut WebSocket) -> bool {
-        while let Some(output) = self.session.poll() {
-            self.output(output).await;
+        loop {
+            while let Some(output) = self.session.poll() {
+                self.output(output).await;
+            }
+            match self.answers.pop_front() {
+                Some((channel, done)) => self.done(channel, done).await,
+                None => break,
+            }
         }
         if self.outbox.is_empty() {
             return true;
@@ -195,20 +208,31 @@ impl<A: Channels> Socket<A> {
     }
 
     /// Lets `sending` go on as long as the client takes some of it within `patience`.
+    /// The application's calls go on meanwhile: they may hold what others wait for.
     async fn while_it_reads<T>(&mut self, sending: impl Future<Output = T>) -> Option<T> {
         const LOOKS: u32 = 4;
-        let patience = self.server.config.patience;
-        let mut sending = pin!(sending);
+        let every = self.server.config.patience / LOOKS;
+        let (mut sending, mut look) = (pin!(sending), pin!(sleep(every)));
         let (mut seen, mut still) = (self.taken.bytes(), 0);
-        while still < LOOKS {
-            match timeout(patience / LOOKS, &mut sending).await {
-                Ok(sent) => return Some(sent),
-                Err(_) if self.taken.bytes() == seen => still += 1,
-                Err(_) => (seen, still) = (self.taken.bytes(), 0),
+        loop {
+            tokio::select! {
+                biased;
+                sent = &mut sending => return Some(sent),
+                Some(done) = self.calls.next(), if !self.calls.is_empty() => {
+                    self.answers.push_back(done);
+                }
+                () = &mut look => {
+                    let taken = self.taken.bytes();
+                    still = if taken == seen { still + 1 } else { 0 };
+                    if still == LOOKS {
+                        tracing::debug!(socket = self.id, "closed: the client does not read");
+                        return None;
+                    }
+                    seen = taken;
+                    look.as_mut().reset(Instant::now() + every);
+                }
             }
         }
-        tracing::debug!(socket = self.id, "closed: the client does not read");
-        None
     }
 
     /// Whether it could be sent.

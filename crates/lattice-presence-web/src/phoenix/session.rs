@@ -55,6 +55,8 @@ pub struct Session {
     heard: Duration,
     now: Duration,
     closed: bool,
+    /// Whether the close was polled: nothing comes after it.
+    is_over: bool,
     out: VecDeque<Output>,
 }
 
@@ -102,6 +104,7 @@ impl Session {
             heard: now,
             now,
             closed: false,
+            is_over: false,
             out: VecDeque::new(),
         }
     }
@@ -116,7 +119,12 @@ impl Session {
     /// assert!(matches!(session.poll(), Some(Output::Close(closing)) if closing.code == 1007));
     /// ```
     pub fn poll(&mut self) -> Option<Output> {
-        self.out.pop_front()
+        if self.is_over {
+            self.out.clear();
+        }
+        let output = self.out.pop_front();
+        self.is_over |= matches!(output, Some(Output::Close(_)));
+        output
     }
 
     /// A text frame. O(size). A frame that is no message closes the socket;
