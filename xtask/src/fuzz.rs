@@ -78,9 +78,10 @@ fn list() -> Outcome {
 }
 
 /// The tests that replay the corpora: package, file, and the one test of it.
-const REPLAYS: [(&str, &str, Option<&str>); 3] = [
+const REPLAYS: [(&str, &str, Option<&str>); 4] = [
     ("lattice-presence-sync", "machines", None),
     ("lattice-presence-json", "corpus_replay", None),
+    ("lattice-presence-web", "fuzz_session", None),
     (
         "lattice-presence",
         "against_model",

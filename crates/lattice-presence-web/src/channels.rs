@@ -479,5 +479,5 @@ impl From<Result<(), Refused>> for Reply {
 pub(crate) const CALLS_AT_ONCE: usize = 64;
 /// Keys of one watch-list.
 pub(crate) const WATCHED: usize = 500;
-/// Bytes of a token. Shorter ones could be guessed: 22 letters of Base64 are 128 bits.
-pub(crate) const TOKEN: core::ops::RangeInclusive<usize> = 22..=128;
+/// Bytes of a token. Shorter ones could be guessed.
+pub(crate) const TOKEN: core::ops::RangeInclusive<usize> = 16..=128;

@@ -81,7 +81,7 @@ async fn admit<A: Channels>(
         .as_ref()
         .is_some_and(|token| !TOKEN.contains(&token.len()))
     {
-        return no(StatusCode::FORBIDDEN, "a resume token has 22 to 128 bytes");
+        return no(StatusCode::FORBIDDEN, "a resume token has 16 to 128 bytes");
     }
     let Some(permit) = server.enter() else {
         return no(StatusCode::SERVICE_UNAVAILABLE, "too many sockets");

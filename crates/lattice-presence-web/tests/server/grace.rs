@@ -2,7 +2,7 @@
 
 use super::*;
 
-const TOKEN: &str = "vsn=2.0.0&resume=0123456789abcdefghijkl";
+const TOKEN: &str = "vsn=2.0.0&resume=0123456789abcdef";
 
 fn config(grace: u64) -> lattice_presence_web::Config {
     let mut config = quick();
