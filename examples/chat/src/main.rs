@@ -28,8 +28,10 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-const USAGE: &str = "usage: chat [--listen ADDR] [--cluster] [--cluster-name NAME] \
-    [--name HOST:PORT] [--peer tcp/HOST:PORT]…";
+use self::options::{Options, USAGE};
+
+mod options;
+
 /// How long a name, a room or a line may be, in characters.
 const MAX_NAME: usize = 32;
 const MAX_LINE: usize = 1000;
@@ -84,7 +86,9 @@ impl Channels for Chat {
     }
 
     async fn event(&self, channel: &Channel<()>, event: &str, payload: Payload) -> Reply {
-        let name = channel.key().unwrap_or_default();
+        let Some(name) = channel.key() else {
+            return Reply::error("enter first");
+        };
         let done = async {
             match event {
                 "say" => self.say(channel, &name, &payload.parse::<String>()?).await,
@@ -113,43 +117,13 @@ async fn script(text: &'static str) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/javascript")], text)
 }
 
-/// The command line: where to listen, the node's name, the cluster's name, its peers.
-#[derive(Default)]
-struct Options {
-    listen: Option<String>,
-    name: Option<String>,
-    cluster: Option<String>,
-    peers: Vec<String>,
-}
-
-fn options() -> Option<Options> {
-    let mut options = Options::default();
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match &*argument {
-            "--listen" => options.listen = Some(arguments.next()?),
-            "--name" => options.name = Some(arguments.next()?),
-            "--cluster" => options.cluster = Some("chat".into()),
-            "--cluster-name" => options.cluster = Some(arguments.next()?),
-            "--peer" => options.peers.push(arguments.next()?),
-            _ => return None,
-        }
-    }
-    Some(options)
-}
-
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let options = options().ok_or(USAGE)?;
-    let listener = TcpListener::bind(options.listen.as_deref().unwrap_or("127.0.0.1:3000")).await?;
+    let options = Options::read(std::env::args().skip(1)).ok_or(USAGE)?;
+    let listener = TcpListener::bind(options.listen()).await?;
     let address = listener.local_addr()?;
     // Under its name the pages of other nodes find this one when theirs is gone.
-    if options.name.is_none() && options.cluster.is_some() && address.ip().is_unspecified() {
-        return Err(
-            "a cluster needs --name HOST:PORT, under which browsers reach this node".into(),
-        );
-    }
-    let name = options.name.unwrap_or_else(|| address.to_string());
+    let name = options.name(address);
     let mut node = Node::builder(name.clone());
     if let Some(cluster) = options.cluster {
         let engine = Zenoh::new().multicast().connect(options.peers);
@@ -174,7 +148,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .nest("/socket", web.router());
     println!("chat on http://{address}");
     // Told to stop, it closes the sockets over two seconds, and says goodbye.
-    Ok(web
-        .serve(listener, app, stop_signal(), Duration::from_secs(2))
-        .await?)
+    let drain = Duration::from_secs(2);
+    web.serve(listener, app, stop_signal(), drain).await?;
+    Ok(())
 }

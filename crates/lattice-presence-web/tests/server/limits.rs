@@ -1,5 +1,10 @@
 //! What a browser may send, and what is over it.
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
 use super::*;
 
 #[tokio::test]
@@ -47,6 +52,56 @@ async fn an_auth_token_travels_as_a_subprotocol() {
         .refusal("vsn=2.0.0", Some(("sec-websocket-protocol", offered)))
         .await;
     assert_eq!(status, 403);
+}
+
+#[tokio::test]
+async fn who_offers_subprotocols_gets_phoenix_and_who_offers_none_gets_none() {
+    let server = serve(quick()).await;
+    let address = format!("ws://{}/socket/websocket?vsn=2.0.0", server.address);
+    for offered in [Some("phoenix, base64url.bearer.phx.YWRh"), None] {
+        let mut request = address.clone().into_client_request().unwrap();
+        if let Some(offered) = offered {
+            let offered = offered.parse().unwrap();
+            request
+                .headers_mut()
+                .insert("sec-websocket-protocol", offered);
+        }
+        // As Firefox says it.
+        let connection = "keep-alive, Upgrade".parse().unwrap();
+        request.headers_mut().insert("connection", connection);
+        let (_, response) = connect_async(request).await.unwrap();
+        let chosen = response.headers().get("sec-websocket-protocol");
+        assert_eq!(
+            chosen.map(|chosen| chosen == "phoenix"),
+            offered.map(|_| true)
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_handshake_gets_an_answer() {
+    let server = serve(quick()).await;
+    let good = "GET /socket/websocket HTTP/1.1\r\nHost: x\r\nConnection: close, Upgrade\r\n\
+        Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    let status = async |request: String| {
+        let mut stream = TcpStream::connect(&server.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).await.unwrap();
+        String::from_utf8_lossy(&head[9..]).into_owned()
+    };
+    assert_eq!(status(good.to_owned()).await, "101");
+    for (part, broken) in [
+        ("GET", "POST"),
+        (", Upgrade\r\n", "\r\n"),
+        ("websocket\r\n", "h2c\r\n"),
+        ("Version: 13", "Version: 8"),
+        ("Sec-WebSocket-Key", "X-Key"),
+    ] {
+        assert_eq!(status(good.replace(part, broken)).await, "400", "{broken}");
+    }
+    assert!(server.web.sockets() <= 1, "none of them counts");
 }
 
 #[tokio::test]

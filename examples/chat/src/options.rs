@@ -1,0 +1,50 @@
+//! The command line.
+
+use std::net::SocketAddr;
+
+pub(crate) const USAGE: &str = "usage: chat [--listen ADDR] [--name HOST:PORT] [--cluster] \
+    [--cluster-name NAME] [--peer tcp/HOST:PORT]…";
+
+#[derive(Default)]
+pub(crate) struct Options {
+    listen: Option<String>,
+    name: Option<String>,
+    /// The name of the cluster, if it is to be in one.
+    pub(crate) cluster: Option<String>,
+    pub(crate) peers: Vec<String>,
+}
+
+impl Options {
+    /// Nothing where they cannot be understood.
+    pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Option<Self> {
+        let mut options = Self::default();
+        while let Some(argument) = arguments.next() {
+            match &*argument {
+                "--listen" => options.listen = Some(arguments.next()?),
+                "--name" => options.name = Some(arguments.next()?),
+                "--cluster" => options.cluster = Some("chat".into()),
+                "--cluster-name" => options.cluster = Some(arguments.next()?),
+                "--peer" => options.peers.push(arguments.next()?),
+                _ => return None,
+            }
+        }
+        Some(options)
+    }
+
+    pub(crate) fn listen(&self) -> &str {
+        self.listen.as_deref().unwrap_or("127.0.0.1:3000")
+    }
+
+    /// The node's name: where browsers reach it. The address, or where all of them are
+    /// listened on, the host's name: two nodes of one name would retire each other.
+    pub(crate) fn name(&self, address: SocketAddr) -> String {
+        let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+        match (&self.name, host.trim()) {
+            (Some(name), _) => name.clone(),
+            (None, host) if address.ip().is_unspecified() && !host.is_empty() => {
+                format!("{host}:{}", address.port())
+            }
+            _ => address.to_string(),
+        }
+    }
+}
