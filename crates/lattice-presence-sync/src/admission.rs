@@ -76,7 +76,7 @@ impl<M> Sync<M> {
         let last = self.pushes.log.last();
         let (number, seen) = match body {
             Body::Heartbeat { line, pushes } => (*pushes, Some(&line.seen)),
-            Body::Push { number, delta } => (*number, delta.context().get(own)),
+            Body::Push { number, delta, .. } => (*number, delta.context().get(own)),
             _ => return Ok(()),
         };
         let was_issued = seen.is_none_or(|seen| {
@@ -94,8 +94,15 @@ impl<M> Sync<M> {
                 within(*pushes, 0)?;
                 bound(line.seen.interval_count(), MAX_INTERVALS, "intervals")
             }
-            Body::Push { number, delta } => {
+            Body::Push {
+                number,
+                piece,
+                delta,
+            } => {
                 within(*number, 1)?;
+                if piece.index >= piece.count {
+                    return Err(Refused::BadNumber);
+                }
                 self.check_delta(from, delta)
             }
             Body::Question {

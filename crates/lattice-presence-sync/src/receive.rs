@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use alloc::vec::Vec;
 
-use lattice_presence::{Body, Message, PresenceDelta, Refusal, ReplicaDigest, ReplicaId};
+use lattice_presence::{Body, Message, Piece, PresenceDelta, Refusal, ReplicaDigest, ReplicaId};
 
 use crate::config::Trust;
 use crate::event::Cause;
@@ -73,7 +73,11 @@ impl<M> Sync<M> {
                 self.on_heartbeat(from, line, pushes);
                 Ok(())
             }
-            Body::Push { number, delta } => self.on_push(from, number, &delta),
+            Body::Push {
+                number,
+                piece,
+                delta,
+            } => self.on_push(from, number, piece, &delta),
             Body::Question {
                 id,
                 missed,
@@ -147,6 +151,7 @@ impl<M> Sync<M> {
         &mut self,
         from: &ReplicaId,
         number: u64,
+        piece: Piece,
         delta: &PresenceDelta<M>,
     ) -> Result<(), Refused> {
         self.merge_from(from, delta)?;
@@ -154,7 +159,7 @@ impl<M> Sync<M> {
             if core::mem::take(&mut peer.is_new) {
                 peer.received.start_after(number);
             }
-            peer.received.push(number);
+            peer.received.push(number, piece);
         }
         self.reassess(from, false);
         Ok(())
@@ -212,11 +217,15 @@ impl<M> Sync<M> {
         for replica in met {
             let diff = self.state.forget_replica(replica);
             debug_assert!(diff.is_empty(), "nothing was known of it");
-            self.peers.remove(replica);
+            self.remove_peer(replica);
         }
     }
 
     fn on_question(&mut self, from: &ReplicaId, asking: Asking) {
+        // What it holds is over, and who left it left it alone (rule R9).
+        if self.is_superseded() {
+            return;
+        }
         let Some(peer) = self.peers.get_mut(from) else {
             return;
         };

@@ -10,7 +10,7 @@ use lattice_presence::{
     ReplicaDigest, ReplicaId,
 };
 use lattice_presence_sync::{
-    Body, Config, Event, Hint, Liveness, Message, Refusal, Shard, Sync, To, Transmit, Trust,
+    Body, Config, Event, Hint, Liveness, Message, Piece, Refusal, Shard, Sync, To, Transmit, Trust,
 };
 
 const NODES: usize = 3;
@@ -251,6 +251,7 @@ impl World {
             },
             1 => Body::Push {
                 number,
+                piece: Piece::WHOLE,
                 delta: words(&mallory, &about, next(), next()),
             },
             2 => Body::Question {

@@ -3,7 +3,7 @@
 use lattice_presence::ReplicaDigest;
 use lattice_presence_sync::{Body, Cause, Liveness, Refused, Sync, Trust, WriteError};
 
-use crate::net::{Net, Seen, config, life, say, secs};
+use crate::net::{Net, Seen, config, life, push, say, secs};
 
 const BOTH: [Trust; 2] = [Trust::Owners, Trust::Relays];
 
@@ -192,10 +192,7 @@ fn r9_hearsay_of_a_successor_stops_nobody() {
     context.insert_range(life("n", 200), 1..=3);
     let delta = lattice_presence::PresenceDelta::from_parts("a".into(), context, vec![]).unwrap();
     for number in 1..9 {
-        let push = Body::Push {
-            number,
-            delta: delta.clone(),
-        };
+        let push = push(number, delta.clone());
         net.receive(node, &"a".into(), say(&"a".into(), push));
         net.run(secs(2));
     }

@@ -3,7 +3,7 @@
 use lattice_presence::{CausalContext, ClockSet, PresenceState};
 use lattice_presence_sync::{Body, Config, Sync, To, Trust};
 
-use crate::net::{Net, config, millis, say, secs};
+use crate::net::{Net, config, millis, push, say, secs};
 
 /// The pushes of node 0 so far: number, entries, clocks that left.
 fn pushes(net: &Net) -> Vec<(u64, usize, u64)> {
@@ -11,7 +11,7 @@ fn pushes(net: &Net) -> Vec<(u64, usize, u64)> {
         .sent
         .iter()
         .filter_map(|(from, to, message)| match &message.body {
-            Body::Push { number, delta } if *from == 0 && *to == To::All => {
+            Body::Push { number, delta, .. } if *from == 0 && *to == To::All => {
                 let claimed = delta.context().iter().map(|(_, seen)| seen.len());
                 let left = claimed.sum::<u64>() - delta.len() as u64;
                 Some((*number, delta.len(), left))
@@ -344,13 +344,7 @@ fn r4_what_a_peer_prunes_by_claiming_is_issued_anew() {
     let mut context = CausalContext::new();
     context.insert_range("a".into(), 1..=1);
     let claim = lattice_presence::PresenceDelta::from_parts("b".into(), context, vec![]).unwrap();
-    let push = say(
-        &"x".into(),
-        Body::Push {
-            number: 1,
-            delta: claim,
-        },
-    );
+    let push = say(&"x".into(), push(1, claim));
     net.receive(1, &"x".into(), push);
     assert!(net.keys(1).is_empty());
     net.run(secs(8));
@@ -406,20 +400,20 @@ fn r5_a_heartbeat_that_overtakes_a_push_causes_nothing() {
 fn r5_only_what_is_missing_for_the_delay_is_asked_for() {
     let mut net = Net::settled(&["a", "b"], &config(Trust::Owners));
     let a = net.id(0);
-    let push = |net: &mut Net, n: u32| {
+    let pushed = |net: &mut Net, n: u32| {
         let now = net.now;
         net.nodes[0]
             .join(now, &format!("pid-{n}"), "room", "guest", "")
             .unwrap();
         net.nodes[0].poll_transmit(now).unwrap().message
     };
-    let _lost = push(&mut net, 1);
-    let second = push(&mut net, 2);
+    let _lost = pushed(&mut net, 1);
+    let second = pushed(&mut net, 2);
     net.receive(1, &a, second);
     // Another gap opens just before the first is asked about.
     net.now += millis(490);
-    let _in_flight = push(&mut net, 3);
-    let fourth = push(&mut net, 4);
+    let _in_flight = pushed(&mut net, 3);
+    let fourth = pushed(&mut net, 4);
     net.receive(1, &a, fourth);
     net.now += millis(140);
     net.nodes[1].advance(net.now);
