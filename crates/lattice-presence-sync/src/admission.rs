@@ -15,8 +15,9 @@ use crate::refused::Refused;
 use crate::status::Stranger;
 use crate::transmit::Mail;
 
-/// Lives of one node that it may speak of in one message, its own and former ones.
-const MAX_LIVES: usize = 64;
+/// Lives of one node that it may speak of, its own and former ones: in one message, and in
+/// all of them until they are let go.
+pub(crate) const MAX_LIVES: usize = 64;
 
 /// Intervals of clocks, parts of a question, lines of a digest: together at most so many
 /// in one message.

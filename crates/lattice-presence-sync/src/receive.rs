@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use lattice_presence::{Body, Message, Piece, PresenceDelta, Refusal, ReplicaDigest, ReplicaId};
 
+use crate::admission::MAX_LIVES;
 use crate::config::Trust;
 use crate::event::Cause;
 use crate::machine::Sync;
@@ -171,8 +172,7 @@ impl<M> Sync<M> {
         from: &ReplicaId,
         delta: &PresenceDelta<M>,
     ) -> Result<(), Refused> {
-        // Under `Owners` these are former lives of the sender.
-        let met = self.meet_all(delta)?;
+        let met = self.meet_all(from, delta)?;
         let merged = match self.config.trust {
             Trust::Owners => self.state.merge_owned_with_diff(from, delta),
             Trust::Relays => self.state.merge_delta_with_diff(delta),
@@ -191,12 +191,21 @@ impl<M> Sync<M> {
     /// Notes the replicas that `delta` speaks of and nobody knew here. Whoever was never
     /// heard in all the time that this node listens is silent: it is hidden before its
     /// entries come, so that nobody sees a flash of the dead (rule R6).
-    fn meet_all(&mut self, delta: &PresenceDelta<M>) -> Result<Vec<ReplicaId>, Refused> {
+    fn meet_all(
+        &mut self,
+        from: &ReplicaId,
+        delta: &PresenceDelta<M>,
+    ) -> Result<Vec<ReplicaId>, Refused> {
         let own = self.state.replica();
         let is_new = |replica: &&ReplicaId| *replica != own && !self.peers.contains_key(*replica);
         let new: Vec<ReplicaId> = delta.context().replicas().filter(is_new).cloned().collect();
         if self.peers.len() + new.len() > self.config.max_peers {
             return Err(Refused::TooManyPeers);
+        }
+        // Then they are former lives of the sender, which may not fill the place of others.
+        let lives = self.lives.known_before(from).len() + new.len();
+        if self.config.trust == Trust::Owners && !new.is_empty() && lives >= MAX_LIVES {
+            return Err(Refused::TooLarge { what: "lives" });
         }
         let listens = self.now - self.started.unwrap_or(self.now);
         let is_silent = listens >= self.config.down_after;

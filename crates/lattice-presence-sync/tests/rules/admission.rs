@@ -8,7 +8,7 @@ use lattice_presence::{
 };
 use lattice_presence_sync::{Body, Liveness, MAX_ENTRIES, Refusal, Refused, Sync, To, Trust};
 
-use crate::net::{Net, Seen, config, millis, push, say, secs};
+use crate::net::{Net, Seen, config, life, millis, push, say, secs};
 
 /// Words of `from` that say: `about` has issued so many, and so many of them live.
 fn words(from: &str, about: &str, seen: u64, live: u64) -> PresenceDelta<&'static str> {
@@ -331,6 +331,34 @@ fn r11_under_owners_an_answer_speaks_of_its_sender_alone() {
         delta.context().replicas().collect::<Vec<_>>(),
         ["a"].map(ReplicaId::new).iter().collect::<Vec<_>>()
     );
+}
+
+/// Words of a life of `n` about so many former ones, the first of them `first`.
+fn former_lives(from: &ReplicaId, first: u8, count: u8) -> PresenceDelta<&'static str> {
+    let lives = (first..first + count).map(|ms| (life("n", ms), (1..=1).into()));
+    PresenceDelta::from_parts(from.clone(), lives.collect(), Vec::new()).unwrap()
+}
+
+/// Invented former lives took the places of all peers that might come.
+#[test]
+fn r11_under_owners_former_lives_are_few() {
+    let mut net = Net::settled(&["a"], &config(Trust::Owners));
+    let n = life("n", 250);
+    let too_many = push(1, former_lives(&n, 0, 65));
+    let refused = refuse(&mut net, &n, too_many);
+    assert_eq!(refused, Refused::TooLarge { what: "lives" });
+    net.receive(0, &n, say(&n, push(1, former_lives(&n, 0, 60))));
+    assert!(net.refused.is_empty());
+    for first in [60, 120, 180] {
+        let more = push(2, former_lives(&n, first, 60));
+        let refused = refuse(&mut net, &n, more);
+        assert_eq!(refused, Refused::TooLarge { what: "lives" });
+    }
+    assert_eq!(net.nodes[0].peers().count(), 61);
+    // They are let go, and there is room again.
+    net.run(secs(17));
+    net.receive(0, &n, say(&n, push(2, former_lives(&n, 60, 60))));
+    assert!(net.refused.is_empty(), "{:?}", net.refused);
 }
 
 #[test]
