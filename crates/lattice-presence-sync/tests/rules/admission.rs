@@ -6,7 +6,9 @@ use lattice_presence::{
     Asked, CausalContext, ClockSet, Digest, Dot, MAX_CLOCK, MergeError, Presence, PresenceDelta,
     Question, ReplicaDigest, ReplicaId,
 };
-use lattice_presence_sync::{Body, Liveness, MAX_ENTRIES, Refusal, Refused, Sync, To, Trust};
+use lattice_presence_sync::{
+    Body, Liveness, MAX_ENTRIES, Piece, Refusal, Refused, Sync, To, Trust,
+};
 
 use crate::net::{Net, Seen, config, life, millis, push, say, secs};
 
@@ -221,6 +223,14 @@ fn r11_numbers_that_nobody_writes_are_refused() {
     let b = net.id(1);
     let zero = push(0, words("b", "b", 1, 1));
     assert_eq!(refuse(&mut net, &b, zero), Refused::BadNumber);
+    for (index, count) in [(0, 0), (1, 1), (9, 3)] {
+        let piece = Body::Push {
+            number: 1,
+            piece: Piece { index, count },
+            delta: words("b", "b", 1, 1),
+        };
+        assert_eq!(refuse(&mut net, &b, piece), Refused::BadNumber);
+    }
     let line = ReplicaDigest::default();
     let vast = Body::Heartbeat {
         line: line.clone(),
