@@ -80,6 +80,30 @@ async fn while_the_server_is_away_sending_is_refused_soon() {
     }
 }
 
+/// The node gives up on a send after a second. A server that needs longer than that to let
+/// somebody in must be reached all the same.
+#[tokio::test]
+async fn a_server_that_is_slow_to_connect_to_is_reached_in_spite_of_short_sends() {
+    let Some(server) = Server::redis("redis_slow_to_connect") else {
+        return;
+    };
+    let proxy = Proxy::to(server.port()).await;
+    let (events, _received) = events();
+    let mut link = Redis::new(format!("redis://127.0.0.1:{}", proxy.port()))
+        .start(Local::new("c", "a"), events)
+        .await
+        .unwrap();
+    proxy.cut();
+    proxy.slow_down(Duration::from_secs(2));
+    let send = async |link: &mut RedisLink| {
+        let sent = tokio::time::timeout(Duration::from_secs(1), link.send(To::All, "?".into()));
+        sent.await.unwrap_or(Err(SendError::Disconnected))
+    };
+    until("it is noticed", async || send(&mut link).await.is_err()).await;
+    proxy.mend();
+    until("it is back", async || send(&mut link).await.is_ok()).await;
+}
+
 /// A node that does not read is cut off by the server; it learns that it lost something.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_that_was_cut_off_is_told_that_it_lost_something() {
