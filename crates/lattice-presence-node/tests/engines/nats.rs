@@ -59,7 +59,7 @@ async fn without_a_server_the_start_is_an_error_in_time() {
     assert!(matches!(error, StartError::Connect { .. }), "{error}");
     assert!(!error.to_string().contains("secret"), "{error}");
     // Nothing is left running.
-    let ended = tokio::time::timeout(Duration::from_secs(5), async {
+    let ended = tokio::time::timeout(Duration::from_secs(60), async {
         while received.next().await.is_some() {}
     });
     assert!(ended.await.is_ok());
@@ -84,19 +84,22 @@ async fn permissions_keep_a_node_from_speaking_for_another() {
         let options = ConnectOptions::with_user_and_password(user.into(), user.into());
         let engine = Nats::with_options(server.url(), options);
         let (events, received) = events();
-        async move {
-            (
-                engine.start(Local::new("c", name), events).await.unwrap(),
-                received,
-            )
-        }
+        async move { (engine.start(Local::new("c", name), events).await, received) }
     };
-    let (mut honest, _a) = start("a", "a").await;
-    let (mut liar, _liar) = start("a", "b").await;
+    let (honest, _a) = start("a", "a").await;
+    let mut honest = honest.unwrap();
     let (_b, mut at_b) = start("b", "c").await;
-    liar.send(To::All, "a lie".into()).await.unwrap();
+    // Under a name that is not its own a node does not start, and the error says why.
+    let error = start("a", "b").await.0.map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("lattice.c.one.*.b.b"), "{error}");
+    // Nor can its user lie without us.
+    let options = ConnectOptions::with_user_and_password("a".into(), "a".into());
+    let liar = options.connect(server.url()).await.unwrap();
+    let lie = liar.publish("lattice.c.all.b.b", "a lie".into()).await;
+    lie.unwrap();
+    liar.flush().await.unwrap();
     honest.send(To::All, "the truth".into()).await.unwrap();
-    let heard = tokio::time::timeout(Duration::from_secs(5), async {
+    let heard = tokio::time::timeout(Duration::from_secs(60), async {
         loop {
             if let Some(Event::Message { from, payload }) = at_b.next().await {
                 return (from, payload);
