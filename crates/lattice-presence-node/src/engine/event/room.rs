@@ -107,7 +107,7 @@ impl Room {
             self.bytes.try_acquire_many(size).ok()?,
         ];
         // Given back when the message is dropped.
-        permits.map(SemaphorePermit::forget);
+        permits.into_iter().for_each(SemaphorePermit::forget);
         taken.size = size;
         Some(taken)
     }
@@ -121,7 +121,7 @@ impl Room {
             share.bytes.acquire_many(size).await.ok()?,
             self.bytes.acquire_many(size).await.ok()?,
         ];
-        permits.map(SemaphorePermit::forget);
+        permits.into_iter().for_each(SemaphorePermit::forget);
         taken.size = size;
         Some(taken)
     }
