@@ -86,7 +86,9 @@ impl Stats {
 
     pub(crate) fn lagged_by_sender(&self) -> BTreeMap<String, u64> {
         let counts = lock(&self.lagged_by_sender);
-        let counts = counts.iter().map(|(from, count)| (from.to_string(), *count));
+        let counts = counts
+            .iter()
+            .map(|(from, count)| (from.to_string(), *count));
         counts.collect()
     }
 

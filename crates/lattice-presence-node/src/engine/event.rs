@@ -483,7 +483,10 @@ mod tests {
         };
         tokio::time::sleep(core::time::Duration::from_secs(1)).await;
         assert!(!waiting.is_finished(), "5 + 5 MiB are over the share");
-        assert!(events.deliver("b".into(), long.clone()).await, "b has its own");
+        assert!(
+            events.deliver("b".into(), long.clone()).await,
+            "b has its own"
+        );
         assert!(received.next().await.is_some());
         assert!(waiting.await.unwrap());
         let huge = Bytes::from(alloc::vec![0; 9 * 1024 * 1024]);

@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use lattice_presence::ReplicaId;
-use lattice_presence_node::engine::{
-    Event, EventStream, Link, To, Zenoh, ZenohLink,
-};
+use lattice_presence_node::engine::{Event, EventStream, Link, To, Zenoh, ZenohLink};
 use zenoh::Config;
 
 use crate::support::free_port;
