@@ -13,6 +13,7 @@ pages! {
     Start: "../start.md",
     Deployment: "../deployment.md",
     Faq: "../faq.md",
+    Scaling: "../scaling.md",
     FromPhoenix: "../migration/phoenix.md",
     FromRedis: "../migration/redis.md",
     FromSocketIo: "../migration/socket-io.md",
