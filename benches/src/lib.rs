@@ -16,9 +16,3 @@ pub mod peer;
 pub mod row;
 pub mod table;
 pub mod workload;
-
-/// The project's front page, so that its examples compile and run. They need the
-/// codec, and a published crate holds no file from outside its folder.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct FrontPage;
