@@ -74,6 +74,28 @@ async fn a_client_that_reads_slowly_but_steadily_stays_and_gets_all() {
 }
 
 #[tokio::test]
+async fn calls_of_a_client_that_does_not_read_go_on_and_hold_up_nobody() {
+    let mut config = unlimited();
+    config.patience = Duration::from_secs(120);
+    config.queue_bytes = 64 << 20;
+    config.limits.message_bytes = 1 << 20;
+    let server = serve(config).await;
+    let (mut slow, mut busy) = (server.client().await, server.client().await);
+    let mut other = server.client().await;
+    slow.enter("room:1", "slow").await;
+    busy.enter("room:1", "busy").await;
+    other.enter("room:2", "other").await;
+    slow.send("1", "room:1", "hold", &json!(2000)).await;
+    // 30 MB: the socket of the slow one writes, and waits, before its call is done.
+    let big = json!("x".repeat(500_000));
+    for _ in 0..60 {
+        busy.send("1", "room:1", "whisper", &big).await;
+    }
+    sleep(Duration::from_millis(500)).await;
+    assert_eq!(other.ask("room:2", "hold", &json!(0)).await["status"], "ok");
+}
+
+#[tokio::test]
 async fn what_was_answered_is_done_however_much_waits_for_the_application() {
     let server = serve(unlimited()).await;
     let (mut ada, mut bob) = (server.client().await, server.client().await);

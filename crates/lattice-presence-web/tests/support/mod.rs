@@ -28,6 +28,8 @@ pub const SOON: Duration = Duration::from_secs(5);
 pub struct App {
     pub left: Arc<Mutex<Vec<String>>>,
     pub calls: Arc<Mutex<usize>>,
+    /// What events of different sockets have to wait for.
+    pub shared: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Channels for App {
@@ -87,7 +89,11 @@ impl Channels for App {
                 channel.untrack();
                 Reply::ok()
             }
-            "sleep" => {
+            "sleep" | "hold" => {
+                let _held = match event {
+                    "hold" => Some(self.shared.lock().await),
+                    _ => None,
+                };
                 let time = payload.parse().unwrap();
                 tokio::time::sleep(Duration::from_millis(time)).await;
                 Reply::ok()
