@@ -8,14 +8,12 @@
 mod support;
 
 use core::time::Duration;
-use std::fs;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::OnceLock;
 
 use lattice_presence_node::Node;
-use support::{Server, quick, serve_at};
+use support::{Server, npm, quick, serve_at};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 
@@ -92,58 +90,14 @@ fn installed() -> Option<&'static PathBuf> {
     match FOLDER.get_or_init(install) {
         Ok(folder) => Some(folder),
         Err(reason) => {
-            // Straight to the descriptor: the harness would swallow it. `cargo xtask
-            // ci` looks for this line.
-            let _ = writeln!(std::io::stderr(), "\nSKIPPED clients: {reason}");
+            npm::skipped("clients", reason);
             None
         }
     }
 }
 
 fn install() -> Result<PathBuf, &'static str> {
-    let runs = |program: &str| {
-        let output = std::process::Command::new(program)
-            .arg("--version")
-            .output();
-        output.is_ok_and(|output| output.status.success())
-    };
-    if !(runs("node") && runs("npm")) {
-        return Err("node and npm are not both here");
-    }
     let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("clients");
-    fs::create_dir_all(&folder).unwrap();
-    for file in [
-        "package.json",
-        "package-lock.json",
-        "phoenix.mjs",
-        "supabase.mjs",
-    ] {
-        fs::copy(source.join(file), folder.join(file)).unwrap();
-    }
-    let output = std::process::Command::new("npm")
-        .args(["ci", "--no-audit", "--no-fund", "--prefer-offline"])
-        .args(["--fetch-retries", "1"])
-        .current_dir(&folder)
-        .output()
-        .unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() && NETWORK.iter().any(|code| errors.contains(code)) {
-        return Err("npm cannot reach its registry");
-    }
-    assert!(output.status.success(), "npm ci failed: {errors}");
-    Ok(folder)
+    npm::install(&source, folder)
 }
-
-/// What npm reports where it is the network that fails, and not the package.
-const NETWORK: [&str; 9] = [
-    "EAI_AGAIN",
-    "ECONNREFUSED",
-    "ECONNRESET",
-    "EHOSTUNREACH",
-    "ENETUNREACH",
-    "ENOTCACHED",
-    "ENOTFOUND",
-    "ERR_SOCKET_TIMEOUT",
-    "ETIMEDOUT",
-];

@@ -7,7 +7,6 @@
 )]
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -20,6 +19,13 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+#[allow(
+    unreachable_pub,
+    reason = "shared with the tests of lattice-presence-web"
+)]
+#[path = "../../../crates/lattice-presence-web/tests/support/npm.rs"]
+mod npm;
 
 /// Far above what anything here takes, and far below patience.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -55,9 +61,13 @@ impl Node {
 struct Tab(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Tab {
-    async fn enter(node: &Node, name: &str) -> Self {
+    async fn connect(node: &Node) -> Self {
         let address = format!("ws://{}/socket/websocket?vsn=2.0.0", node.address);
-        let mut tab = Self(connect_async(address).await.unwrap().0);
+        Self(connect_async(address).await.unwrap().0)
+    }
+
+    async fn enter(node: &Node, name: &str) -> Self {
+        let mut tab = Self::connect(node).await;
         tab.send("phx_join", &json!({"name": name})).await;
         assert_eq!(tab.expect("phx_reply").await["status"], "ok");
         tab
@@ -121,13 +131,7 @@ async fn on_one_node() {
         (json!({}), "missing field `name`"),
         (json!({"name": " "}), "names of rooms and people have"),
     ] {
-        let mut tab = Tab(connect_async(format!(
-            "ws://{}/socket/websocket?vsn=2.0.0",
-            node.address
-        ))
-        .await
-        .unwrap()
-        .0);
+        let mut tab = Tab::connect(&node).await;
         tab.send("phx_join", &payload).await;
         let reply = tab.expect("phx_reply").await;
         assert!(
@@ -185,9 +189,7 @@ async fn in_chromium_on_two_nodes_of_which_one_is_killed() {
     let folder = match installed() {
         Ok(folder) => folder,
         Err(reason) => {
-            // Straight to the descriptor: the harness would swallow it. `cargo xtask
-            // ci` looks for this line.
-            let _ = writeln!(std::io::stderr(), "\nSKIPPED browser: {reason}");
+            npm::skipped("browser", reason);
             return;
         }
     };
@@ -229,53 +231,12 @@ const CHROMIUM: &str = "/usr/bin/chromium";
 
 /// The folder in which the driver is installed, or what is missing for that.
 fn installed() -> Result<PathBuf, &'static str> {
-    let runs = |program: &str| {
-        let output = std::process::Command::new(program)
-            .arg("--version")
-            .output();
-        output.is_ok_and(|output| output.status.success())
-    };
-    if !runs(CHROMIUM) {
+    if !npm::runs(CHROMIUM) {
         return Err("no Chromium here; `apt-get install chromium` brings it");
     }
-    if !(runs("node") && runs("npm")) {
-        return Err("node and npm are not both here");
-    }
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser");
-    fs::create_dir_all(&folder).unwrap();
-    for file in ["package.json", "package-lock.json", "browser.mjs"] {
-        fs::copy(source.join(file), folder.join(file)).unwrap();
-    }
-    let output = std::process::Command::new("npm")
-        .args([
-            "ci",
-            "--no-audit",
-            "--no-fund",
-            "--prefer-offline",
-            "--ignore-scripts",
-        ])
-        .args(["--fetch-retries", "1"])
-        .current_dir(&folder)
-        .output()
-        .unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() && NETWORK.iter().any(|code| errors.contains(code)) {
-        return Err("npm cannot reach its registry");
-    }
-    assert!(output.status.success(), "npm ci failed: {errors}");
-    Ok(folder)
+    npm::install(
+        &source,
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser"),
+    )
 }
-
-/// What npm reports where it is the network that fails, and not the package.
-const NETWORK: [&str; 9] = [
-    "EAI_AGAIN",
-    "ECONNREFUSED",
-    "ECONNRESET",
-    "EHOSTUNREACH",
-    "ENETUNREACH",
-    "ENOTCACHED",
-    "ENOTFOUND",
-    "ERR_SOCKET_TIMEOUT",
-    "ETIMEDOUT",
-];

@@ -3,6 +3,8 @@
 
 extern crate alloc;
 
+pub mod npm;
+
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::time::Duration;
