@@ -280,9 +280,10 @@ impl Sitting {
             return Ok(());
         }
         let former = had.map(|had| Box::from(had.key()));
-        if former.is_none() {
-            self.make_room(&mut kept)?;
-        }
+        let evicted = match former {
+            Some(_) => None,
+            None => self.room(&kept)?,
+        };
         let connection = &self.seat.connection;
         let entry = connection
             .track(topic, key, meta)
@@ -292,25 +293,25 @@ impl Sitting {
         {
             connection.untrack(topic, &former);
         }
+        if let Some(evicted) = evicted {
+            self.seat.remove(&mut kept, &evicted);
+        }
         kept.unclaimed.remove(topic);
         kept.entries.insert(topic.clone(), entry);
         Ok(())
     }
 
-    /// Whoever waits longest for its client makes room.
-    fn make_room(&self, kept: &mut Kept) -> Result<(), String> {
-        let Some(seats) = self.seat.seats.upgrade() else {
-            return Ok(());
-        };
-        if kept.entries.len() < seats.rules.entries {
-            return Ok(());
+    /// Which entry has to make room for another one: the one that waits longest.
+    fn room(&self, kept: &Kept) -> Result<Option<Arc<str>>, String> {
+        let seats = self.seat.seats.upgrade();
+        if seats.is_none_or(|seats| kept.entries.len() < seats.rules.entries) {
+            return Ok(None);
         }
         let oldest = kept.unclaimed.iter().min_by_key(|(_, until)| **until);
-        let Some(topic) = oldest.map(|(topic, _)| topic.clone()) else {
-            return Err("too many entries".into());
-        };
-        self.seat.remove(kept, &topic);
-        Ok(())
+        match oldest {
+            Some((topic, _)) => Ok(Some(topic.clone())),
+            None => Err("too many entries".into()),
+        }
     }
 
     pub(crate) fn untrack(&self, topic: &Arc<str>) {
@@ -417,6 +418,9 @@ mod tests {
         sitting.stand_up();
         let (sitting, _probes) = take(&seats, &node, None).await;
         track(&sitting, "2").unwrap();
+        let long = "x".repeat(1 << 20);
+        assert!(track(&sitting, &long).is_err(), "no topic that peers read");
+        assert_eq!(node.topics(), ["1", "2"], "on an error nothing changed");
         track(&sitting, "3").unwrap();
         assert_eq!(node.topics(), ["2", "3"]);
     }

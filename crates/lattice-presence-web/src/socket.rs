@@ -224,6 +224,10 @@ impl<A: Channels> Socket<A> {
                 () = &mut look => {
                     let taken = self.taken.bytes();
                     still = if taken == seen { still + 1 } else { 0 };
+                    if still == 0 {
+                        // It takes, so it is there, though it is not read just now.
+                        self.session.heard(self.server.now());
+                    }
                     if still == LOOKS {
                         tracing::debug!(socket = self.id, "closed: the client does not read");
                         return None;

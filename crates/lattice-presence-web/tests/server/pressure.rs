@@ -38,6 +38,9 @@ async fn a_burst_of_one_member_closes_no_member_that_does_not_read_just_now() {
 async fn a_client_that_reads_slowly_but_steadily_stays_and_gets_all() {
     let mut config = unlimited();
     config.patience = Duration::from_secs(1);
+    // Who takes what is sent is not silent, though it says nothing.
+    config.limits.idle = Duration::from_secs(3);
+    config.ping = Duration::from_millis(500);
     config.queue_bytes = 64 << 20;
     config.limits.message_bytes = 1 << 20;
     let server = serve(config).await;
@@ -55,12 +58,12 @@ async fn a_client_that_reads_slowly_but_steadily_stays_and_gets_all() {
     let mut busy = server.client().await;
     busy.enter("room:1", "busy").await;
     let big = json!("x".repeat(500_000));
-    for _ in 0..40 {
+    for _ in 0..80 {
         busy.send("1", "room:1", "whisper", &big).await;
     }
-    // 20 MB within four times its patience.
+    // 40 MB within eight times its patience.
     let mut got = 0;
-    while got < 40 {
+    while got < 80 {
         let message = timeout(Duration::from_secs(20), slow.next()).await;
         match message.expect("no frame in time") {
             Some(Ok(Message::Text(text))) if text.contains("\"said\"") => {
