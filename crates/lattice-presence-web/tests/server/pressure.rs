@@ -61,19 +61,25 @@ async fn a_client_that_reads_slowly_but_steadily_stays_and_gets_all() {
     for _ in 0..80 {
         busy.send("1", "room:1", "whisper", &big).await;
     }
-    // 40 MB within eight times its patience.
-    let mut got = 0;
-    while got < 80 {
+    // 40 MB within eight times its patience. Then it is still served.
+    let (mut got, mut is_served) = (0, false);
+    while !is_served {
         let message = timeout(Duration::from_secs(20), slow.next()).await;
         match message.expect("no frame in time") {
             Some(Ok(Message::Text(text))) if text.contains("\"said\"") => {
                 got += 1;
                 sleep(Duration::from_millis(100)).await;
+                if got == 80 {
+                    let echo = json!(["1", "last", "room:1", "echo", {}]);
+                    slow.send(Message::text(echo.to_string())).await.unwrap();
+                }
             }
-            Some(Ok(Message::Text(_) | Message::Ping(_))) => {}
+            Some(Ok(Message::Text(text))) => is_served = text.contains("\"last\""),
+            Some(Ok(Message::Ping(_))) => {}
             other => panic!("after {got}: {other:?}"),
         }
     }
+    assert_eq!(got, 80);
 }
 
 #[tokio::test]
