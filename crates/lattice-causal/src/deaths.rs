@@ -59,6 +59,9 @@ impl Log {
     fn trim(&mut self, live: usize) {
         let excess = self.deaths.len().saturating_sub(live.max(FEW));
         self.deaths.drain(..excess);
+        if self.deaths.capacity() > 4 * self.deaths.len().max(FEW) {
+            self.deaths.shrink_to(2 * self.deaths.len());
+        }
     }
 }
 
