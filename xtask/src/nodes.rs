@@ -14,19 +14,19 @@ use crate::shell::{self, Outcome, cargo};
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Builds the program, and says where it is. With every feature, so that it shares what the
-/// tests have built.
+/// Builds the program, and says where it is. As the tests build it, with all packages, all
+/// features and their profile: whoever ran one of the two has built most of the other.
 pub(crate) fn program() -> Result<PathBuf, String> {
     shell::run(&mut cargo([
         "build",
-        "--release",
-        "--package",
-        "lattice-presence-node",
+        "--workspace",
         "--all-features",
+        "--profile",
+        "test",
         "--example",
         "day",
     ]))?;
-    Ok(shell::target_dir().join("release/examples/day"))
+    Ok(shell::target_dir().join("debug/examples/day"))
 }
 
 /// `cargo xtask day`: the program's own script.

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::Meta;
-use crate::engine::{Event, EventStream, PeerHint};
+use crate::engine::{Event, EventStream, MAX_PAYLOAD, PeerHint};
 use crate::messages::Message;
 use crate::shared::{Shared, Told, lock};
 use crate::stats::Gauges;
@@ -32,9 +32,6 @@ const GOODBYES: u32 = 3;
 const LAST_MESSAGES: usize = 64;
 
 const BETWEEN_GOODBYES: Duration = Duration::from_millis(50);
-
-/// What one payload may take at most, whatever the engine lets through.
-const MAX_PAYLOAD: usize = 16 * 1024 * 1024;
 
 pub(crate) struct Owner<M: Meta> {
     pub(crate) shared: Arc<Shared<M>>,
@@ -155,10 +152,16 @@ impl<M: Meta> Owner<M> {
     fn take(&mut self, event: Event) {
         match event {
             Event::Message { from, payload } => self.receive(&from, payload),
-            Event::Lagged { messages } => {
-                self.shared.stats.lagged(messages);
+            Event::Lagged { from, messages } => {
+                self.shared.stats.lagged(from.as_ref(), messages);
                 if let Some(suppressed) = self.log.lagged.pass() {
-                    tracing::warn!(messages, suppressed, "messages for this node were lost");
+                    let from = from.as_deref();
+                    tracing::warn!(
+                        from,
+                        messages,
+                        suppressed,
+                        "messages for this node were lost"
+                    );
                 }
             }
             Event::Connected => self.set_connected(true, None),

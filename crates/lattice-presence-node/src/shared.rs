@@ -14,6 +14,7 @@ use lattice_presence_sync::{Cause, Event, Sync};
 use tokio::sync::{Notify, broadcast, mpsc, watch};
 use tokio::time::Instant;
 
+use crate::engine::MAX_PAYLOAD;
 use crate::messages::Message;
 use crate::registry::Registry;
 use crate::stats::Stats;
@@ -189,6 +190,7 @@ impl<M: Meta> Shared<M> {
 
     /// The engine takes payloads of that length now.
     pub(crate) fn set_max_payload(&self, bytes: usize) {
+        let bytes = bytes.min(MAX_PAYLOAD);
         if self.max_payload.swap(bytes, Ordering::Relaxed) != bytes {
             let frame = Encoder::push_frame_len(&self.cluster, Shard::WHOLE, &self.id);
             let one_entry = bytes.saturating_sub(wire::PREFIX + frame);

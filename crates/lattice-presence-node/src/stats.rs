@@ -1,8 +1,17 @@
 //! What a node counts, for its status and for the `metrics` facade.
 
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Mutex;
 
 use metrics::{counter, gauge, histogram};
+
+use crate::shared::lock;
+
+/// The most senders whose lost messages are counted by name.
+const MAX_NAMED: usize = 256;
 
 /// Counts since the start.
 #[derive(Debug, Default)]
@@ -17,6 +26,8 @@ pub(crate) struct Stats {
     pub(crate) unreadable: AtomicU64,
     /// What the engine said was lost on its way here.
     pub(crate) lagged: AtomicU64,
+    /// Those of them whose senders are known.
+    lagged_by_sender: Mutex<BTreeMap<Arc<str>, u64>>,
     /// What was not sent.
     pub(crate) unsent: AtomicU64,
     /// Queues of subscribers that were replaced by a snapshot.
@@ -59,10 +70,26 @@ impl Stats {
         self.refused("unreadable");
     }
 
-    pub(crate) fn lagged(&self, messages: Option<u64>) {
+    pub(crate) fn lagged(&self, from: Option<&Arc<str>>, messages: Option<u64>) {
         let messages = messages.unwrap_or(1);
+        if let Some(from) = from {
+            let mut counts = lock(&self.lagged_by_sender);
+            if let Some(count) = counts.get_mut(from) {
+                *count += messages;
+            } else if counts.len() < MAX_NAMED {
+                counts.insert(Arc::clone(from), messages);
+            }
+        }
         add(&self.lagged, messages);
         counter!("lattice_lagged_total").increment(messages);
+    }
+
+    pub(crate) fn lagged_by_sender(&self) -> BTreeMap<String, u64> {
+        let counts = lock(&self.lagged_by_sender);
+        let counts = counts
+            .iter()
+            .map(|(from, count)| (from.to_string(), *count));
+        counts.collect()
     }
 
     pub(crate) fn unsent(&self, reason: &'static str) {

@@ -56,6 +56,9 @@ pub struct Status {
     pub peers: Vec<Peer>,
     /// Senders that are no peers: of other clusters or versions, or liars.
     pub strangers: Vec<StrangerStatus>,
+    /// Messages that found no room here, by sender, of at most 256 of them: one that is
+    /// alone in it sends more than its share, several say that this node does not keep up.
+    pub lagged: BTreeMap<String, u64>,
     /// What was counted since the start.
     pub counts: Counts,
 }
@@ -167,7 +170,7 @@ pub struct Counts {
     pub unreadable: u64,
     /// Messages that were refused.
     pub refused: u64,
-    /// Messages that the engine lost on their way here, as far as it knows.
+    /// Messages that were lost on their way here, as far as it is known.
     pub lagged: u64,
     /// Messages that were not sent: the engine was away, or slow.
     pub unsent: u64,
@@ -261,6 +264,7 @@ impl Status {
                         refuses_us: stranger.refuses_us.as_ref().map(ToString::to_string),
                     })
                     .collect(),
+                lagged: stats.lagged_by_sender(),
                 counts: Counts {
                     messages_in: get(&stats.messages_in),
                     bytes_in: get(&stats.bytes_in),

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Process {
     pub(crate) name: &'static str,

@@ -1,20 +1,15 @@
-//! What an engine reports, through a queue that is bounded in bytes and in number.
-
-use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU64, Ordering};
+//! What an engine reports, through a queue that is bounded in bytes and in number, for all
+//! and for each sender.
 
 use alloc::string::String;
+use alloc::sync::Arc;
+
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 
-/// The most messages that wait to be read.
-const MAX_WAITING: usize = 8_192;
+mod room;
 
-/// The most bytes that wait to be read.
-const MAX_WAITING_BYTES: usize = 32 * 1024 * 1024;
-
-/// What a message costs beside its bytes.
-const OVERHEAD: usize = 128;
+use room::{MAX_WAITING, Room, Taken};
 
 /// Something that an engine reports.
 ///
@@ -41,6 +36,8 @@ pub enum Event {
     /// Payloads for us were lost: nobody read them in time, or the engine was not
     /// connected.
     Lagged {
+        /// Who sent them, where that is known.
+        from: Option<Arc<str>>,
         /// How many, where that is known.
         messages: Option<u64>,
     },
@@ -79,8 +76,9 @@ pub enum PeerHint {
 
 /// A queue from an engine to its node: what is put in at one end comes out at the other.
 ///
-/// It holds at most 8,192 messages and 32 MiB. A node makes one itself; this call is for
-/// tests of engines.
+/// It holds at most 8,192 messages and 32 MiB, and of one sender at most a quarter of both:
+/// one that floods the node does not crowd out the others. A node makes one itself; this
+/// call is for tests of engines.
 ///
 /// ```
 /// let (events, mut received) = lattice_presence_node::engine::events();
@@ -92,17 +90,16 @@ pub fn events() -> (Events, EventStream) {
     // Words that are not messages are few, and must not get lost.
     let (words, word_queue) = mpsc::unbounded_channel();
     let (messages, message_queue) = mpsc::channel(MAX_WAITING);
-    let lost = Arc::new(AtomicU64::new(0));
+    let room = Arc::new(Room::new());
     let events = Events {
         messages,
         words,
-        room: Arc::new(Semaphore::new(MAX_WAITING_BYTES)),
-        lost: Arc::clone(&lost),
+        room: Arc::clone(&room),
     };
     let stream = EventStream {
         messages: message_queue,
         words: word_queue,
-        lost,
+        room,
     };
     (events, stream)
 }
@@ -113,11 +110,12 @@ enum Waiting {
     Message {
         from: Arc<str>,
         payload: Bytes,
-        _room: OwnedSemaphorePermit,
+        _room: Taken,
     },
     Hint {
         peer: Arc<str>,
         hint: PeerHint,
+        _room: Taken,
     },
 }
 
@@ -125,8 +123,8 @@ enum Waiting {
 #[derive(Debug)]
 enum Word {
     Event(Event),
-    /// Messages found the queue full; the count of them stands beside the queue.
-    Full,
+    /// Messages of that sender found no room; the count of them stands beside the queue.
+    Lost(Option<Arc<str>>),
 }
 
 /// Where an engine reports what it sees. Cheap to clone.
@@ -142,30 +140,28 @@ enum Word {
 pub struct Events {
     messages: mpsc::Sender<Waiting>,
     words: mpsc::UnboundedSender<Word>,
-    room: Arc<Semaphore>,
-    lost: Arc<AtomicU64>,
+    room: Arc<Room>,
 }
 
 impl Events {
-    /// Reports a payload, or counts it as lost where the queue is full. Never waits, so
-    /// that it suits callbacks of a transport. Whether there was room. O(1).
+    /// Reports a payload, or counts it as lost where the queue is full, or the sender's
+    /// share of it. Never waits, so that it suits callbacks of a transport. Whether there
+    /// was room. O(1).
     ///
     /// ```
     /// let (events, _received) = lattice_presence_node::engine::events();
     /// assert!(events.offer("berlin-1".into(), "hello".into()));
     /// ```
     pub fn offer(&self, from: Arc<str>, payload: Bytes) -> bool {
-        let size = size(&payload);
-        let taken = Arc::clone(&self.room)
-            .try_acquire_many_owned(size)
-            .is_ok_and(|room| self.put(from, payload, room));
-        if !taken && self.lost.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.say(Word::Full);
+        let room = self.room.try_take(&from, payload.len());
+        let taken = room.is_some_and(|room| self.put(Arc::clone(&from), payload, room));
+        if !taken {
+            self.lose(&from);
         }
         taken
     }
 
-    fn put(&self, from: Arc<str>, payload: Bytes, room: OwnedSemaphorePermit) -> bool {
+    fn put(&self, from: Arc<str>, payload: Bytes, room: Taken) -> bool {
         let waiting = Waiting::Message {
             from,
             payload,
@@ -174,8 +170,19 @@ impl Events {
         self.messages.try_send(waiting).is_ok()
     }
 
-    /// Reports a payload, and waits for room where the queue is full: for engines whose
-    /// transport slows its sender down. `false` where nobody reads any more.
+    fn lose(&self, from: &Arc<str>) {
+        if let Some(name) = self.room.lose(from) {
+            self.say(Word::Lost(name));
+        }
+    }
+
+    /// Reports a payload, and waits for room where the queue is full, or the sender's share
+    /// of it: for engines whose transport has a connection for each sender, and slows that
+    /// one down. Where all senders come in on one connection, a slow reader would hold them
+    /// all up: [`offer`](Self::offer) does not.
+    ///
+    /// A payload that can never fit, of 8 MiB and more, is counted as lost. `false` where
+    /// nobody reads any more. Safe to cancel.
     ///
     /// ```
     /// # let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -185,10 +192,16 @@ impl Events {
     /// # });
     /// ```
     pub async fn deliver(&self, from: Arc<str>, payload: Bytes) -> bool {
-        let room = Arc::clone(&self.room)
-            .acquire_many_owned(size(&payload))
-            .await;
-        let Ok(room) = room else { return false };
+        if !Room::fits(&from, payload.len()) {
+            self.lose(&from);
+            return !self.is_closed();
+        }
+        // Where nobody reads any more, nobody makes room either.
+        let room = tokio::select! {
+            room = self.room.take(&from, payload.len()) => room,
+            () = self.messages.closed() => None,
+        };
+        let Some(room) = room else { return false };
         let waiting = Waiting::Message {
             from,
             payload,
@@ -204,10 +217,14 @@ impl Events {
     ///
     /// let (events, mut received) = events();
     /// events.lagged(Some(3));
-    /// assert_eq!(received.try_next(), Some(Event::Lagged { messages: Some(3) }));
+    /// let lagged = Event::Lagged { from: None, messages: Some(3) };
+    /// assert_eq!(received.try_next(), Some(lagged));
     /// ```
     pub fn lagged(&self, messages: Option<u64>) {
-        self.say(Word::Event(Event::Lagged { messages }));
+        self.say(Word::Event(Event::Lagged {
+            from: None,
+            messages,
+        }));
     }
 
     /// Reports that others can be reached from now on.
@@ -237,8 +254,8 @@ impl Events {
         self.say(Word::Event(Event::Disconnected { reason }));
     }
 
-    /// Reports what the engine believes of a peer. Where the queue is full, it is not
-    /// heard.
+    /// Reports what the engine believes of a peer. Where the queue is full, or the peer's
+    /// share of it, it is not heard.
     ///
     /// ```
     /// use lattice_presence_node::engine::{PeerHint, events};
@@ -248,7 +265,13 @@ impl Events {
     /// assert!(received.try_next().is_some());
     /// ```
     pub fn hint(&self, peer: Arc<str>, hint: PeerHint) {
-        let _ = self.messages.try_send(Waiting::Hint { peer, hint });
+        if let Some(room) = self.room.try_take(&peer, 0) {
+            let _ = self.messages.try_send(Waiting::Hint {
+                peer,
+                hint,
+                _room: room,
+            });
+        }
     }
 
     fn say(&self, word: Word) {
@@ -269,12 +292,6 @@ impl Events {
     }
 }
 
-/// The room that a payload takes. A payload over the whole room takes all of it.
-fn size(payload: &Bytes) -> u32 {
-    let size = (payload.len() + OVERHEAD).min(MAX_WAITING_BYTES);
-    u32::try_from(size).unwrap_or(u32::MAX)
-}
-
 /// Where a node, or a test of an engine, reads what the engine reports.
 ///
 /// ```
@@ -291,7 +308,7 @@ fn size(payload: &Bytes) -> u32 {
 pub struct EventStream {
     messages: mpsc::Receiver<Waiting>,
     words: mpsc::UnboundedReceiver<Word>,
-    lost: Arc<AtomicU64>,
+    room: Arc<Room>,
 }
 
 impl EventStream {
@@ -355,9 +372,10 @@ impl EventStream {
     fn event_of(&self, word: Word) -> Event {
         match word {
             Word::Event(event) => event,
-            Word::Full => Event::Lagged {
-                messages: Some(self.lost.swap(0, Ordering::Relaxed)),
-            },
+            Word::Lost(from) => {
+                let messages = Some(self.room.lost(&from));
+                Event::Lagged { from, messages }
+            }
         }
     }
 }
@@ -366,48 +384,119 @@ impl From<Waiting> for Event {
     fn from(waiting: Waiting) -> Self {
         match waiting {
             Waiting::Message { from, payload, .. } => Self::Message { from, payload },
-            Waiting::Hint { peer, hint } => Self::Hint { peer, hint },
+            Waiting::Hint { peer, hint, .. } => Self::Hint { peer, hint },
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
+    fn lagged(from: &str, messages: usize) -> Event {
+        Event::Lagged {
+            from: Some(from.into()),
+            messages: Some(messages.try_into().unwrap()),
+        }
+    }
+
+    /// The events that wait, by their sender; how many were lost of whom is in `lost`.
+    fn read(received: &mut EventStream, sender: &str) -> (usize, Vec<Event>) {
+        let (mut messages, mut lost) = (0, Vec::new());
+        while let Some(event) = received.try_next() {
+            match event {
+                Event::Message { from, .. } => messages += usize::from(&*from == sender),
+                lagged => lost.push(lagged),
+            }
+        }
+        (messages, lost)
+    }
+
     #[test]
-    fn what_finds_the_queue_full_is_counted_and_reported_once() {
+    fn what_finds_no_room_is_counted_and_reported_once() {
         let (events, mut received) = events();
         let long = Bytes::from(alloc::vec![0; 1024 * 1024]);
-        let taken = (0..100)
-            .filter(|_| events.offer("a".into(), long.clone()))
-            .count();
-        assert!((31..=32).contains(&taken), "{taken} MiB wait");
-        let lost = u64::try_from(100 - taken).unwrap();
-        let lagged = Event::Lagged {
-            messages: Some(lost),
-        };
-        assert_eq!(received.try_next(), Some(lagged));
-        assert_eq!(core::iter::from_fn(|| received.try_next()).count(), taken);
+        let offer = |_: &usize| events.offer("a".into(), long.clone());
+        let taken = (0..100).filter(offer).count();
+        assert!((7..=8).contains(&taken), "{taken} MiB wait");
+        let lost = alloc::vec![lagged("a", 100 - taken)];
+        assert_eq!(read(&mut received, "a"), (taken, lost));
         assert!(events.offer("a".into(), long), "there is room again");
     }
 
     #[test]
-    fn small_messages_are_bounded_by_number() {
-        let (events, received) = events();
-        for _ in 0..2 * MAX_WAITING {
-            events.offer("a".into(), Bytes::new());
+    fn one_that_floods_does_not_crowd_out_the_others() {
+        let megabyte = Bytes::from(alloc::vec![0; 1024 * 1024]);
+        for (flood, count) in [(Bytes::new(), 10 * MAX_WAITING), (megabyte, 100)] {
+            let (events, mut received) = events();
+            let mut honest = 0;
+            for number in 0..count {
+                events.offer("mallory".into(), flood.clone());
+                if number % (count / 10) == 0 {
+                    honest += 1;
+                    let taken = events.offer("b".into(), "a heartbeat".into());
+                    assert!(taken, "heartbeat {honest} found no room");
+                }
+            }
+            let waiting = received.waiting() - honest;
+            assert!(waiting <= MAX_WAITING / 4, "{waiting} of mallory wait");
+            let lost = alloc::vec![lagged("mallory", count - waiting)];
+            assert_eq!(read(&mut received, "b"), (honest, lost));
         }
-        assert_eq!(received.waiting(), MAX_WAITING);
     }
 
     #[test]
-    fn a_flood_of_hints_takes_no_more_than_the_queue() {
+    fn many_senders_are_bounded_together() {
+        let (events, received) = events();
+        for number in 0..2 * MAX_WAITING {
+            events.offer(alloc::format!("{}", number % 8).into(), Bytes::new());
+        }
+        assert_eq!(received.waiting(), MAX_WAITING);
+        let (events, mut received) = super::events();
+        let long = Bytes::from(alloc::vec![0; 1024 * 1024]);
+        for number in 0..100 {
+            events.offer(alloc::format!("{}", number % 8).into(), long.clone());
+        }
+        assert!((30..=32).contains(&received.waiting()), "a MiB each");
+        assert!(read(&mut received, "0").1.len() == 8, "each has its count");
+    }
+
+    #[test]
+    fn a_flood_of_hints_takes_no_more_than_a_share() {
         let (events, received) = events();
         for _ in 0..2 * MAX_WAITING {
             events.hint("a".into(), PeerHint::Lost);
         }
-        assert_eq!(received.waiting(), MAX_WAITING);
+        assert_eq!(received.waiting(), MAX_WAITING / 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_room_gets_it_or_learns_that_nobody_reads() {
+        let (events, mut received) = events();
+        let long = Bytes::from(alloc::vec![0; 5 * 1024 * 1024]);
+        assert!(events.deliver("a".into(), long.clone()).await);
+        let waiting = {
+            let (events, long) = (events.clone(), long.clone());
+            tokio::spawn(async move { events.deliver("a".into(), long).await })
+        };
+        tokio::time::sleep(core::time::Duration::from_secs(1)).await;
+        assert!(!waiting.is_finished(), "5 + 5 MiB are over the share");
+        assert!(
+            events.deliver("b".into(), long.clone()).await,
+            "b has its own"
+        );
+        assert!(received.next().await.is_some());
+        assert!(waiting.await.unwrap());
+        let huge = Bytes::from(alloc::vec![0; 9 * 1024 * 1024]);
+        assert!(events.deliver("c".into(), huge).await);
+        assert_eq!(received.try_next(), Some(lagged("c", 1)), "it never fits");
+
+        let waiting = tokio::spawn(async move { events.deliver("a".into(), long).await });
+        tokio::time::sleep(core::time::Duration::from_secs(1)).await;
+        drop(received);
+        assert!(!waiting.await.unwrap());
     }
 
     #[tokio::test]

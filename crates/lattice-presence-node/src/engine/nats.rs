@@ -114,29 +114,61 @@ impl Engine for Nats {
         let prefix = format!("lattice.{}", escape(&local.cluster));
         let all = format!("{prefix}.all.*.*");
         let mine = format!("{prefix}.one.{}.*.*", escape(&local.name));
-        let mut readers = Vec::new();
-        for subject in [all, mine] {
-            let subscription = client.subscribe(subject).await;
-            let subscription =
-                subscription.map_err(|error| StartError::failed("the subscription", error))?;
-            readers.push((subscription, events.clone(), Arc::clone(&local.name)));
-        }
+        let subscribe = async |subject| {
+            let subscribed = client.subscribe(subject).await;
+            subscribed.map_err(|error| StartError::failed("the subscription", error))
+        };
+        let (all, mut mine) = (subscribe(all).await?, subscribe(mine).await?);
         // Nobody may speak before the server knows whom to tell.
-        let known = tokio::time::timeout(CONNECT, client.flush()).await;
+        let known =
+            tokio::time::timeout(CONNECT, confirm(&client, &prefix, &local, &mut mine)).await;
         match known {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(StartError::failed("the subscription", error)),
-            Err(late) => return Err(StartError::connect(server, late)),
+            Err(late) => {
+                let speaker = speaker(&local.name, '.');
+                let what = format!(
+                    "the server did not answer; may this node publish to {prefix}.one.*.{speaker}?"
+                );
+                return Err(StartError::failed(what, late));
+            }
         }
-        let spawn = |(subscription, events, name)| tokio::spawn(read(subscription, events, name));
+        let spawn = |subscription| {
+            tokio::spawn(read(subscription, events.clone(), Arc::clone(&local.name)))
+        };
         Ok(NatsLink {
             speaker: speaker(&local.name, '.'),
-            readers: readers.into_iter().map(spawn).collect(),
+            readers: [all, mine].map(spawn).into(),
             prefix,
             client,
             events: slot,
         })
     }
+}
+
+/// A token that no name escapes to: nobody listens there.
+const NOBODY: &str = "~0";
+
+/// Waits until the server has read the subscriptions. A flush only hands them to the
+/// socket; so this asks nobody, and the server itself answers, after what came before. What
+/// arrives meanwhile is dropped: the node does not run yet, and is told all when it does.
+async fn confirm(
+    client: &Client,
+    prefix: &str,
+    local: &Local,
+    mine: &mut Subscriber,
+) -> Result<(), async_nats::PublishError> {
+    let nobody = format!("{prefix}.one.{NOBODY}.{}", speaker(&local.name, '.'));
+    let reply = format!("{prefix}.one.{}.{NOBODY}.{NOBODY}", escape(&local.name));
+    client
+        .publish_with_reply(nobody, reply, Bytes::new())
+        .await?;
+    while let Some(message) = mine.next().await {
+        if message.status.is_some() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 type Slot = Mutex<Option<Events>>;

@@ -26,8 +26,9 @@ use super::{Engine, Events, Link, Local, SendError, StartError, To};
 ///   [`Lagged`](super::Event::Lagged); what it does not read at all makes the server cut
 ///   the connection (`client-output-buffer-limit`), which is reported as well;
 /// - **away**: `Disconnected` is reported, sending is refused, and both connections are
-///   made anew, for ever, with growing pauses of up to 4 s; a server that says nothing any
-///   more is noticed after 10 s;
+///   made anew, for ever, with growing pauses of up to 4 s, in tasks of their own: a server
+///   that takes seconds to let somebody in is waited for, 5 s each time; one that says
+///   nothing any more is noticed after 10 s;
 /// - **names**: Redis does not tell who published. Whoever may publish on the cluster's
 ///   channels can speak for any node: keep the password among the nodes.
 ///
@@ -50,6 +51,10 @@ const MAX_PAYLOAD: usize = 256 * 1024;
 
 /// How long an answer of the server may take.
 const ANSWER: Duration = Duration::from_secs(5);
+
+/// How long a send waits for a connection that is being made: a node gives up on one after a
+/// second.
+const NEAR: Duration = Duration::from_millis(500);
 
 /// How often the server is asked whether it is there.
 const PING: Duration = Duration::from_secs(5);
@@ -131,9 +136,10 @@ impl Engine for Redis {
             name: Arc::clone(&local.name),
         };
         Ok(RedisLink {
-            client,
-            sender: Some(sender),
-            retry: Retry::new(),
+            sender: Sender {
+                client,
+                state: State::Connected(sender),
+            },
             channels,
             name: local.name,
             max_payload: self.max_payload,
@@ -310,10 +316,7 @@ fn unframe(frame: &[u8]) -> Option<(&str, &[u8])> {
 /// # }).unwrap();
 /// ```
 pub struct RedisLink {
-    client: Client,
-    /// `None` while the connection is broken.
-    sender: Option<MultiplexedConnection>,
-    retry: Retry,
+    sender: Sender,
     channels: Channels,
     name: Arc<str>,
     max_payload: usize,
@@ -328,20 +331,75 @@ impl fmt::Debug for RedisLink {
     }
 }
 
-impl RedisLink {
-    async fn publish(&mut self, channel: &str, frame: &[u8]) -> Result<(), RedisError> {
-        // Taken, so that a send which the writer gives up on takes its connection with it:
-        // a host that vanished says nothing, and would swallow all that follows.
-        let mut sender = match self.sender.take() {
-            Some(sender) => sender,
-            None => connect(&self.client).await?,
-        };
+/// The connection that publishes. Dropped, it lets go of it, or of the attempt to make one.
+struct Sender {
+    client: Client,
+    state: State,
+}
+
+enum State {
+    Connected(MultiplexedConnection),
+    /// A task makes a connection. It goes on while a send that waits for it is given up.
+    Connecting(JoinHandle<MultiplexedConnection>),
+    /// Taken by a send. Where that send was given up, so is the connection: a host that
+    /// vanished says nothing, and would swallow all that follows.
+    Taken,
+}
+
+impl Sender {
+    async fn publish(&mut self, channel: &str, frame: &[u8]) -> Result<(), SendError> {
+        let mut connection = self.connected().await.ok_or(SendError::Disconnected)?;
         let mut publish = redis::cmd("PUBLISH");
         publish.arg(channel).arg(frame);
-        let sent = publish.query_async::<i64>(&mut sender).await;
-        let is_broken = sent.as_ref().is_err_and(RedisError::is_unrecoverable_error);
-        self.sender = (!is_broken).then_some(sender);
-        sent.map(|_| ())
+        match publish.query_async::<i64>(&mut connection).await {
+            Err(error) if error.is_unrecoverable_error() => {
+                tracing::debug!(%error, "the connection to Redis is broken");
+                self.connect();
+                Err(SendError::Disconnected)
+            }
+            sent => {
+                self.state = State::Connected(connection);
+                sent.map(|_| ()).map_err(SendError::failed)
+            }
+        }
+    }
+
+    /// The connection, or that which comes soon. Safe to cancel.
+    async fn connected(&mut self) -> Option<MultiplexedConnection> {
+        match core::mem::replace(&mut self.state, State::Taken) {
+            State::Connected(connection) => return Some(connection),
+            State::Connecting(task) => self.state = State::Connecting(task),
+            State::Taken => self.connect(),
+        }
+        let State::Connecting(task) = &mut self.state else {
+            return None;
+        };
+        let connection = timeout(NEAR, task).await.ok()?;
+        // An error is a panic: the next send begins anew.
+        self.state = State::Taken;
+        connection.ok()
+    }
+
+    fn connect(&mut self) {
+        let client = self.client.clone();
+        self.state = State::Connecting(tokio::spawn(async move {
+            let mut retry = Retry::new();
+            loop {
+                match connect(&client).await {
+                    Ok(connection) => return connection,
+                    Err(error) => tracing::debug!(%error, "no connection to Redis"),
+                }
+                tokio::time::sleep(retry.pause()).await;
+            }
+        }));
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        if let State::Connecting(task) = &self.state {
+            task.abort();
+        }
     }
 }
 
@@ -356,23 +414,15 @@ impl Link for RedisLink {
             To::All => self.channels.all.clone(),
             To::One(name) => one(&self.channels.prefix, name),
         };
-        let frame = frame(&self.name, &payload);
-        match self.publish(&channel, &frame).await {
-            Ok(()) => {
-                self.retry = Retry::new();
-                Ok(())
-            }
-            Err(error) if self.sender.is_none() => {
-                tracing::debug!(%error, "no connection to Redis");
-                tokio::time::sleep(self.retry.pause().min(Duration::from_millis(500))).await;
-                Err(SendError::Disconnected)
-            }
-            Err(error) => Err(SendError::failed(error)),
-        }
+        self.sender
+            .publish(&channel, &frame(&self.name, &payload))
+            .await
     }
 
-    async fn close(self) {
+    async fn close(mut self) {
         self.reader.abort();
+        // What it held is dropped once this returns.
+        let _ = (&mut self.reader).await;
     }
 }
 

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use lattice_presence_node::engine::conformance::{self, Harness, NAMES};
 use lattice_presence_node::engine::{
-    BoxedEngine, Engine, Event, EventStream, Faults, Link, Local, Memory, MemoryLink, To, events,
+    BoxedEngine, Event, EventStream, Faults, Link, Memory, MemoryLink, To,
 };
 
 struct Cable(Memory);
@@ -47,9 +47,7 @@ async fn memory_conforms_where_messages_are_lost_late_and_doubled() {
 }
 
 async fn start(memory: &Memory, name: &str) -> (MemoryLink, EventStream) {
-    let (events, received) = events();
-    let link = memory.clone().start(Local::new("c", name), events).await;
-    (link.unwrap(), received)
+    crate::start(memory.clone(), name).await
 }
 
 fn payloads(received: &mut EventStream) -> Vec<String> {
@@ -112,6 +110,6 @@ async fn a_seed_repeats_the_losses() {
 async fn one_name_cannot_be_taken_twice() {
     let memory = Memory::new();
     let (_link, _received) = start(&memory, "a").await;
-    let second = memory.clone().start(Local::new("c", "a"), events().0).await;
-    assert!(second.is_err_and(|error| error.to_string().contains("`a`")));
+    let error = crate::refused(memory.clone(), "a").await;
+    assert!(error.to_string().contains("`a`"), "{error}");
 }

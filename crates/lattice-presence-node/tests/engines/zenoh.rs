@@ -1,14 +1,11 @@
 //! The engine over zenoh: peers of one machine, by addresses, without scouting.
 
-use core::time::Duration;
-
 use lattice_presence_node::engine::conformance::{self, Harness};
-use lattice_presence_node::engine::{
-    Engine, Event, EventStream, Link, Local, PeerHint, Zenoh, ZenohLink, events,
-};
+use lattice_presence_node::engine::{Event, EventStream, Link, PeerHint, To, Zenoh};
 use zenoh::Config;
 
 use crate::support::{Proxy, free_port};
+use crate::{heard, refused, soon, start};
 
 /// Every peer listens at a port of its own, and the others reach it through a cable. They
 /// must not tell each other of the port behind it.
@@ -71,22 +68,16 @@ async fn zenoh_conforms_and_connects_again() {
     super::whole(&report.unwrap());
 }
 
-async fn start(engine: Zenoh, name: &str) -> (ZenohLink, EventStream) {
-    let (events, received) = events();
-    let link = engine.start(Local::new("c", name), events).await;
-    (link.unwrap(), received)
-}
-
 async fn hint_of(received: &mut EventStream, peer: &str) -> PeerHint {
-    let next = tokio::time::timeout(Duration::from_secs(10), async {
+    let next = async {
         loop {
             match received.next().await.unwrap() {
                 Event::Hint { peer: of, hint } if *of == *peer => return hint,
                 _ => {}
             }
         }
-    });
-    next.await.unwrap()
+    };
+    soon("a hint", next).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -108,17 +99,8 @@ async fn a_session_of_the_application_is_shared_and_left_open() {
     let session = zenoh::open(config(free_port(), &[])).await.unwrap();
     let (mut a, _at_a) = start(Zenoh::with_session(session.clone()), "a").await;
     let (b, mut at_b) = start(Zenoh::with_session(session.clone()), "b").await;
-    a.send(lattice_presence_node::engine::To::All, "hello".into())
-        .await
-        .unwrap();
-    let heard = tokio::time::timeout(Duration::from_secs(5), async {
-        loop {
-            if let Some(Event::Message { from, .. }) = at_b.next().await {
-                return from;
-            }
-        }
-    });
-    assert_eq!(&*heard.await.unwrap(), "a");
+    a.send(To::All, "hello".into()).await.unwrap();
+    assert_eq!(heard(&mut at_b).await.0, "a");
     b.close().await;
     assert!(!session.is_closed());
     session.close().await.unwrap();
@@ -128,11 +110,6 @@ async fn a_session_of_the_application_is_shared_and_left_open() {
 async fn a_port_that_is_taken_is_an_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("tcp/127.0.0.1:{}", taken.local_addr().unwrap().port());
-    let (events, mut received) = events();
-    let started = Zenoh::new()
-        .listen(address)
-        .start(Local::new("c", "a"), events)
-        .await;
-    assert!(started.is_err());
-    assert!(received.next().await.is_none(), "nothing is left running");
+    let error = refused(Zenoh::new().listen(address), "a").await;
+    assert!(error.to_string().contains("zenoh"), "{error}");
 }

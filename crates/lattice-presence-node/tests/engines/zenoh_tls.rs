@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use lattice_presence::ReplicaId;
-use lattice_presence_node::engine::{
-    Engine, Event, EventStream, Link, Local, To, Zenoh, ZenohLink, events,
-};
+use lattice_presence_node::engine::{Event, EventStream, Link, To, Zenoh, ZenohLink};
 use zenoh::Config;
 
 use crate::support::free_port;
@@ -171,17 +169,18 @@ fn only_own_words(config: &mut Config, peers: &[&str]) {
 }
 
 async fn start(config: Config, name: &str) -> (ZenohLink, EventStream, ReplicaId) {
-    let (events, received) = events();
     let id = ReplicaId::new_incarnation(name);
-    let link = Zenoh::with_config(config)
-        .start(Local::new("c", id.as_str()), events)
-        .await;
-    (link.unwrap(), received, id)
+    let (link, received) = crate::start(Zenoh::with_config(config), id.as_str()).await;
+    (link, received, id)
 }
 
-/// The first message from that sender within some seconds.
-async fn first_from(received: &mut EventStream, sender: &ReplicaId) -> Option<bytes::Bytes> {
-    let first = tokio::time::timeout(Duration::from_secs(4), async {
+/// The first message from that sender within that time.
+async fn first_from(
+    received: &mut EventStream,
+    sender: &ReplicaId,
+    patience: Duration,
+) -> Option<bytes::Bytes> {
+    let first = tokio::time::timeout(patience, async {
         loop {
             match received.next().await {
                 Some(Event::Message { from, payload }) if *from == *sender.as_str() => {
@@ -195,12 +194,28 @@ async fn first_from(received: &mut EventStream, sender: &ReplicaId) -> Option<by
     first.await.unwrap_or(None)
 }
 
-async fn say_often(link: &mut ZenohLink, what: &'static str) {
-    for _ in 0..20 {
-        link.send(To::All, what.into()).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(100)).await;
+/// Says it often, until it is heard; whether it was, after `patience`.
+async fn is_heard(
+    link: &mut ZenohLink,
+    id: &ReplicaId,
+    received: &mut EventStream,
+    what: &'static str,
+    patience: Duration,
+) -> bool {
+    let says = async {
+        loop {
+            let _ = link.send(To::All, what.into()).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::select! {
+        () = says => false,
+        first = first_from(received, id, patience) => first.as_deref() == Some(what.as_bytes()),
     }
 }
+
+/// Long enough for a node that is let in to be heard.
+const SILENCE: Duration = Duration::from_secs(4);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tls_admits_certified_nodes_and_access_control_holds_each_to_its_name() {
@@ -218,24 +233,18 @@ async fn tls_admits_certified_nodes_and_access_control_holds_each_to_its_name() 
     // tokyo, by its own certificate and under its own name.
     let config = authority.config(Some("tokyo"), None, Some(port));
     let (mut tokyo, _at_tokyo, id) = start(config, "tokyo").await;
-    say_often(&mut tokyo, "hello").await;
-    assert_eq!(
-        first_from(&mut at_berlin, &id).await.as_deref(),
-        Some(&b"hello"[..])
-    );
+    assert!(is_heard(&mut tokyo, &id, &mut at_berlin, "hello", crate::PATIENCE).await);
     tokyo.close().await;
 
     // The same certificate, under another name.
     let config = authority.config(Some("tokyo"), None, Some(port));
     let (mut liar, _at_liar, id) = start(config, "lagos").await;
-    say_often(&mut liar, "a lie").await;
-    assert_eq!(first_from(&mut at_berlin, &id).await, None);
+    assert!(!is_heard(&mut liar, &id, &mut at_berlin, "a lie", SILENCE).await);
     liar.close().await;
 
     // No certificate at all.
     let config = authority.config(None, None, Some(port));
     let (mut stranger, _at_stranger, id) = start(config, "tokyo").await;
-    say_often(&mut stranger, "let me in").await;
-    assert_eq!(first_from(&mut at_berlin, &id).await, None);
+    assert!(!is_heard(&mut stranger, &id, &mut at_berlin, "let me in", SILENCE).await);
     stranger.close().await;
 }

@@ -9,7 +9,7 @@ use lattice_presence_node::engine::{
 };
 use lattice_presence_node::{Node, Phase, View};
 
-use crate::support::{Rng, config, keys, node, until};
+use crate::support::{PATIENCE, Rng, config, keys, node, until};
 
 async fn hostile(memory: &Memory, name: &str) -> lattice_presence_node::engine::MemoryLink {
     let local = Local::new("test", name);
@@ -166,7 +166,7 @@ async fn nodes_of_another_version_or_cluster_are_told_and_shown() {
         let reasons = || format!("{:?}", a.status().strangers);
         until("shown", reasons, |shown: &String| shown.contains(reason)).await;
     }
-    let told = tokio::time::timeout(Duration::from_secs(5), async {
+    let told = tokio::time::timeout(PATIENCE, async {
         loop {
             let event = at_b.next().await.unwrap();
             if let lattice_presence_node::engine::Event::Message { payload, .. } = event {

@@ -13,3 +13,4 @@ mod cluster;
 mod hostile;
 mod messages;
 mod support;
+mod trouble;

@@ -4,10 +4,10 @@ use bytes::Bytes;
 use lattice_presence_node::engine::Memory;
 use lattice_presence_node::{BroadcastError, Messages, Node, Received};
 
-use crate::support::node;
+use crate::support::{PATIENCE, node};
 
 async fn next(messages: &mut Messages) -> (String, String, Bytes) {
-    let next = tokio::time::timeout(core::time::Duration::from_secs(5), messages.next());
+    let next = tokio::time::timeout(PATIENCE, messages.next());
     match next.await.unwrap() {
         Some(Received::Message(message)) => (
             message.from.base().to_string(),

@@ -32,6 +32,9 @@ pub(crate) async fn node<M: Meta>(name: &str, memory: &Memory) -> Node<M> {
     builder(name, memory).start().await.unwrap()
 }
 
+/// How long anything may take that must happen: a machine may be busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Waits until it is so, or fails with what is seen.
 pub(crate) async fn until<T: core::fmt::Debug>(
     what: &str,
@@ -44,10 +47,7 @@ pub(crate) async fn until<T: core::fmt::Debug>(
         if is_so(&seen) {
             return;
         }
-        assert!(
-            start.elapsed() < Duration::from_secs(20),
-            "{what}: {seen:?}"
-        );
+        assert!(start.elapsed() < PATIENCE, "{what}: {seen:?}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -1,6 +1,7 @@
 //! A cable between two TCP ends that a test can cut.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -11,7 +12,9 @@ use tokio::sync::watch;
 pub(crate) struct Proxy {
     port: u16,
     state: Arc<watch::Sender<State>>,
-    target: Arc<Mutex<u16>>,
+    target: u16,
+    /// How long the far end takes to let somebody in.
+    delay: Arc<Mutex<Duration>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,7 +31,8 @@ impl Proxy {
         let proxy = Self {
             port: listener.local_addr().unwrap().port(),
             state: Arc::new(watch::Sender::new(State::Whole)),
-            target: Arc::new(Mutex::new(target)),
+            target,
+            delay: Arc::default(),
         };
         tokio::spawn(proxy.clone().accept(listener));
         proxy
@@ -46,6 +50,11 @@ impl Proxy {
         self.state.send_replace(State::Whole);
     }
 
+    /// From now on a connection carries nothing for so long.
+    pub(crate) fn slow_down(&self, delay: Duration) {
+        *self.delay.lock().unwrap() = delay;
+    }
+
     async fn accept(self, listener: TcpListener) {
         while let Ok((inner, _)) = listener.accept().await {
             tokio::spawn(self.clone().pass(inner));
@@ -57,8 +66,9 @@ impl Proxy {
         if *state.borrow_and_update() == State::Cut {
             return;
         }
-        let target = *self.target.lock().unwrap();
-        let Ok(mut outer) = TcpStream::connect(("127.0.0.1", target)).await else {
+        let delay = *self.delay.lock().unwrap();
+        tokio::time::sleep(delay).await;
+        let Ok(mut outer) = TcpStream::connect(("127.0.0.1", self.target)).await else {
             return;
         };
         let _ = inner.set_nodelay(true);

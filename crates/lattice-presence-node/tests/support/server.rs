@@ -106,7 +106,7 @@ impl Server {
         command.args(&self.arguments);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         self.child = Some(command.spawn().unwrap());
-        let until = Instant::now() + Duration::from_secs(10);
+        let until = Instant::now() + Duration::from_secs(60);
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             assert!(Instant::now() < until, "{self:?} does not listen");
             std::thread::sleep(Duration::from_millis(20));

@@ -11,8 +11,8 @@ use tokio::time::{Instant, timeout};
 use super::Violation;
 use crate::engine::{Engine, Event, EventStream, Link, Local, SendError, To, events};
 
-/// How long something may take that must happen.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+/// How long something may take that must happen: a machine may be busy.
+pub(super) const PATIENCE: Duration = Duration::from_secs(45);
 
 /// How long one waits for something that must not happen.
 pub(super) const SILENCE: Duration = Duration::from_millis(300);
