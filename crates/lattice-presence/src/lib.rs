@@ -47,7 +47,7 @@
 //! | a newer incarnation of this node is heard | [`confirmed_successor`](PresenceState::confirmed_successor): drain, and stop |
 //! | one is named, and stays silent | [`reincarnate`](PresenceState::reincarnate) |
 //!
-//! Where every node speaks only for itself, [`merge_owned_with_diff`] takes the place of
+//! If every node speaks only for itself, [`merge_owned_with_diff`] takes the place of
 //! `merge_delta_with_diff`, and [`owned_delta_since`] that of `delta_since`: then no node can
 //! touch the entries of another one.
 //!
