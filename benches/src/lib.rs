@@ -10,6 +10,7 @@ pub mod chart;
 pub mod compare;
 pub mod floors;
 pub mod heap;
+pub mod instructions;
 pub mod measure;
 pub mod operations;
 pub mod peer;

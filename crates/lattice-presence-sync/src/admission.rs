@@ -202,6 +202,9 @@ impl<M> Sync<M> {
         };
         self.counters.refused += 1;
         self.report_conflict(from, refused);
+        if matches!(refused, Refused::Unasked) {
+            self.answered_late(from);
+        }
         if let Refused::Stranger(reason) = refused {
             self.tell_stranger(from, reason);
         }

@@ -363,7 +363,7 @@ impl<M> Sync<M> {
     }
 
     /// When [`advance`](Self::advance) has something to do next; every other call may
-    /// change that. `None` only where nothing will ever be due. O(1).
+    /// change that. `None` only if nothing will ever be due. O(1).
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -378,6 +378,27 @@ impl<M> Sync<M> {
     pub fn next_timeout(&self) -> Option<Duration> {
         let next = self.heartbeat_at.min(self.compare_at).min(self.wake_at);
         Some(next.saturating_sub(self.set_back))
+    }
+
+    /// How long from `now` until [`advance`](Self::advance) has something to do: nothing
+    /// if it is late, and [`Duration::MAX`] if nothing will ever be due. For who waits for
+    /// a length of time. O(1).
+    ///
+    /// ```
+    /// # use lattice_presence::PresenceState;
+    /// # use lattice_presence_sync::{Config, Sync};
+    /// # use core::time::Duration;
+    /// let mut node = Sync::<()>::new(PresenceState::new("a"), Config::new("chat"), 1)?;
+    /// assert_eq!(node.timeout_in(Duration::ZERO), Duration::ZERO);
+    /// node.advance(Duration::ZERO);
+    /// assert!(node.timeout_in(Duration::ZERO) > Duration::ZERO);
+    /// assert_eq!(node.timeout_in(Duration::from_secs(60)), Duration::ZERO);
+    /// # Ok::<(), lattice_presence_sync::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn timeout_in(&self, now: Duration) -> Duration {
+        let next = self.next_timeout();
+        next.map_or(Duration::MAX, |next| next.saturating_sub(now))
     }
 
     /// Does what is due by now. Calling it earlier, or more often, does no harm. O(1), and
