@@ -108,7 +108,7 @@ const COVERAGE: &str = "-Ccodegen-units=1 -Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-pc-table";
 
 /// Leaves of a corpus what covers the edges that all of it covers, each by the smallest
-/// file: libFuzzer's greedy set cover. Optimization and counts are left out: both make
+/// file: libFuzzer's greedy set cover. Files that a person has named stay. Optimization and counts are left out: both make
 /// many edges of one branch. Needs no nightly and no cargo-fuzz.
 fn minimize(target: &str) -> Outcome {
     let built = shell::target_dir().join("fuzz-minimize");
@@ -137,14 +137,21 @@ fn minimize(target: &str) -> Outcome {
         return Err(format!("nothing of {} covers anything", corpus.display()));
     }
     // libFuzzer names files by their contents: what is kept has its name already.
-    for name in before.iter().filter(|name| !after.contains(name)) {
+    let is_dropped = |name: &&String| is_hash(name) && !after.contains(name);
+    for name in before.iter().filter(is_dropped) {
         fs::remove_file(corpus.join(name)).map_err(failure)?;
     }
     for name in &after {
         fs::copy(kept.join(name), corpus.join(name)).map_err(failure)?;
     }
-    println!("{target}: {} files, {} are left", before.len(), after.len());
+    let left = names_in(&corpus)?.len();
+    println!("{target}: {} files, {left} are left", before.len());
     Ok(())
+}
+
+/// Whether libFuzzer gave this name. Whatever a person has named stays.
+fn is_hash(name: &str) -> bool {
+    name.len() == 40 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The target triple of this machine.

@@ -18,7 +18,7 @@ pub use split::Split;
 /// A dot store with the causal context that it has seen.
 ///
 /// It is a join semilattice: [`merge`](Self::merge) is associative, commutative
-/// and idempotent. In the join a dot lives on where both sides hold it, or one
+/// and idempotent. In the join a dot lives on if both sides hold it, or one
 /// holds it and the other has not seen it; a dot that one side has seen and does
 /// not hold has died there, and dies here.
 ///
@@ -69,7 +69,7 @@ impl<S: DotStore> Causal<S> {
     ///
     /// # Errors
     ///
-    /// [`UncoveredDot`] where the store holds a dot that `context` has not seen:
+    /// [`UncoveredDot`] if the store holds a dot that `context` has not seen:
     /// such a state would lose the dot in one merge and bring it back in another.
     ///
     /// ```
@@ -123,7 +123,7 @@ impl<S: DotStore> Causal<S> {
 
     /// The state in which the dots of `store` are alive, and these and those of
     /// `seen` are seen: the delta of an operation that replaces. What of `seen` is
-    /// not in `store` dies where this is merged. O(dots of `store` + intervals of
+    /// not in `store` dies if this is merged. O(dots of `store` + intervals of
     /// `seen`).
     ///
     /// It covers its store by construction, where [`from_parts`](Self::from_parts)
@@ -203,7 +203,7 @@ impl<S: DotStore> Causal<S> {
 
     /// Joins `other` into this state.
     ///
-    /// Per replica: O(intervals) where both sides agree, O(what `other` speaks
+    /// Per replica: O(intervals) if both sides agree, O(what `other` speaks
     /// of) for a delta, linear for two states.
     ///
     /// ```
@@ -269,7 +269,7 @@ impl<S: DotStore> Causal<S> {
     ///
     /// # Panics
     ///
-    /// Where a dot that the edit mints was seen already: the edit was made from an
+    /// If a dot that the edit mints was seen already: the edit was made from an
     /// older state. Committing it would put two values under one dot, and replicas
     /// would differ for ever without a way to notice. Commit each edit before the
     /// next one is made.
@@ -462,7 +462,7 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> Causal<DotFun<R, V, I>> {
 
 impl<K: Clone + Ord, S: DotStore> Causal<DotMap<K, S>> {
     /// Applies an operation of the nested CRDT under `key`: `operation` gets its
-    /// store, where there is one, with the shared context, and returns a delta,
+    /// store, if there is one, with the shared context, and returns a delta,
     /// which is joined there and comes back lifted to the map.
     ///
     /// What the delta removes must live under `key`; it costs O(log keys) beside
@@ -470,7 +470,7 @@ impl<K: Clone + Ord, S: DotStore> Causal<DotMap<K, S>> {
     ///
     /// # Panics
     ///
-    /// As [`commit`](Self::commit), where the operation mints a dot that was seen.
+    /// As [`commit`](Self::commit), if the operation mints a dot that was seen.
     ///
     /// ```
     /// use lattice_causal::{Causal, DotMap, DotSet};
@@ -545,8 +545,8 @@ impl<S: DotStore + PartialEq> PartialEq for Causal<S> {
 
 impl<S: DotStore + Eq> Eq for Causal<S> {}
 
-/// The order of the lattice: less or equal where merging this state into the
-/// other changes nothing. `None` where each knows something that the other does
+/// The order of the lattice: less or equal if merging this state into the
+/// other changes nothing. `None` if each knows something that the other does
 /// not. A state rises by seeing dots, and by the death of dots that it has seen.
 /// O(live dots + intervals).
 ///

@@ -110,7 +110,7 @@ impl ClockSet {
         }
     }
 
-    /// `n`, where `1..=n` is the longest contiguous prefix in the set; 0 where
+    /// `n`, where `1..=n` is the longest contiguous prefix in the set; 0 if
     /// clock 1 is missing. O(1).
     ///
     /// ```
@@ -125,7 +125,7 @@ impl ClockSet {
         }
     }
 
-    /// The greatest clock in the set, 0 where it is empty. O(1).
+    /// The greatest clock in the set, 0 if it is empty. O(1).
     ///
     /// ```
     /// let set: lattice_causal::ClockSet = [1, 9].into_iter().collect();
@@ -172,7 +172,7 @@ impl ClockSet {
         self.intervals().flatten()
     }
 
-    /// Adds `clock`; true where it is new. Clocks outside `1..=MAX_CLOCK` are
+    /// Adds `clock`; true if it is new. Clocks outside `1..=MAX_CLOCK` are
     /// members of no set: false, nothing changed. O(1) at the end, otherwise
     /// O(intervals).
     ///
@@ -416,7 +416,7 @@ impl ClockSet {
         })
     }
 
-    /// Appends `first..=last`, where that leaves the set canonical: behind the
+    /// Appends `first..=last`, if that leaves the set canonical: behind the
     /// last clock, with a gap before it, and in range. Otherwise false, and
     /// nothing changed.
     pub(crate) fn push_interval(&mut self, first: u64, last: u64) -> bool {

@@ -155,7 +155,7 @@ impl<R: Clone + Ord> CausalContext<R> {
         self.replicas.retain(|replica, _| keep(replica));
     }
 
-    /// The clocks seen of `replica`; `None` where there are none.
+    /// The clocks seen of `replica`; `None` if there are none.
     /// O(log replicas).
     ///
     /// ```
@@ -236,7 +236,7 @@ impl<R: Clone + Ord> CausalContext<R> {
         self.get(replica).into_iter().flat_map(ClockSet::cloud)
     }
 
-    /// The greatest clock seen of `replica`, 0 where nothing was.
+    /// The greatest clock seen of `replica`, 0 if nothing was.
     ///
     /// ```
     /// use lattice_causal::{CausalContext, Dot};
@@ -254,7 +254,7 @@ impl<R: Clone + Ord> CausalContext<R> {
     ///
     /// # Errors
     ///
-    /// [`ClockExhausted`] where [`MAX_CLOCK`] was seen.
+    /// [`ClockExhausted`] if [`MAX_CLOCK`] was seen.
     ///
     /// ```
     /// use lattice_causal::{CausalContext, Dot};
@@ -270,7 +270,7 @@ impl<R: Clone + Ord> CausalContext<R> {
         }
     }
 
-    /// Records `dot` as seen; true where it is news. A clock outside
+    /// Records `dot` as seen; true if it is news. A clock outside
     /// `1..=MAX_CLOCK` is no dot: false, nothing changed.
     ///
     /// O(log replicas) for the next dot of a known replica, otherwise
@@ -289,7 +289,7 @@ impl<R: Clone + Ord> CausalContext<R> {
     }
 
     /// [`insert`](Self::insert) for a dot in two parts: clones the replica only
-    /// where it is unknown.
+    /// if it is unknown.
     ///
     /// ```
     /// use lattice_causal::CausalContext;
@@ -360,7 +360,7 @@ impl<R: Clone + Ord> CausalContext<R> {
     }
 
     /// Records every dot of `other` as seen: the join of contexts. Linear in the
-    /// intervals of both; where `other` is about few of the replicas, of these.
+    /// intervals of both; if `other` is about few of the replicas, of these.
     ///
     /// ```
     /// use lattice_causal::{CausalContext, Dot};
@@ -401,7 +401,7 @@ impl<R: Clone + Ord> CausalContext<R> {
         })
     }
 
-    /// The dots seen by both. Linear in the intervals of both; where one is about few of
+    /// The dots seen by both. Linear in the intervals of both; if one is about few of
     /// the other's replicas, of these.
     ///
     /// ```
@@ -488,7 +488,7 @@ impl<R: Clone + Ord> CausalContext<R> {
     }
 }
 
-/// Set inclusion. `None` where each has seen a dot that the other has not: the
+/// Set inclusion. `None` if each has seen a dot that the other has not: the
 /// two are concurrent.
 impl<R: Clone + Ord> PartialOrd for CausalContext<R> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {

@@ -32,7 +32,7 @@ use crate::{Causal, CausalContext, Digest, DotStore, Edit};
 /// return. A CRDT defined elsewhere does the same, and nests with these.
 ///
 /// It takes no glue: [`Causal`] of any store is a `CausalCrdt`, and a type alias
-/// is a CRDT. Where a name of its own is wanted, for methods and traits,
+/// is a CRDT. If a name of its own is wanted, for methods and traits,
 /// [`causal_crdt!`](crate::causal_crdt) declares it in one line.
 ///
 /// ```
@@ -153,7 +153,7 @@ type Replica<C> = <<C as CausalCrdt>::Store as DotStore>::Replica;
 type Context<C> = CausalContext<Replica<C>>;
 
 impl<'a, C: CausalCrdt> View<'a, C> {
-    /// The view of a CRDT with the store `store`, `None` where it has no live
+    /// The view of a CRDT with the store `store`, `None` if it has no live
     /// dot, among those that have seen `context` together.
     ///
     /// ```
@@ -167,7 +167,7 @@ impl<'a, C: CausalCrdt> View<'a, C> {
         Self { store, context }
     }
 
-    /// The live dots of this CRDT; `None` where it has none and is nested.
+    /// The live dots of this CRDT; `None` if it has none and is nested.
     ///
     /// ```
     /// use lattice_causal::{AwSet, CausalCrdt};

@@ -18,7 +18,7 @@ const LATEST: usize = 20;
 /// The latest deaths of each replica, in the order in which they were learned.
 ///
 /// A digest says of a replica which dots were seen, and one sum of fingerprints of
-/// what is held. Where a peer has seen no more, and its sum is greater by what some of
+/// what is held. If a peer has seen no more, and its sum is greater by what some of
 /// the latest deaths amounted to, then these are what it has not heard of: what is
 /// in flight is the end of the log, and what was lost is a stretch of it. Without the
 /// log, a state would have to tell all that is dead.
@@ -59,6 +59,9 @@ impl Log {
     fn trim(&mut self, live: usize) {
         let excess = self.deaths.len().saturating_sub(live.max(FEW));
         self.deaths.drain(..excess);
+        if self.deaths.capacity() > 4 * self.deaths.len().max(FEW) {
+            self.deaths.shrink_to(2 * self.deaths.len());
+        }
     }
 }
 
@@ -110,7 +113,7 @@ impl<R: Clone + Ord> Deaths<R> {
     /// The deaths of `replica` whose fingerprints add up to `missing`, among those of the
     /// dots in `of`. A sum of 64 bits does not come about by chance.
     ///
-    /// Where the peer has seen no clock beyond `newest`, it will not have heard of what
+    /// If the peer has seen no clock beyond `newest`, it will not have heard of what
     /// died after it: that is in flight, and only the rest is searched for, at first.
     pub(crate) fn explain(
         &self,

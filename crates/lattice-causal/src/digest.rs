@@ -8,7 +8,7 @@ use crate::replica_map::ReplicaMap;
 
 /// What a state knows of one replica: one line of a [`Digest`].
 ///
-/// Two lines are equal where they speak of equal content: `live` follows from the rest,
+/// Two lines are equal if they speak of equal content: `live` follows from the rest,
 /// and `unwanted` is no content, so neither is compared.
 ///
 /// ```
@@ -27,7 +27,7 @@ pub struct ReplicaDigest {
     /// The sum of [`dot_fingerprint`](crate::dot_fingerprint) over the live
     /// ones. It reveals a removal, which changes nothing in `seen`.
     pub fingerprint: u64,
-    /// How many are live, where that is known. Of two states that have seen the same,
+    /// How many are live, if that is known. Of two states that have seen the same,
     /// the one that holds less has heard of deaths that the other has not.
     pub live: Option<u64>,
     /// Clocks that the state does not want to hear of, though it has not seen them: they

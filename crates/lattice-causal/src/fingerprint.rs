@@ -22,7 +22,7 @@ const fn step(hash: u64, word: u64) -> u64 {
 
 /// What one live dot adds to the fingerprint of its replica.
 ///
-/// `identity` is what identifies the value under the dot, 0 where the dot alone
+/// `identity` is what identifies the value under the dot, 0 if the dot alone
 /// does. The fingerprint of a replica is the wrapping sum over its live dots, so
 /// it does not depend on the order in which they came, and adding or removing
 /// one is one addition or subtraction.

@@ -175,7 +175,7 @@ pub struct Violation<T> {
     /// The states that it was asked about: `a`, `b`, `c`, as far as it has them;
     /// for [`Law::Mutators`] the base, the state, the peer, then the deltas.
     pub inputs: Vec<T>,
-    /// What the law says to be equal and is not; empty where an order was asked.
+    /// What the law says to be equal and is not; empty if an order was asked.
     pub sides: Vec<T>,
 }
 

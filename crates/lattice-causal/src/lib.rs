@@ -1,6 +1,10 @@
 //! The causal core of delta-state CRDTs: dots, causal contexts kept as
 //! intervals, dot stores, deltas that carry removals, digests that reveal them.
 //!
+//! It is for authors of CRDTs, data types whose copies are changed apart and merged in any
+//! order, and for users of those that are here. To know who is online on a cluster, take
+//! [`lattice-presence-node`](https://docs.rs/lattice-presence-node), which is built on it.
+//!
 //! A replica names each of its events by a [`Dot`]. A state is a *dot store*, the
 //! dots that are alive with what they carry, and a [`CausalContext`], all the
 //! dots that it has seen: [`Causal`]. Joining two states needs nothing else, no
@@ -46,7 +50,7 @@
 //!   `AwSet` of which nobody removes.
 //!
 //! Which dot store serves what, what deltas and digests cost, and how other crates
-//! compare, is in `docs/core.md` of the repository.
+//! compare, is on [a page of its own](https://github.com/lattice-presence/lattice-presence/blob/main/docs/core.md).
 //!
 //! The vocabulary is that of Almeida, Shoker, Baquero, "Delta state replicated
 //! data types", Journal of Parallel and Distributed Computing 111 (2018).
@@ -85,6 +89,14 @@
 //!
 //! Clocks are in `1..=`[`MAX_CLOCK`]. A clock outside is a member of no set:
 //! inserting it changes nothing, looking it up finds nothing.
+//!
+//! # Examples, and sister crates
+//!
+//! - [a to-do list](https://github.com/lattice-presence/lattice-presence/blob/main/crates/lattice-causal/examples/todo_list.rs),
+//!   and a CRDT in
+//!   [a crate of its own](https://github.com/lattice-presence/lattice-presence/blob/main/examples/external-crdt/src/lib.rs);
+//! - [`lattice-presence`](https://docs.rs/lattice-presence) is a CRDT on this crate: who is
+//!   online, where.
 #![no_std]
 
 extern crate alloc;

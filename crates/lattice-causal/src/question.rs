@@ -9,9 +9,9 @@ use crate::{Causal, CausalContext, ClockSet, DotStore};
 /// What a state asks of a peer, replica by replica.
 ///
 /// A [`Digest`](crate::Digest) says how much a state has seen and one fingerprint of
-/// what it holds. Where the fingerprints differ, it does not say which dots died. A
+/// what it holds. If the fingerprints differ, it does not say which dots died. A
 /// question does: it cuts the clocks of a replica into parts and gives the fingerprint
-/// of each, and where a part is small it lists the dots that are held. The peer answers
+/// of each, and if a part is small it lists the dots that are held. The peer answers
 /// with a delta and with the parts that still differ, which the next question cuts
 /// again: range-based set reconciliation (Meyer, "Range-Based Set Reconciliation",
 /// SRDS 2023). A dot that was lost among n costs O(log n) parts.
@@ -99,8 +99,8 @@ pub enum Held {
 
 /// What a peer says to a [`Question`].
 ///
-/// Merge `delta`. Where `differs` is not empty, ask again about it, by
-/// [`Causal::refine`]: the dialogue ends where nothing differs any more.
+/// Merge `delta`. If `differs` is not empty, ask again about it, by
+/// [`Causal::refine`]: the dialogue ends when nothing differs any more.
 ///
 /// ```
 /// use lattice_causal::{Answer, Causal, CausalContext, DotSet};

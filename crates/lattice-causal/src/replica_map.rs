@@ -163,7 +163,7 @@ impl<R: Ord, T> ReplicaMap<R, T> {
     }
 
     /// The map of `pairs`. Of two pairs for one replica, `combine` makes the first
-    /// value what stays. Linear where the replicas come in order, O(n log n) otherwise.
+    /// value what stays. Linear if the replicas come in order, O(n log n) otherwise.
     pub(crate) fn from_pairs(
         pairs: impl IntoIterator<Item = (R, T)>,
         mut combine: impl FnMut(&mut T, &mut T),

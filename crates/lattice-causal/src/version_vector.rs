@@ -72,7 +72,7 @@ impl<R> VersionVector<R> {
 }
 
 impl<R: Clone + Ord> VersionVector<R> {
-    /// The clock of `replica`, 0 where nothing of it is known. O(log replicas).
+    /// The clock of `replica`, 0 if nothing of it is known. O(log replicas).
     ///
     /// ```
     /// let vector = lattice_causal::VersionVector::from_iter([("a", 4)]);
@@ -102,7 +102,7 @@ impl<R: Clone + Ord> VersionVector<R> {
     ///
     /// # Errors
     ///
-    /// [`ClockExhausted`] where the replica is at [`MAX_CLOCK`].
+    /// [`ClockExhausted`] if the replica is at [`MAX_CLOCK`].
     ///
     /// ```
     /// use lattice_causal::{Dot, VersionVector};
@@ -117,7 +117,7 @@ impl<R: Clone + Ord> VersionVector<R> {
         }
     }
 
-    /// Raises every replica to the greater clock of the two. O(replicas) where
+    /// Raises every replica to the greater clock of the two. O(replicas) if
     /// both know the same ones.
     ///
     /// ```
@@ -134,7 +134,7 @@ impl<R: Clone + Ord> VersionVector<R> {
     }
 }
 
-/// The product order: less or equal where every clock is. `None` where the two
+/// The product order: less or equal if every clock is. `None` if the two
 /// are concurrent.
 impl<R: Clone + Ord> PartialOrd for VersionVector<R> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {

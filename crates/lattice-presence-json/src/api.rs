@@ -12,7 +12,7 @@ use crate::{DecodeError, Decoder, EncodeError, Encoder};
 ///
 /// # Errors
 ///
-/// Where a peer would refuse something in the state: see [`EncodeError`].
+/// If a peer would refuse something in the state: see [`EncodeError`].
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -43,7 +43,7 @@ where
 ///
 /// # Errors
 ///
-/// Where a peer would refuse something in the state, or the writer fails.
+/// If a peer would refuse something in the state, or the writer fails.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -67,7 +67,7 @@ where
 ///
 /// # Errors
 ///
-/// Where the payload is malformed or over a limit; nothing is built.
+/// If the payload is malformed or over a limit; nothing is built.
 ///
 /// ```
 /// use lattice_presence_json::{JsonMeta, from_json};
@@ -88,7 +88,7 @@ where
 ///
 /// # Errors
 ///
-/// Where the payload is not UTF-8, malformed or over a limit; nothing is built.
+/// If the payload is not UTF-8, malformed or over a limit; nothing is built.
 ///
 /// ```
 /// use lattice_presence_json::{JsonMeta, from_json_slice};
@@ -110,7 +110,7 @@ where
 ///
 /// # Errors
 ///
-/// Where a peer would refuse something in the delta: see [`EncodeError`].
+/// If a peer would refuse something in the delta: see [`EncodeError`].
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -134,7 +134,7 @@ where
 ///
 /// # Errors
 ///
-/// Where a peer would refuse something in the delta, or the writer fails.
+/// If a peer would refuse something in the delta, or the writer fails.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -158,7 +158,7 @@ where
 ///
 /// # Errors
 ///
-/// Where the payload is malformed or over a limit; nothing is built.
+/// If the payload is malformed or over a limit; nothing is built.
 ///
 /// ```
 /// use lattice_presence_json::{JsonMeta, delta_from_json};
@@ -179,7 +179,7 @@ where
 ///
 /// # Errors
 ///
-/// Where the payload is not UTF-8, malformed or over a limit; nothing is built.
+/// If the payload is not UTF-8, malformed or over a limit; nothing is built.
 ///
 /// ```
 /// use lattice_presence_json::{JsonMeta, delta_from_json_slice};
@@ -201,7 +201,7 @@ where
 ///
 /// # Errors
 ///
-/// Where a replica has no name, or a very long one.
+/// If a replica has no name, or a very long one.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -221,7 +221,7 @@ pub fn digest_to_json_string(digest: &Digest<ReplicaId>) -> Result<String, Encod
 ///
 /// # Errors
 ///
-/// Where the writer fails.
+/// If the writer fails.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -245,7 +245,7 @@ pub fn digest_to_json_writer<W: io::Write>(
 ///
 /// # Errors
 ///
-/// Where the payload is malformed or over a limit; nothing is built.
+/// If the payload is malformed or over a limit; nothing is built.
 ///
 /// ```
 /// let payload = r#"{"n":{"context":3,"cloud":[[5,6]],"fingerprint":"0000000000000007"}}"#;
@@ -261,7 +261,7 @@ pub fn digest_from_json(text: &str) -> Result<Digest<ReplicaId>, DecodeError> {
 ///
 /// # Errors
 ///
-/// Where the payload is not UTF-8, malformed or over a limit; nothing is built.
+/// If the payload is not UTF-8, malformed or over a limit; nothing is built.
 ///
 /// ```
 /// use lattice_presence::PresenceState;

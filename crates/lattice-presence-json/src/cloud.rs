@@ -20,7 +20,7 @@ impl<'l> CloudReader<'l> {
     }
 
     /// An array of clocks and `[first, last]` pairs, in any order.
-    /// O(n log n) at worst, O(n) where it ascends.
+    /// O(n log n) at worst, O(n) if it ascends.
     pub(crate) fn read(&mut self, cursor: &mut Cursor<'_>) -> Result<ClockSet> {
         let mut ascending = ClockSet::new();
         // Inserting into the middle costs O(intervals): what does not ascend
@@ -71,7 +71,7 @@ impl<'l> CloudReader<'l> {
     }
 }
 
-/// Appends an interval, which becomes one with the last where they touch.
+/// Appends an interval, which becomes one with the last if they touch.
 fn push(intervals: &mut Vec<(u64, u64)>, first: u64, last: u64) {
     match intervals.last_mut() {
         Some(top) if top.0 <= first && first <= top.1 + 1 => top.1 = top.1.max(last),

@@ -129,7 +129,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Whether the word ahead is a literal; `None` where no word is ahead.
+    /// Whether the word ahead is a literal; `None` if no word is ahead.
     fn literal_ahead(&self) -> Option<bool> {
         let rest = &self.text.as_bytes()[self.at..];
         rest.first()?.is_ascii_lowercase().then(|| {
@@ -148,7 +148,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A string, borrowed where it holds no escape.
+    /// A string, borrowed if it holds no escape.
     #[inline]
     pub(crate) fn string(&mut self) -> Result<Cow<'a, str>> {
         if self.next_token()? != b'"' {

@@ -78,16 +78,16 @@ impl Decoder {
     }
 
     /// Decodes a state: its entries are indexed, everybody counts as up.
-    /// Expected O(length), plus O(n log n) where its values are not sorted.
+    /// Expected O(length), plus O(n log n) if its values are not sorted.
     ///
     /// A state does not admit the former lives of its own replica (rule S7):
-    /// where the payload carries entries of an older incarnation of its writer's
+    /// if the payload carries entries of an older incarnation of its writer's
     /// base, they are seen and do not stand.
     /// [`delta_from_json`](Self::delta_from_json) gives what the payload says.
     ///
     /// # Errors
     ///
-    /// Where the payload is malformed or over a limit; nothing is built.
+    /// If the payload is malformed or over a limit; nothing is built.
     ///
     /// ```
     /// use lattice_presence_json::{Decoder, JsonMeta};
@@ -108,7 +108,7 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// Where the payload is malformed or over a limit; nothing is built.
+    /// If the payload is malformed or over a limit; nothing is built.
     ///
     /// ```
     /// use lattice_presence_json::{Category, Decoder, JsonMeta};
@@ -125,11 +125,11 @@ impl Decoder {
     }
 
     /// Decodes a delta, or a state as one: nothing is indexed. Expected
-    /// O(length), plus O(n log n) where its values are not sorted.
+    /// O(length), plus O(n log n) if its values are not sorted.
     ///
     /// # Errors
     ///
-    /// Where the payload is malformed or over a limit; nothing is built.
+    /// If the payload is malformed or over a limit; nothing is built.
     ///
     /// ```
     /// use lattice_presence_json::{Decoder, JsonMeta};
@@ -153,7 +153,7 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// Where the payload is malformed or over a limit; nothing is built.
+    /// If the payload is malformed or over a limit; nothing is built.
     ///
     /// ```
     /// use lattice_presence_json::{Decoder, JsonMeta};
@@ -168,12 +168,12 @@ impl Decoder {
         self.delta_from_json(self.checked_text(bytes)?)
     }
 
-    /// Decodes a digest. Expected O(length), plus O(n log n) where its replicas
+    /// Decodes a digest. Expected O(length), plus O(n log n) if its replicas
     /// are not sorted.
     ///
     /// # Errors
     ///
-    /// Where the payload is malformed or over a limit; nothing is built.
+    /// If the payload is malformed or over a limit; nothing is built.
     ///
     /// ```
     /// let payload = r#"{"n":{"context":3,"cloud":[5],"fingerprint":"0000000000000007"}}"#;
@@ -192,7 +192,7 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// Where the payload is malformed or over a limit; nothing is built.
+    /// If the payload is malformed or over a limit; nothing is built.
     ///
     /// ```
     /// use lattice_presence_json::{Category, Decoder};
@@ -205,11 +205,11 @@ impl Decoder {
     }
 
     /// Decodes a message between the machines of `lattice-presence-sync`. Expected
-    /// O(length), plus O(n log n) where its entries are not sorted.
+    /// O(length), plus O(n log n) if its entries are not sorted.
     ///
     /// # Errors
     ///
-    /// Where the payload is malformed, over a limit, of a kind that is not known here, or
+    /// If the payload is malformed, over a limit, of a kind that is not known here, or
     /// of another version ([`Category::Version`](crate::Category::Version)); nothing is
     /// built.
     ///
@@ -261,7 +261,7 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// Where the text does not begin as a message does.
+    /// If the text does not begin as a message does.
     ///
     /// ```
     /// use lattice_presence_json::Decoder;

@@ -173,7 +173,7 @@ impl Encoder {
     }
 
     /// Whether every peer reads an entry of this content: ask before you join it.
-    /// O(length), and without serializing where the metadata is
+    /// O(length), and without serializing if the metadata is
     /// [`JsonMeta`](crate::JsonMeta).
     ///
     /// # Errors
@@ -230,9 +230,9 @@ impl Encoder {
     }
 
     /// `delta`, a delta of `state`, as this form tells it best. In the compact form, as it
-    /// is. In the default form, where a replica has long runs of dots that left, which
+    /// is. In the default form, if a replica has long runs of dots that left, which
     /// would be listed clock by clock or [left out](Self::max_listed), all of that replica
-    /// is told instead, where that is shorter: then its clocks are one prefix.
+    /// is told instead, if that is shorter: then its clocks are one prefix.
     ///
     /// A connection that stays while a million others come and go has a million such dots
     /// before the next join. O(what is told).
@@ -283,8 +283,8 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// Where the writer of the payload has no name that a peer reads; where a state is
-    /// too large for one payload; where the encoder is [`strict`](Self::strict) and
+    /// If the writer of the payload has no name that a peer reads; if a state is
+    /// too large for one payload; if the encoder is [`strict`](Self::strict) and
     /// something would be left out.
     ///
     /// ```
@@ -302,14 +302,14 @@ impl Encoder {
         what.encode(self)
     }
 
-    /// The same into a writer, in pieces of some 64 KiB, more only where one entry takes
+    /// The same into a writer, in pieces of some 64 KiB, more only if one entry takes
     /// more: buffering it is not necessary. Each entry is looked at before the first
     /// byte is written.
     ///
     /// # Errors
     ///
-    /// Those of [`encode`](Self::encode); where a delta has too many bytes for one
-    /// payload; where the writer fails. What was written until then stays written.
+    /// Those of [`encode`](Self::encode); if a delta has too many bytes for one
+    /// payload; if the writer fails. What was written until then stays written.
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -339,7 +339,7 @@ impl Encoder {
     ///
     /// In the default form the clocks of a replica that is in several parts are listed,
     /// and long runs of them that have left are left out; prefer the
-    /// [compact](Self::compact) form where peers read it.
+    /// [compact](Self::compact) form if peers read it.
     ///
     /// ```
     /// use lattice_presence::{CausalContext, Digest, PresenceState};
@@ -464,7 +464,7 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// Only where the encoder is [`strict`](Self::strict).
+    /// Only if the encoder is [`strict`](Self::strict).
     ///
     /// ```
     /// use lattice_presence::{CausalContext, Digest, ReplicaDigest};
@@ -485,7 +485,7 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// Where the writer fails, or the encoder is [`strict`](Self::strict).
+    /// If the writer fails, or the encoder is [`strict`](Self::strict).
     ///
     /// ```
     /// use lattice_presence::PresenceState;

@@ -108,7 +108,7 @@ pub(crate) enum Segment {
 }
 
 impl Segment {
-    /// A replica name, cut where a hostile one would fill the logs.
+    /// A replica name, cut if a hostile one would fill the logs.
     pub(crate) fn name(name: &str) -> Self {
         const SHOWN: usize = 64;
         match name.char_indices().nth(SHOWN) {

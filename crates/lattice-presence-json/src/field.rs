@@ -15,7 +15,7 @@ pub(crate) fn set<T>(
     Ok(())
 }
 
-/// Refuses the field at an offset, where it `came` already.
+/// Refuses the field at an offset, if it `came` already.
 #[inline]
 pub(crate) fn once(came: bool, at: usize) -> Result<()> {
     if came { Err(repeated(at)) } else { Ok(()) }

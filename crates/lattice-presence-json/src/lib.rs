@@ -4,6 +4,10 @@
 //! The payloads are those of the Gleam package `lattice_presence`, 1.x and 2.0:
 //! its nodes read what this crate writes by default, and the other way round.
 //!
+//! It is for those who send the bytes of [`lattice-presence`](https://docs.rs/lattice-presence)
+//! or [`lattice-presence-sync`](https://docs.rs/lattice-presence-sync) themselves.
+//! [`lattice-presence-node`](https://docs.rs/lattice-presence-node) does so for you.
+//!
 //! ```
 //! use lattice_presence::PresenceState;
 //! use lattice_presence_json::{
@@ -39,8 +43,10 @@
 //!   digit, or any type that is `Serialize + DeserializeOwned`.
 //! - **[`phoenix`]** has the messages of the Phoenix JavaScript client.
 //!
-//! `docs/wire-format.md` has the grammar, the limits and the fingerprint, for
-//! writers of decoders in other languages.
+//! [The wire format](https://github.com/lattice-presence/lattice-presence/blob/main/docs/wire-format.md)
+//! has the grammar, the limits and the fingerprint, for writers of decoders in other languages.
+//! The example [`merge`](https://github.com/lattice-presence/lattice-presence/blob/main/crates/lattice-presence-json/examples/merge/main.rs)
+//! reads payloads from files. There are no features.
 //!
 //! # What is not here
 //!

@@ -63,7 +63,7 @@ impl Search<'_, '_> {
         Ok(None)
     }
 
-    /// The offset of the tag, where it is the one that is looked for.
+    /// The offset of the tag, if it is the one that is looked for.
     fn value(&mut self) -> Result<Option<usize>> {
         let mut found = None;
         let mut fields = self.cursor.fields()?;

@@ -65,7 +65,7 @@ impl JsonMeta {
     ///
     /// # Errors
     ///
-    /// Where `value` does not serialize, nests deeper than [`MAX_META_DEPTH`],
+    /// If `value` does not serialize, nests deeper than [`MAX_META_DEPTH`],
     /// or takes more than [`MAX_META_BYTES`].
     ///
     /// ```
@@ -87,7 +87,7 @@ impl JsonMeta {
     ///
     /// # Errors
     ///
-    /// Where `text` is not JSON, holds a lone surrogate, nests deeper than
+    /// If `text` is not JSON, holds a lone surrogate, nests deeper than
     /// [`MAX_META_DEPTH`], or takes more than [`MAX_META_BYTES`], the white space
     /// between its tokens included.
     ///
@@ -142,7 +142,7 @@ impl JsonMeta {
     ///
     /// # Errors
     ///
-    /// Where the text does not spell a `T`.
+    /// If the text does not spell a `T`.
     ///
     /// ```
     /// use lattice_presence_json::JsonMeta;
@@ -251,7 +251,7 @@ pub(crate) fn decode<M: DeserializeOwned + 'static>(
     }
 }
 
-/// The text of `meta`, where its type makes it known to be valid and compact.
+/// The text of `meta`, if its type makes it known to be valid and compact.
 #[inline]
 pub(crate) fn known_text<M: 'static>(meta: &M) -> Option<&str> {
     (meta as &dyn Any)

@@ -360,7 +360,7 @@ impl<'p> Draft<'p> {
             && self.items + items <= self.max_items
     }
 
-    /// Makes room for a run's name and its interval; false where there is none.
+    /// Makes room for a run's name and its interval; false if there is none.
     fn open(&mut self, encoder: &Encoder, replica: &ReplicaId, first: u64, last: u64) -> bool {
         let known = self.named.as_ref() == Some(replica);
         // As a prefix and as a cloud, with colons, brackets and commas.

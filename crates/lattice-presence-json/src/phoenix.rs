@@ -11,7 +11,7 @@
 //! - `phx_ref`, the dot of the entry as `replica:clock`: unique in the cluster
 //!   and the same on every node. It shows the name of the replica to clients.
 //! - `phx_ref_prev`, in the joins of a diff: the `phx_ref` that this one
-//!   replaces, where an entry was updated.
+//!   replaces, if an entry was updated.
 //!
 //! Fields of these two names in the metadata are left out. Metadata that is no
 //! object stands under the field `meta`.
@@ -47,7 +47,7 @@ type Replaced<'a> = HashMap<&'a Dot<ReplicaId>, &'a Dot<ReplicaId>>;
 ///
 /// # Errors
 ///
-/// Where metadata does not serialize, or would be refused by every peer.
+/// If metadata does not serialize, or would be refused by every peer.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -100,7 +100,7 @@ pub struct TopicMessage {
 ///
 /// # Errors
 ///
-/// Where metadata does not serialize, or would be refused by every peer. One such
+/// If metadata does not serialize, or would be refused by every peer. One such
 /// entry fails the diff as a whole: the error names it, and the clients of every
 /// topic in the diff need a fresh [`presence_state`]. [`JsonMeta`](crate::JsonMeta)
 /// never fails.

@@ -70,7 +70,7 @@ impl Plan<'_> {
 
 impl Encoder {
     /// The plan under which no entry needs to be looked at: whoever finds one that no
-    /// peer reads makes the other plan. O(replicas), where claims are few.
+    /// peer reads makes the other plan. O(replicas), if claims are few.
     pub(crate) fn hopeful_plan<'s, M>(&self, source: &'s impl Source<M>) -> Result<Plan<'s>>
     where
         M: Serialize + 'static,
@@ -147,7 +147,7 @@ impl Encoder {
         Ok(nameless)
     }
 
-    /// Leaves out claims that no entry needs, where the form has no room for them.
+    /// Leaves out claims that no entry needs, if the form has no room for them.
     fn with_fitting_claims<'s, M: 'static>(
         &self,
         source: &'s impl Source<M>,

@@ -5,7 +5,7 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 /// The index of the first byte at or after `from` that a JSON string cannot
 /// hold as it is: a quote, a backslash or a control character. `bytes.len()`
-/// where there is none.
+/// if there is none.
 ///
 /// Eight bytes at a step: names and metadata are short, so a wider search would
 /// spend its time on set-up.
@@ -29,7 +29,7 @@ pub(crate) fn next_special(bytes: &[u8], from: usize) -> usize {
 }
 
 /// A word whose lowest set bit lies in the lowest special byte of `word`; 0
-/// where there is none. Bits above the lowest one may be wrong: a borrow only
+/// if there is none. Bits above the lowest one may be wrong: a borrow only
 /// ever starts at a byte that matched.
 const fn specials(word: u64) -> u64 {
     let quote = word ^ (ONES * b'"' as u64);

@@ -78,8 +78,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Steps over an opening bracket; true where a value must follow, false
-    /// where the container is empty and closed already.
+    /// Steps over an opening bracket; true if a value must follow, false
+    /// if the container is empty and closed already.
     #[inline]
     fn skip_opening(&mut self, open: &mut Nesting, spaced: &mut bool, closing: u8) -> Result<bool> {
         self.advance();
@@ -96,8 +96,8 @@ impl<'a> Cursor<'a> {
         Ok(true)
     }
 
-    /// Behind a value: closes what ends here. True where another value must
-    /// follow, false where nothing is open any more.
+    /// Behind a value: closes what ends here. True if another value must
+    /// follow, false if nothing is open any more.
     #[inline]
     fn skip_closings(&mut self, open: &mut Nesting, spaced: &mut bool) -> Result<bool> {
         while open.depth > 0 {

@@ -120,7 +120,7 @@ fn at_once(encoded: Encoded, writer: &mut dyn io::Write) -> Result<LeftOut> {
     Ok(encoded.left_out)
 }
 
-/// In one payload: in one pass where nothing has to be left out.
+/// In one payload: in one pass if nothing has to be left out.
 fn whole<M: Serialize + 'static>(encoder: &Encoder, source: &impl Source<M>) -> Result<Encoded> {
     let sink = || Sink::whole(encoder.limits.max_bytes);
     let hopeful = encoder.hopeful_plan(source)?;

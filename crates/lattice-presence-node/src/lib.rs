@@ -5,6 +5,11 @@
 //! leaves with it. A [`Topic`] is read, and followed. An [`engine`] carries the bytes: in
 //! memory, over zenoh, Redis or NATS, or one of your own.
 //!
+//! It is for servers on tokio. Browsers are served by
+//! [`lattice-presence-web`](https://docs.rs/lattice-presence-web), on top of it. Without tokio, or
+//! with a loop of your own, take
+//! [`lattice-presence-sync`](https://docs.rs/lattice-presence-sync), which it runs.
+//!
 //! ```
 //! use lattice_presence_node::engine::Memory;
 //! use lattice_presence_node::{JsonMeta, Node, Update};
@@ -86,6 +91,19 @@
 //!
 //! - `zenoh`, `redis`, `nats`: the engines of these names.
 //! - `conformance`: the suite that every engine must pass, for engines of your own.
+//!
+//! # More
+//!
+//! - [Running nodes](https://github.com/lattice-presence/lattice-presence/blob/main/docs/running.md):
+//!   which engine, TLS, Kubernetes, what to alert on; and
+//!   [deployment](https://github.com/lattice-presence/lattice-presence/blob/main/docs/deployment.md),
+//!   [sizing](https://github.com/lattice-presence/lattice-presence/blob/main/docs/sizing.md),
+//!   [questions](https://github.com/lattice-presence/lattice-presence/blob/main/docs/faq.md);
+//! - the rules: R1 to R13 of [`lattice_presence_sync`], S1 to S14 of
+//!   [`lattice_presence::rules`];
+//! - examples: [a day of four processes](https://github.com/lattice-presence/lattice-presence/blob/main/crates/lattice-presence-node/examples/day/main.rs),
+//!   [a chat](https://github.com/lattice-presence/lattice-presence/blob/main/examples/chat/src/main.rs);
+//! - [who can do what to whom](https://github.com/lattice-presence/lattice-presence/blob/main/SECURITY.md).
 
 extern crate alloc;
 

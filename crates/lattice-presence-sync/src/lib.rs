@@ -6,6 +6,10 @@
 //! [`Duration`](core::time::Duration) since any start of the caller's; a seed draws jitter
 //! and peers; messages are values.
 //!
+//! It is for those who have a transport of their own, on whatever runtime or none. On tokio,
+//! over zenoh, Redis or NATS, there is
+//! [`lattice-presence-node`](https://docs.rs/lattice-presence-node), which runs it.
+//!
 //! ```
 //! use core::time::Duration;
 //! use lattice_presence::PresenceState;
@@ -42,8 +46,38 @@
 //! | [`poll_transmit`](Sync::poll_transmit) | the transport has room: until there is nothing |
 //! | [`poll_event`](Sync::poll_event) | after each of these: until there is nothing |
 //!
-//! The rules that the documentation cites, R1 to R13, and what the messages and timers do,
-//! are in `docs/sync.md`.
+//! # The rules
+//!
+//! What the documentation cites by number. Each has tests of its name.
+//!
+//! | rule | what you can rely on |
+//! |---|---|
+//! | R1 pure | the same inputs give the same outputs |
+//! | R2 push | a change is in the next transmit to all; what waits becomes one delta |
+//! | R3 heartbeat | one message of constant size to all; nothing else if all agree |
+//! | R4 repair | who lacks something of an owner asks that owner; answers are bounded |
+//! | R5 quiet | what is in flight is not asked for; no questions without loss |
+//! | R6 liveness | heard is up; silent for [`down_after`](Config::down_after) is down; who hears nobody blames itself first |
+//! | R7 forgetting | down for [`forget_after`](Config::forget_after) is removed; who returns is seen again, whole |
+//! | R8 goodbye | who reconnects elsewhere within [`handover`](Config::handover) never departs |
+//! | R9 restart | a newer incarnation that is heard retires the older one |
+//! | R10 causes | every visible change is in exactly one [`Event::Changed`], in order, with its cause |
+//! | R11 admission | [`Trust::Owners`] takes of a peer only its own words; what is refused is counted and changes nothing |
+//! | R12 honest view | [`peers`](Sync::peers) says who is there and who agrees; [`is_settled`](Sync::is_settled) tells "nobody" from "not known yet" |
+//! | R13 bounded | memory beyond the state is O(peers); one call handles one message of bounded size |
+//!
+//! Whole, with the messages, the timers and what each fault costs:
+//! [sync](https://github.com/lattice-presence/lattice-presence/blob/main/docs/sync.md).
+//! What the state itself promises, S1 to S14: [`lattice_presence::rules`].
+//!
+//! # More
+//!
+//! - [the whole loop](https://github.com/lattice-presence/lattice-presence/blob/main/README.md#with-a-transport-of-your-own),
+//!   and the same [with TCP](https://github.com/lattice-presence/lattice-presence/blob/main/crates/lattice-presence-sync/examples/cluster/node.rs);
+//! - [`lattice-presence-json`](https://docs.rs/lattice-presence-json) writes the messages;
+//! - [who can do what to whom](https://github.com/lattice-presence/lattice-presence/blob/main/SECURITY.md).
+//!
+//! There are no features; the crate is `no_std` with `alloc`.
 #![no_std]
 
 extern crate alloc;

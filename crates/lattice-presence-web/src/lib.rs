@@ -4,6 +4,9 @@
 //! the channels of `@supabase/realtime-js`, as far as presence and broadcasts go. Behind
 //! them is a [`Node`], so that browsers on different nodes see each other.
 //!
+//! It is for axum servers. Servers without browsers need only
+//! [`lattice-presence-node`](https://docs.rs/lattice-presence-node).
+//!
 //! ```
 //! use axum::Router;
 //! use lattice_presence_node::{JsonMeta, Node};
@@ -69,6 +72,19 @@
 //!
 //! Long polling; Supabase's database changes, its REST broadcast and its policies; rooms
 //! kept anywhere but in memory.
+//!
+//! # More
+//!
+//! - [Browsers](https://github.com/lattice-presence/lattice-presence/blob/main/docs/web.md):
+//!   the rules of the protocol with a test for each, views, Supabase, limits;
+//! - [a chat](https://github.com/lattice-presence/lattice-presence/blob/main/examples/chat/src/main.rs),
+//!   whole; [a server that can be stopped](https://github.com/lattice-presence/lattice-presence/blob/main/docs/deployment.md);
+//! - coming from [Phoenix](https://github.com/lattice-presence/lattice-presence/blob/main/docs/migration/phoenix.md),
+//!   [socket.io](https://github.com/lattice-presence/lattice-presence/blob/main/docs/migration/socket-io.md) or
+//!   [Supabase](https://github.com/lattice-presence/lattice-presence/blob/main/docs/migration/supabase.md);
+//! - [what a client can do](https://github.com/lattice-presence/lattice-presence/blob/main/SECURITY.md).
+//!
+//! There are no features.
 
 extern crate alloc;
 

@@ -40,11 +40,11 @@ pub struct PresenceDelta<M> {
 }
 
 impl<M> PresenceDelta<M> {
-    /// A delta from what a codec read. O(entries), where they come in dot order.
+    /// A delta from what a codec read. O(entries), if they come in dot order.
     ///
     /// # Errors
     ///
-    /// Where two entries stand under one dot, or `context` has not seen the dot
+    /// If two entries stand under one dot, or `context` has not seen the dot
     /// of one. Nothing is built.
     ///
     /// ```
@@ -192,7 +192,7 @@ impl<M> PresenceDelta<M> {
         })
     }
 
-    /// The entry under `dot`, where the delta carries it.
+    /// The entry under `dot`, if the delta carries it.
     ///
     /// ```
     /// use lattice_presence::{Dot, PresenceState};

@@ -37,7 +37,7 @@ struct Moved<M> {
     entry: Presence<M>,
     kind: Kind,
     /// Whether by this change the key got its first visible entry, or lost its
-    /// last one. Where a whole replica is hidden or shown, all its entries of the
+    /// last one. If a whole replica is hidden or shown, all its entries of the
     /// key move as one, and each bears the mark.
     edge: bool,
 }
@@ -536,7 +536,7 @@ impl<M> Clone for Moved<M> {
     }
 }
 
-/// Equal where the same entries joined and left.
+/// Equal if the same entries joined and left.
 impl<M: PartialEq> PartialEq for Diff<M> {
     fn eq(&self, other: &Self) -> bool {
         self.joins().eq(other.joins()) && self.leaves().eq(other.leaves())

@@ -184,7 +184,7 @@ impl<M> Index<M> {
             replicas: &self.replicas,
         };
         let slot = entry.slot();
-        self.topics.remove(topic, gone, view);
+        self.topics.remove((topic, hashes.topic), gone, view);
         let same_pid = |id| view.entry(id).slot().pid == slot.pid;
         self.by_pid.remove(hashes.pid, gone, view, same_pid);
         let edge = if shares_key {
@@ -262,7 +262,7 @@ impl<M> Index<M> {
                 }
             }
         }
-        for topic in self.topics.compact() {
+        for topic in self.topics.compact(&self.hashing) {
             for id in self.topics.at(topic).members.order.iter() {
                 let record = self.entries.at_mut(id);
                 record.topic = record.topic & SHARED | topic;
@@ -509,7 +509,7 @@ impl<M> Index<M> {
     /// Whether all of it agrees. O(entries).
     pub(crate) fn check_invariants(&self) -> bool {
         let view = self.view();
-        self.topics.check_invariants(view)
+        self.topics.check_invariants(&self.hashing, view)
             && self.by_key.check_invariants(view)
             && self.by_pid.check_invariants(view)
             && self.by_slot.check_invariants(view)

@@ -5,6 +5,11 @@
 //! any order, any number of times, over anything. All of them come to the same
 //! view. No coordinator, no leader, no database.
 //!
+//! It is for those who have a cluster protocol of their own. With a transport alone, take
+//! [`lattice-presence-sync`](https://docs.rs/lattice-presence-sync), which sends, repairs and
+//! judges who is down. With neither, take
+//! [`lattice-presence-node`](https://docs.rs/lattice-presence-node).
+//!
 //! ```
 //! use lattice_presence::PresenceState;
 //!
@@ -42,7 +47,7 @@
 //! | a newer incarnation of this node is heard | [`confirmed_successor`](PresenceState::confirmed_successor): drain, and stop |
 //! | one is named, and stays silent | [`reincarnate`](PresenceState::reincarnate) |
 //!
-//! Where every node speaks only for itself, [`merge_owned_with_diff`] takes the place of
+//! If every node speaks only for itself, [`merge_owned_with_diff`] takes the place of
 //! `merge_delta_with_diff`, and [`owned_delta_since`] that of `delta_since`: then no node can
 //! touch the entries of another one.
 //!
@@ -54,8 +59,9 @@
 //! # What is not here
 //!
 //! No clock, no timeout, no I/O, no serialization format (that is
-//! `lattice-presence-json`), no failure detector: the caller decides who is down.
-//! The rules that the documentation cites, S1 to S14, are in [`rules`].
+//! [`lattice-presence-json`](https://docs.rs/lattice-presence-json)), no failure detector: the
+//! caller decides who is down. The rules that the documentation cites, S1 to S14, are in
+//! [`rules`].
 //!
 //! # Features
 //!
@@ -64,6 +70,13 @@
 //! - `serde`: (de)serialization of ids, entries and deltas, in any format.
 //! - `uuid`: `ReplicaId::new_incarnation` and `new_incarnation_after`, which read the clock
 //!   and draw random bits. It needs the standard library.
+//!
+//! # More
+//!
+//! - [which call to make](https://github.com/lattice-presence/lattice-presence/blob/main/docs/architecture.md#which-call-when-something-happens)
+//!   when a socket closes, or a node falls silent or returns;
+//! - [what each call costs](https://github.com/lattice-presence/lattice-presence/blob/main/docs/benchmarks.md);
+//! - [`lattice-causal`](https://docs.rs/lattice-causal), the core: for other CRDTs.
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -124,7 +124,7 @@ pub enum Body<M> {
         /// The sender's own line of its digest, as of its last push. Empty while
         /// changes wait to be pushed: there is nothing to compare then.
         line: ReplicaDigest,
-        /// The number of the sender's last push; 0 where there was none.
+        /// The number of the sender's last push; 0 if there was none.
         pushes: u64,
     },
     /// What the sender has just written: to all.
@@ -163,7 +163,7 @@ pub enum Body<M> {
     /// "This is what I know of everybody": to one peer at random, now and then, and the
     /// lines that differ in return. Who lacks something asks.
     Compare {
-        /// A fingerprint of the sender's whole digest: where it is equal on both sides,
+        /// A fingerprint of the sender's whole digest: if it is equal on both sides,
         /// there is nothing to say.
         fingerprint: u64,
         /// Lines of the digest: none in the first message, those that may differ in the

@@ -27,7 +27,7 @@ type Word = u128;
 const WORD: u64 = Word::BITS as u64;
 
 /// Clocks that are sorted in at once, if there are no more words than that.
-const RECENT: usize = 64;
+const RECENT: usize = 16;
 
 impl Pending {
     pub(crate) fn insert(&mut self, clock: u64) {
@@ -43,7 +43,7 @@ impl Pending {
         self.recent.sort_unstable();
         let before = core::mem::take(&mut self.words);
         let mut before = before.into_iter().peekable();
-        let mut words = Vec::with_capacity(before.len() + RECENT / 2);
+        let mut words = Vec::with_capacity(before.len() + 1);
         let mut add = |(at, word): (u64, Word)| match word {
             Word::MAX => {
                 let clocks = at * WORD..=at * WORD + WORD - 1;

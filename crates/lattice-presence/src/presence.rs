@@ -237,7 +237,7 @@ impl<M> Clone for Presence<M> {
     }
 }
 
-/// Equal where dot, slot and metadata are.
+/// Equal if dot, slot and metadata are.
 impl<M: PartialEq> PartialEq for Presence<M> {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

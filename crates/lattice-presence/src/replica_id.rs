@@ -234,7 +234,7 @@ impl ReplicaId {
         &self.0
     }
 
-    /// The UUID and the base, where the name is an incarnation.
+    /// The UUID and the base, if the name is an incarnation.
     fn parse(&self) -> Option<(u128, &str)> {
         let (token, base) = self.split()?;
         Some((uuid_of(token)?, base))

@@ -1,4 +1,5 @@
-//! Links between the pages lead somewhere, and the files that pages name exist.
+//! Links between the pages lead somewhere, down to the heading, and the files that pages
+//! name exist.
 
 use super::{Finding, Tree};
 
@@ -6,9 +7,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (path, text) in tree.below("", ".md") {
         for (line, target) in targets(text) {
-            let leads_somewhere =
-                resolve(path, target).is_some_and(|resolved| tree.exists(&resolved));
-            if !leads_somewhere {
+            if !leads_somewhere(tree, path, text, target) {
                 let what = format!("the link to {target} leads nowhere");
                 let mend = "write the page, or correct the link; it starts from the page's folder";
                 findings.push(Finding::new(path, what, mend).at(line));
@@ -42,28 +41,54 @@ fn is_a_source(tree: &Tree, name: &str) -> bool {
         .any(|(path, _)| path == name || path.ends_with(&below))
 }
 
-/// The lines and targets of links into this workspace, without their anchors.
-fn targets(markdown: &str) -> impl Iterator<Item = (usize, &str)> {
+/// Whether there is the file, and in it the heading, if the link names one.
+fn leads_somewhere(tree: &Tree, page: &str, text: &str, target: &str) -> bool {
+    let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+    let Some(resolved) = resolve(page, file) else {
+        return false;
+    };
+    let of = if file.is_empty() {
+        Some(text)
+    } else if tree.exists(&resolved) {
+        tree.get(&resolved)
+    } else {
+        return false;
+    };
+    let is_page = file.is_empty() || file.ends_with(".md");
+    anchor.is_empty() || !is_page || of.is_some_and(|of| headings(of).any(|one| one == anchor))
+}
+
+/// The anchors of a page's headings, as GitHub makes them.
+fn headings(markdown: &str) -> impl Iterator<Item = String> {
+    let heads = outside_code(markdown).filter(|(_, line)| line.starts_with('#'));
+    heads.map(|(_, line)| {
+        let title = line.trim_start_matches('#').trim();
+        let kept = |c: &char| c.is_alphanumeric() || " -_".contains(*c);
+        let slug = title.chars().filter(kept).flat_map(char::to_lowercase);
+        slug.map(|c| if c == ' ' { '-' } else { c }).collect()
+    })
+}
+
+/// The lines that are no code, counted from 0.
+fn outside_code(markdown: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut in_fence = false;
-    markdown
-        .lines()
-        .enumerate()
-        .filter(move |(_, line)| {
-            if line.trim_start().starts_with("```") {
-                in_fence = !in_fence;
-            }
-            !in_fence
-        })
+    markdown.lines().enumerate().filter(move |(_, line)| {
+        if line.trim_start().starts_with("```") {
+            in_fence = !in_fence;
+        }
+        !in_fence
+    })
+}
+
+/// The lines and targets of links into this workspace.
+fn targets(markdown: &str) -> impl Iterator<Item = (usize, &str)> {
+    outside_code(markdown)
         .flat_map(|(index, line)| {
             line.split("](")
                 .skip(1)
                 .filter_map(move |rest| Some((index + 1, rest.split_once(')')?.0)))
         })
-        .filter_map(|(line, target)| {
-            let file = target.split('#').next()?;
-            let is_ours = !file.is_empty() && !file.contains(':');
-            is_ours.then_some((line, file))
-        })
+        .filter(|(_, target)| !target.split('#').next().unwrap_or_default().contains(':'))
 }
 
 /// The path from the root; `None` where the link climbs above it.
@@ -90,7 +115,10 @@ mod tests {
         let page = format!("# Page\n\nSee [this]({link}).\n");
         check(&Tree::from([
             ("docs/page.md", page.as_str()),
-            ("docs/other.md", ""),
+            (
+                "docs/other.md",
+                "## A `part`, of it\n```\n# no heading\n```\n",
+            ),
             ("LICENSE-MIT", ""),
         ]))
     }
@@ -99,11 +127,11 @@ mod tests {
     fn links_to_files_folders_anchors_and_the_web_pass() {
         for link in [
             "other.md",
-            "./other.md#part",
+            "./other.md#a-part-of-it",
             "../LICENSE-MIT",
             "../docs/",
             "..",
-            "#part",
+            "#page",
             "https://example.org/x",
         ] {
             assert_eq!(found(link), [], "{link}");
@@ -112,7 +140,8 @@ mod tests {
 
     #[test]
     fn a_link_that_leads_nowhere_fails() {
-        for link in ["missing.md", "docs/other.md", "../../up.md", "othe"] {
+        let links = ["missing.md", "docs/other.md", "../../up.md", "othe"];
+        for link in links.into_iter().chain(["other.md#no-heading", "#part"]) {
             let findings = found(link);
             assert_eq!(findings.len(), 1, "{link}");
             assert_eq!(findings[0].line, Some(3), "{link}");

@@ -1,4 +1,4 @@
-//! `cargo xtask tidy`: walls that the compiler does not see.
+//! `cargo xtask tidy`: rules that the compiler does not check.
 //!
 //! Each check is a function from a [`Tree`] of texts to what it found, so that
 //! a test can feed it a tree of three lines.
@@ -6,6 +6,7 @@
 mod changelog;
 mod decisions;
 mod edges;
+mod front_pages;
 mod length;
 mod links;
 pub(crate) mod manifest;
@@ -67,6 +68,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("purity", purity::check),
     ("decisions", decisions::check),
     ("links", links::check),
+    ("front pages", front_pages::check),
 ];
 
 /// Runs every check over the working tree.

@@ -52,7 +52,7 @@ impl<S: DotStore> Causal<S> {
         lines.collect()
     }
 
-    /// One line of the digest; `None` where nothing was seen of `replica`.
+    /// One line of the digest; `None` if nothing was seen of `replica`.
     /// O(log replicas + intervals of the replica).
     ///
     /// ```
@@ -79,7 +79,7 @@ impl<S: DotStore> Causal<S> {
     /// here: it has seen a dot that was not seen here, or it does not hold what is held
     /// here. Who lacks something asks, by [`question`](Self::question) or by a digest.
     ///
-    /// Where the line says how much is alive, a peer that is merely behind is no reason
+    /// If the line says how much is alive, a peer that is merely behind is no reason
     /// to ask. O(log replicas + intervals), and a look at the ends of what only one has
     /// seen.
     ///
@@ -111,13 +111,13 @@ impl<S: DotStore> Causal<S> {
     /// Of a replica on which both agree, nothing. Otherwise:
     ///
     /// 1. The dots that the peer has not seen.
-    /// 2. Where the peer has seen all that was seen here of the rest, or more, and holds
+    /// 2. If the peer has seen all that was seen here of the rest, or more, and holds
     ///    something else of it, the deaths that explain the difference: this state
     ///    remembers the latest ones.
-    /// 3. Where none do, all of the replica, dots included: merging it settles every
+    /// 3. If none do, all of the replica, dots included: merging it settles every
     ///    difference, and two values under one dot come to light.
     ///
-    /// It is silent about deaths where the peer has seen dots that were not seen here, or
+    /// It is silent about deaths if the peer has seen dots that were not seen here, or
     /// holds less of what both have seen: it knows more, and once its delta was merged
     /// here, both are even. So two states that exchange digests *both ways*, again and
     /// again, come to the same state.

@@ -29,7 +29,7 @@ struct Said {
 impl<S: DotStore> Causal<S> {
     /// What to ask a peer about `replicas`, known here or not: all that was seen of each,
     /// and fingerprints of what is alive in 16 parts of equal counts, or the list of it
-    /// where it is at most 32 dots.
+    /// if it is at most 32 dots.
     ///
     /// The dialogue goes on until there is nothing to ask: merge the answer's delta, and
     /// ask about what [differs](Self::refine). Then this state holds what merging all that
@@ -73,7 +73,7 @@ impl<S: DotStore> Causal<S> {
     }
 
     /// The next question: about what an answer says to differ, in finer parts. It is empty
-    /// where nothing does. Of more than 16 stretches of one replica, the last ones are
+    /// if nothing does. Of more than 16 stretches of one replica, the last ones are
     /// taken together, so that no answer makes a question long.
     ///
     /// ```
@@ -136,7 +136,7 @@ impl<S: DotStore> Causal<S> {
     /// differ, or more is to be said than fitted: at most 16 stretches of each replica.
     ///
     /// All that it says is true: merging it is a part of merging this whole state. It
-    /// says nothing where the asker knows all, or more. O(what is said + parts × chunks).
+    /// says nothing if the asker knows all, or more. O(what is said + parts × chunks).
     ///
     /// ```
     /// use lattice_causal::{Causal, CausalContext, Dot, DotFun};

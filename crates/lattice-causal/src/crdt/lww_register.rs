@@ -50,7 +50,7 @@ inherent!(
 );
 
 impl<R: Clone + Ord, T: Clone + Ord, V: Clone> LwwRegister<R, T, V> {
-    /// Writes `value` as of `time`; gives the delta, which is empty where a later
+    /// Writes `value` as of `time`; gives the delta, which is empty if a later
     /// write was seen. O(concurrent writes).
     ///
     /// # Errors

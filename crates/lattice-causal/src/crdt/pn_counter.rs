@@ -11,7 +11,7 @@ causal_crdt! {
     /// Each replica keeps what it has counted under one dot of its own and puts the
     /// new sum under a fresh dot each time; the value is the sum over all replicas.
     /// A delta that was lost makes the value late, never wrong twice: of a replica
-    /// the newest dot counts, also where the end of an older one was not heard of.
+    /// the newest dot counts, also if the end of an older one was not heard of.
     ///
     /// ```
     /// use lattice_causal::PnCounter;
@@ -52,7 +52,7 @@ causal_crdt! {
     ///
     /// That is the price of one dot a replica. A counter with one dot for each
     /// addition loses in a reset exactly the additions that the reset has seen,
-    /// and keeps as many live dots as there were additions. Where that matters
+    /// and keeps as many live dots as there were additions. If that matters
     /// more than size, [`CausalCrdt`](crate::CausalCrdt)'s page says how to write it.
     ///
     /// A counter that was counted and not reset is *there*, its value may be 0: a

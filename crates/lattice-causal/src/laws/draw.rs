@@ -53,7 +53,7 @@ impl Draw {
         self.made
     }
 
-    /// A number below `bound`; 0 where `bound` is 0.
+    /// A number below `bound`; 0 if `bound` is 0.
     ///
     /// ```
     /// # use lattice_causal::{VersionVector, laws::Trials};
@@ -77,7 +77,7 @@ impl Draw {
     ///
     /// # Panics
     ///
-    /// Where `from` is empty.
+    /// If `from` is empty.
     ///
     /// ```
     /// # use lattice_causal::{ClockSet, laws::Trials};

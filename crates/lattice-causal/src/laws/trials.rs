@@ -92,7 +92,7 @@ impl Trials {
     /// Asks all laws but [`Law::Mutators`](super::Law::Mutators) of three states
     /// that `generate` makes, in each case.
     ///
-    /// The states must be of one system: where they are made from dots, a dot
+    /// The states must be of one system: if they are made from dots, a dot
     /// carries the same in all of them. [`histories`](Self::histories) sees to that.
     ///
     /// # Errors
@@ -194,7 +194,7 @@ impl Trials {
     }
 }
 
-/// Runs `act` on the choices of one line: on new ones, which are written down, where
+/// Runs `act` on the choices of one line: on new ones, which are written down, if
 /// there is a seed.
 fn drawing<T>(
     line: &mut Vec<u64>,

@@ -408,7 +408,7 @@ impl<M: Serialize + 'static> Cut<'_, M> {
     }
 }
 
-/// Leaves half of the intervals, the lower ones; false where there is nothing to leave.
+/// Leaves half of the intervals, the lower ones; false if there is nothing to leave.
 fn halve(clocks: &mut ClockSet) -> bool {
     let intervals = clocks.interval_count();
     let mut kept = ClockSet::new();
@@ -419,7 +419,7 @@ fn halve(clocks: &mut ClockSet) -> bool {
     intervals > 0
 }
 
-/// Asks about less of one replica; false where there is nothing to leave.
+/// Asks about less of one replica; false if there is nothing to leave.
 fn halve_asked(asked: &mut Asked) -> bool {
     if asked.parts.is_empty() {
         return halve(&mut asked.unwanted) || halve(&mut asked.seen);

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 
 use super::groups::{Members, Place, View};
+use super::hashing::Hashing;
 use super::order::{Order, Rank};
 use super::slab::{Id, Slab};
 use super::table::Table;
@@ -113,7 +114,7 @@ impl Topics {
         }
         let topic = self.known.insert(Topic {
             name: name.clone(),
-            members: Members::new(hash),
+            members: Members::new(),
         });
         self.table.find_or_insert(hash, topic, |_| false);
         self.names
@@ -124,14 +125,14 @@ impl Topics {
     /// Takes an entry out of a topic, and the topic if nothing is left of it.
     pub(super) fn remove<M>(
         &mut self,
-        topic: Id,
+        (topic, hash): (Id, u32),
         (id, place, hidden): (Id, Place, bool),
         view: View<'_, M>,
     ) {
         let Topic { members, .. } = self.known.at_mut(topic);
         members.take(id, place, hidden, view);
         if members.order.len() == 0 {
-            self.table.remove(members.hash, topic);
+            self.table.remove(hash, topic);
             let by_name = ByName(&self.known);
             self.names.remove(topic, by_name.key(topic), &by_name);
             self.known.remove(topic);
@@ -140,7 +141,7 @@ impl Topics {
 
     /// Moves some topics to free places where most places are idle; gives their new
     /// numbers, for their members to learn.
-    pub(super) fn compact(&mut self) -> Vec<Id> {
+    pub(super) fn compact(&mut self, hashing: &Hashing) -> Vec<Id> {
         let is_movable = |topic: &Topic| topic.members.order.len() <= MOVABLE;
         if !self.known.is_sparse() || !self.known.last_piece().all(is_movable) {
             return Vec::new();
@@ -150,7 +151,7 @@ impl Topics {
             let by_name = ByName(&self.known);
             self.names.remove(old, by_name.key(old), &by_name);
             if let Some(topic) = self.known.remove(old) {
-                let hash = topic.members.hash;
+                let hash = hashing.text(topic.name.as_bytes());
                 let new = self.known.insert(topic);
                 self.table.replace(hash, old, new);
                 let by_name = ByName(&self.known);
@@ -166,7 +167,7 @@ impl Topics {
         self.names.iter().map(|topic| self.known.at(topic))
     }
 
-    pub(super) fn check_invariants<M>(&self, view: View<'_, M>) -> bool {
+    pub(super) fn check_invariants<M>(&self, hashing: &Hashing, view: View<'_, M>) -> bool {
         let are_right = |members: &Members| {
             let is_hidden = |id: &Id| view.replicas.hides(view.entries.at(*id).replica);
             let hidden = members.order.iter().filter(is_hidden).count();
@@ -178,7 +179,7 @@ impl Topics {
         self.names.len() == self.known.len()
             && self.names.check_invariants(&ByName(&self.known))
             && self.known.iter().all(|(number, topic)| {
-                self.find(&topic.name, topic.members.hash) == Some(number)
+                self.find(&topic.name, hashing.text(topic.name.as_bytes())) == Some(number)
                     && are_right(&topic.members)
             })
     }

@@ -156,8 +156,8 @@ impl<M> PresenceState<M> {
     ///
     /// # Errors
     ///
-    /// [`LifecycleError::LocalReplica`] where the local replica is another
-    /// incarnation of that base, and [`LifecycleError::NewerKnown`] where a newer
+    /// [`LifecycleError::LocalReplica`] if the local replica is another
+    /// incarnation of that base, and [`LifecycleError::NewerKnown`] if a newer
     /// incarnation of it than `current` was seen, pruned or heard of: `current` is a
     /// former life itself, perhaps of a process that was frozen. Nothing changed.
     ///

@@ -40,8 +40,8 @@ impl<M> PresenceState<M> {
     ///
     /// # Errors
     ///
-    /// [`JoinError::TooLong`] where a text has more than [`MAX_TEXT_BYTES`],
-    /// [`JoinError::ClockExhausted`] where the replica has no dot left; nothing
+    /// [`JoinError::TooLong`] if a text has more than [`MAX_TEXT_BYTES`],
+    /// [`JoinError::ClockExhausted`] if the replica has no dot left; nothing
     /// changed.
     ///
     /// ```
@@ -67,13 +67,13 @@ impl<M> PresenceState<M> {
     }
 
     /// Gives the entry of a slot new metadata: [`join`](Self::join), but only
-    /// where there is one.
+    /// if there is one.
     ///
     /// # Errors
     ///
-    /// [`UpdateError::TooLong`] where a text has more than [`MAX_TEXT_BYTES`],
-    /// [`UpdateError::Absent`] where the local replica holds no entry in the
-    /// slot, [`UpdateError::ClockExhausted`] where it has no dot left; nothing
+    /// [`UpdateError::TooLong`] if a text has more than [`MAX_TEXT_BYTES`],
+    /// [`UpdateError::Absent`] if the local replica holds no entry in the
+    /// slot, [`UpdateError::ClockExhausted`] if it has no dot left; nothing
     /// changed.
     ///
     /// ```
@@ -200,7 +200,7 @@ impl<M> PresenceState<M> {
         }
     }
 
-    /// Gives an own entry a fresh dot (rule S5). Where there is none left, the
+    /// Gives an own entry a fresh dot (rule S5). If there is none left, the
     /// entry keeps the one that it has.
     pub(super) fn reissue(&mut self, entry: Presence<M>, diff: &mut Diff<M>) {
         let Ok(dot) = self.context().next_dot(&self.replica) else {

@@ -16,7 +16,7 @@ impl<M> PresenceState<M> {
     ///
     /// Own entries that the peer has pruned get fresh dots (rule S5): whoever keeps
     /// references to entries asks for the [diff](Self::merge_with_diff), which lists
-    /// them. Where no dot is left to mint, they keep the old one.
+    /// them. If no dot is left to mint, they keep the old one.
     ///
     /// # Errors
     ///
@@ -214,7 +214,7 @@ impl<M> PresenceState<M> {
     }
 
     /// What of a replica's dots is admitted, if not all of them: not what was pruned
-    /// (rule S9), and only what lives where the deaths are `unsigned`.
+    /// (rule S9), and only what lives if the deaths are `unsigned`.
     fn admitted(
         &self,
         replica: &ReplicaId,
@@ -285,7 +285,7 @@ impl<M> PresenceState<M> {
     }
 
     /// Sees to it that a claim on former lives never travels without the name of
-    /// the claimant: where they hear it, they yield (rule S7). A node without a
+    /// the claimant: when they hear it, they yield (rule S7). A node without a
     /// dot of its own uses its first one up for that.
     pub(super) fn sign_claims(&mut self) {
         if self.context().get(&self.replica).is_none() {
@@ -316,7 +316,7 @@ impl<M> PresenceState<M> {
 /// Keeps index and diff in step with what a join reports.
 struct Fold<'a, M> {
     index: &'a mut Index<M>,
-    /// Absent where nobody asked, or the replica is hidden.
+    /// Absent if nobody asked, or the replica is hidden.
     diff: Option<&'a mut Diff<M>>,
     down: &'a Down,
 }

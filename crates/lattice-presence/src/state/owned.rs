@@ -20,7 +20,7 @@ impl<M> PresenceState<M> {
     ///
     /// # Errors
     ///
-    /// [`MergeError::NotOwned`] where the delta was not sent by `peer`, or speaks
+    /// [`MergeError::NotOwned`] if the delta was not sent by `peer`, or speaks
     /// of another replica; otherwise those of
     /// [`merge_delta`](Self::merge_delta). Nothing changed.
     ///

@@ -11,8 +11,8 @@ use crate::{PresenceDelta, ReplicaId};
 
 /// What a state says to a [question](PresenceState::question).
 ///
-/// Merge `delta`. Where `differs` is not empty, ask again about it, by
-/// [`refine`](PresenceState::refine): the dialogue ends where nothing differs any more.
+/// Merge `delta`. If `differs` is not empty, ask again about it, by
+/// [`refine`](PresenceState::refine): the dialogue ends when nothing differs any more.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -89,7 +89,7 @@ impl<M> PresenceState<M> {
         lines.collect()
     }
 
-    /// One line of the [digest](Self::digest); `None` where nothing is known of
+    /// One line of the [digest](Self::digest); `None` if nothing is known of
     /// `replica`. O(log replicas + intervals of the replica).
     ///
     /// ```
@@ -137,10 +137,10 @@ impl<M> PresenceState<M> {
     }
 
     /// What the peer of that digest lacks, as far as the digest tells: the entries that
-    /// it has not seen, the news of those that died, and nothing where it knows as much,
+    /// it has not seen, the news of those that died, and nothing if it knows as much,
     /// or more.
     ///
-    /// Of the dead this state remembers the latest. Where they do not explain what
+    /// Of the dead this state remembers the latest. If they do not explain what
     /// the peer holds too much of a replica, and it does not know more, all of the
     /// replica is sent, entries included: that settles every difference, and two entries
     /// under one dot come to light as [`ConflictingDot`](crate::MergeError::ConflictingDot).
@@ -220,7 +220,7 @@ impl<M> PresenceState<M> {
 
     /// The digest as the owner of one of its lines reads it. Of other replicas a peer that
     /// holds less may know of more deaths. Of this one it does not, unless somebody has
-    /// claimed them: so the own line is answered whole where nothing explains it (rule
+    /// claimed them: so the own line is answered whole if nothing explains it (rule
     /// S6).
     fn as_owner<'a>(&self, digest: &'a Digest<ReplicaId>) -> Cow<'a, Digest<ReplicaId>> {
         match digest.get(&self.replica) {
@@ -239,7 +239,7 @@ impl<M> PresenceState<M> {
         }
     }
 
-    /// Adds all that has died of the own entries, where the rest of the answer may be
+    /// Adds all that has died of the own entries, if the rest of the answer may be
     /// silent of it.
     ///
     /// Peers hold less and less of an incarnation that yields (rule S7), since its
@@ -328,7 +328,7 @@ impl<M> PresenceState<M> {
         self.wishing(self.causal.question(replicas))
     }
 
-    /// The next question, about what an answer says to differ; empty where nothing does.
+    /// The next question, about what an answer says to differ; empty if nothing does.
     /// See [`question`](Self::question).
     ///
     /// ```
@@ -357,7 +357,7 @@ impl<M> PresenceState<M> {
 
     /// What the asker lacks, as far as its question reveals it, in at most `max` entries
     /// and claims (but at least one entry), and where the two sides still differ. Nothing
-    /// where the asker knows as much, or more. See [`question`](Self::question).
+    /// if the asker knows as much, or more. See [`question`](Self::question).
     ///
     /// ```
     /// use lattice_presence::PresenceState;

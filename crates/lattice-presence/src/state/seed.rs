@@ -10,7 +10,7 @@ impl<M> PresenceState<M> {
     /// A client that knows the key can choose names that collide, and each of its entries
     /// then costs as many steps as there are others. This crate draws no random numbers.
     /// Until this call the key comes from where the process lies in memory, which is enough
-    /// where the system lays processes out at random, and little elsewhere.
+    /// if the system lays processes out at random, and little elsewhere.
     ///
     /// Nothing that can be observed changes. O(entries), so it is for an empty state, or one
     /// that was just restored. A clone has the same key.

@@ -68,7 +68,7 @@ impl<M> PresenceState<M> {
     }
 
     /// What was mutated locally since the last take: entries that joined, and
-    /// the dots of those that left. `None` where nothing was. Push it to the
+    /// the dots of those that left. `None` if nothing was. Push it to the
     /// peers; what gets lost on the way, [`delta_since`](Self::delta_since)
     /// repairs. O(mutations).
     ///
