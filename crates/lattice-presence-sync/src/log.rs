@@ -16,7 +16,7 @@ const MOST_INTERVALS: usize = 16_384;
 /// Numbers are consecutive and end with the last push; `intervals` is the sum over all.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PushLog {
-    /// The number of the last push; 0 where there was none.
+    /// The number of the last push; 0 if there was none.
     last: u64,
     pushes: VecDeque<ClockSet>,
     intervals: usize,
