@@ -257,7 +257,7 @@ impl<M> Sync<M> {
         if is_due && self.mail.len() < self.config.max_peers {
             self.stranger(from).told_at = Some(now);
             let (to, reason) = (from.clone(), reason.clone());
-            self.mail.push_back(Mail::Refusal { to, reason });
+            self.post(Mail::Refusal { to, reason });
         }
     }
 

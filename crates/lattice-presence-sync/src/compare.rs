@@ -10,7 +10,7 @@ use crate::peer::{Comparison, Life, Peer};
 use crate::transmit::Mail;
 
 impl<M> Sync<M> {
-    /// Starts a comparison with one peer at random. Where everybody speaks only for
+    /// Starts a comparison with one peer at random. If everybody speaks only for
     /// themselves, nobody could act on one.
     pub(crate) fn compare_with_somebody(&mut self) {
         if self.config.trust == Trust::Owners || !self.is_running() {
@@ -33,7 +33,7 @@ impl<M> Sync<M> {
         if let Some(peer) = self.peers.get_mut(to)
             && peer.comparison.replace((what, reply)).is_none()
         {
-            self.mail.push_back(Mail::Comparison { to: to.clone() });
+            self.post(Mail::Comparison { to: to.clone() });
         }
     }
 

@@ -8,6 +8,14 @@ use thiserror::Error;
 
 /// The most entries that a message may carry, whatever [`Config::max_entries`] says: what
 /// a receiver takes in one call (rule R13).
+///
+/// ```
+/// use lattice_presence_sync::{Config, MAX_ENTRIES};
+///
+/// let mut config = Config::new("chat");
+/// config.max_entries = MAX_ENTRIES + 1;
+/// assert!(config.check().is_err());
+/// ```
 pub const MAX_ENTRIES: usize = 4_096;
 
 /// Whose words a machine takes.
@@ -20,7 +28,7 @@ pub const MAX_ENTRIES: usize = 4_096;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trust {
-    /// Of each peer only its own (rules R11 and S14). The default: where the transport
+    /// Of each peer only its own (rules R11 and S14). The default: if the transport
     /// knows who is speaking, no peer can harm the entries of another one.
     #[default]
     Owners,
@@ -69,7 +77,7 @@ pub struct Config {
     /// The same after the transport believed that a peer is lost
     /// ([`Hint::Lost`](crate::Hint::Lost)). 1 s.
     pub hint_grace: Duration,
-    /// How long the peers stay visible, marked stale, where nobody at all is heard any
+    /// How long the peers stay visible, marked stale, if nobody at all is heard any
     /// more: then the fault is more likely on this side. 30 s.
     pub isolation_grace: Duration,
     /// How long a peer is down before its memory is freed. Above
@@ -123,7 +131,7 @@ impl Config {
         }
     }
 
-    /// Whether a machine can run like this.
+    /// Whether a machine can run like this. O(1).
     ///
     /// # Errors
     ///
@@ -161,8 +169,16 @@ impl Config {
                 down_after,
             });
         }
-        let longest = [self.forget_after, self.isolation_grace, self.patience];
-        if longest.into_iter().any(|timer| timer > LONGEST) {
+        let others = [
+            self.down_after,
+            self.hint_grace,
+            self.isolation_grace,
+            self.forget_after,
+            self.handover,
+            self.settle_after,
+        ];
+        let mut all = timers.into_iter().map(|(_, length)| length).chain(others);
+        if all.any(|length| length > LONGEST) {
             return Err(ConfigError::TooLong);
         }
         if !(1..=MAX_ENTRIES).contains(&self.max_entries) {
@@ -241,7 +257,7 @@ mod tests {
     #[test]
     fn each_rule_of_the_configuration_is_checked() {
         type Change = fn(&mut Config);
-        let broken: [(Change, &str); 9] = [
+        let broken: [(Change, &str); 15] = [
             (|c| c.heartbeat = Duration::ZERO, "heartbeat"),
             (|c| c.repair_delay = Duration::ZERO, "repair_delay"),
             (
@@ -250,6 +266,12 @@ mod tests {
             ),
             (|c| c.forget_after = c.down_after, "forget_after"),
             (|c| c.forget_after = Duration::MAX, "ten years"),
+            (|c| c.compare = Duration::MAX, "ten years"),
+            (|c| c.repair_delay = Duration::MAX, "ten years"),
+            (|c| c.answer_timeout = Duration::MAX, "ten years"),
+            (|c| c.hint_grace = Duration::MAX, "ten years"),
+            (|c| c.handover = Duration::MAX, "ten years"),
+            (|c| c.settle_after = Duration::MAX, "ten years"),
             (|c| c.max_entries = MAX_ENTRIES + 1, "max_entries"),
             (|c| c.max_peers = 0, "max_peers"),
             (|c| c.max_questions = 0, "max_questions"),

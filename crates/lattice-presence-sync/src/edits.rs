@@ -50,7 +50,7 @@ impl<M> Sync<M> {
     ///
     /// # Errors
     ///
-    /// Those of the state, and where the node is leaving or superseded; nothing changed.
+    /// Those of the state, and if the node is leaving or superseded; nothing changed.
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -74,12 +74,12 @@ impl<M> Sync<M> {
         self.write(now, |state| Ok(state.join(pid, topic, key, meta)?))
     }
 
-    /// [`join`](Self::join), but only where this node holds nothing in the slot yet.
+    /// [`join`](Self::join), but only if this node holds nothing in the slot yet.
     /// O(entries of the pid).
     ///
     /// # Errors
     ///
-    /// [`WriteError::Held`] where it does, and those of [`join`](Self::join); nothing
+    /// [`WriteError::Held`] if it does, and those of [`join`](Self::join); nothing
     /// changed.
     ///
     /// ```
@@ -112,7 +112,7 @@ impl<M> Sync<M> {
     ///
     /// # Errors
     ///
-    /// Where there is none, and as [`join`](Self::join); nothing changed.
+    /// If there is none, and as [`join`](Self::join); nothing changed.
     ///
     /// ```
     /// # use lattice_presence::PresenceState;

@@ -6,6 +6,23 @@ use lattice_presence::{Diff, Message, ReplicaId};
 
 /// What happened, in order. Take events with [`Sync::poll_event`](crate::Sync::poll_event)
 /// until there are none.
+///
+/// ```
+/// use core::time::Duration;
+/// use lattice_presence::PresenceState;
+/// use lattice_presence_sync::{Cause, Config, Event, Sync};
+///
+/// let mut node = Sync::new(PresenceState::new("a"), Config::new("chat"), 1)?;
+/// node.join(Duration::ZERO, "pid-1", "room", "alice", ())?;
+/// while let Some(event) = node.poll_event() {
+///     match event {
+///         Event::Changed { diff, cause } => assert_eq!((diff.len(), cause), (1, Cause::Local)),
+///         Event::PeerUp { peer } => println!("{peer} is there"),
+///         other => println!("{other:?}"),
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "an event is the only report of what changed"]
 #[non_exhaustive]
 pub enum Event<M> {
@@ -81,7 +98,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// The peer that the change is about or from; none where this node wrote. O(1).
+    /// The peer that the change is about or from; none if this node wrote. O(1).
     ///
     /// ```
     /// use lattice_presence_sync::Cause;
@@ -117,7 +134,22 @@ pub enum Hint {
     Lost,
 }
 
-/// A message, and to whom it goes.
+/// A message, and to whom it goes; see
+/// [`Sync::poll_transmit`](crate::Sync::poll_transmit).
+///
+/// ```
+/// use core::time::Duration;
+/// use lattice_presence::PresenceState;
+/// use lattice_presence_sync::{Config, Sync, To, Transmit};
+///
+/// let mut node = Sync::new(PresenceState::new("a"), Config::new("chat"), 1)?;
+/// node.join(Duration::ZERO, "pid-1", "room", "alice", ())?;
+/// let Some(Transmit { to, message }) = node.poll_transmit(Duration::ZERO) else {
+///     panic!("there is a change");
+/// };
+/// assert_eq!((to, message.body.kind()), (To::All, "push"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Transmit<M> {
     /// To whom.
     pub to: To,

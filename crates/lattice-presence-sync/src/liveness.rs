@@ -228,7 +228,7 @@ impl<M> Sync<M> {
         let is_lost = peer
             .lost_at
             .is_some_and(|lost| others_heard.is_some_and(|heard| heard > lost));
-        // Where this node's own cable breaks, all fall silent within a heartbeat or so: who
+        // If this node's own cable breaks, all fall silent within a heartbeat or so: who
         // was heard last proves nothing. Somebody heard long after this one does.
         let well_after = peer.silent_since + down_after / 2;
         let hears_others =

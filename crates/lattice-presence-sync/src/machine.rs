@@ -37,7 +37,7 @@ pub(crate) enum Phase {
 ///
 /// - Every replica of which the state holds or hides something has a peer, but for the
 ///   local one.
-/// - A peer is marked down in the state exactly where its life is hidden.
+/// - A peer is marked down in the state if, and only if, its life is hidden.
 /// - At most one question is in flight to a peer, and `asking` counts them.
 pub struct Sync<M> {
     pub(crate) config: Config,
@@ -120,7 +120,7 @@ impl<M> Sync<M> {
     ///
     /// # Errors
     ///
-    /// Where the [configuration](Config::check) cannot work; the state is lost.
+    /// If the [configuration](Config::check) cannot work; the state is lost.
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -178,7 +178,7 @@ impl<M> Sync<M> {
         })
     }
 
-    /// The view.
+    /// The view. O(1).
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -194,7 +194,7 @@ impl<M> Sync<M> {
         &self.state
     }
 
-    /// How it was configured.
+    /// How it was configured. O(1).
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -208,7 +208,7 @@ impl<M> Sync<M> {
         &self.config
     }
 
-    /// What it did so far.
+    /// What it did so far. O(1).
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -226,7 +226,7 @@ impl<M> Sync<M> {
     }
 
     /// Every replica that is known beside this one, in the order of the ids, with what
-    /// this node believes of it (rule R12).
+    /// this node believes of it (rule R12). O(1) for each.
     ///
     /// ```
     /// # use lattice_presence::{Body, Message, PresenceState, ReplicaDigest, Shard};
@@ -264,7 +264,7 @@ impl<M> Sync<M> {
 
     /// Senders that are no peers: nodes of another cluster, version or number of shards,
     /// and whoever else sent only what was refused. A bounded number; the longest silent
-    /// are let go.
+    /// are let go. O(1) for each.
     ///
     /// ```
     /// # use lattice_presence::{Body, Message, PresenceState, Shard};
@@ -311,7 +311,7 @@ impl<M> Sync<M> {
         self.now >= started + patience && !self.peers.values().any(lacks)
     }
 
-    /// Whether nobody at all is heard any more, though somebody was (rule R6).
+    /// Whether nobody at all is heard any more, though somebody was (rule R6). O(1).
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -326,7 +326,7 @@ impl<M> Sync<M> {
     }
 
     /// The newer incarnation of this node, once it was reported
-    /// ([`Event::Superseded`]).
+    /// ([`Event::Superseded`]). O(1).
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -402,7 +402,7 @@ impl<M> Sync<M> {
     }
 
     /// Does what is due by now. Calling it earlier, or more often, does no harm. O(1), and
-    /// O(peers) where something is due of a peer; hiding a peer costs O(its entries).
+    /// O(peers) if something is due of a peer; hiding a peer costs O(its entries).
     ///
     /// ```
     /// # use lattice_presence::PresenceState;

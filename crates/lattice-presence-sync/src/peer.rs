@@ -34,7 +34,7 @@ impl Life {
 /// What is lacking of one owner, and the way to it (rules R4 and R5).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Repair {
-    /// When to ask next. `None` where nothing is lacking, or the answer is awaited.
+    /// When to ask next. `None` if nothing is lacking, or the answer is awaited.
     pub(crate) due: Option<Duration>,
     /// Pushes up to here were missing when the delay began.
     pub(crate) up_to: u64,

@@ -19,8 +19,9 @@ const SECOND_LIFE: u8 = 3;
 
 impl<M> Sync<M> {
     /// Takes a message of a peer. `from` is who sent it as far as the transport knows;
-    /// where it knows nothing, pass what the message says. Own messages that a bus brings
-    /// back are welcome, and ignored. O(what it carries).
+    /// if it knows nothing, pass what the message says. Own messages that a bus brings
+    /// back are welcome, and ignored. O(what it carries), O(what leaves by
+    /// it), and O(peers) for a comparison.
     ///
     /// # Errors
     ///
@@ -240,7 +241,7 @@ impl<M> Sync<M> {
         };
         // A newer question takes the place of one that was not answered yet.
         if peer.asking.replace(asking).is_none() {
-            self.mail.push_back(Mail::Answer { to: from.clone() });
+            self.post(Mail::Answer { to: from.clone() });
         }
     }
 

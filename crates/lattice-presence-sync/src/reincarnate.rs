@@ -6,7 +6,7 @@ use lattice_presence::{ReincarnateError, ReplicaId};
 
 use crate::event::Cause;
 use crate::machine::{Phase, Sync};
-use crate::peer::{Life, Peer};
+use crate::peer::Life;
 
 impl<M> Sync<M> {
     /// Goes on as `id`, a fresh and newer incarnation of this node: for a node that was
@@ -20,7 +20,7 @@ impl<M> Sync<M> {
     ///
     /// # Errors
     ///
-    /// Where `id` is known already, or a newer one is; nothing changed.
+    /// If `id` is known already, or a newer one is; nothing changed.
     ///
     /// ```
     /// # use lattice_presence::{PresenceState, ReplicaId};
@@ -50,7 +50,7 @@ impl<M> Sync<M> {
         self.phase = Phase::Running;
         let hidden = self.state.replica_down(&former);
         debug_assert!(hidden.is_empty(), "its entries have moved");
-        self.peers.insert(former, Peer::new(Life::Down, self.now));
+        self.add_peer(&former, Life::Down);
         let forget_at = self.now + self.config.forget_after;
         self.wake(forget_at);
         self.retire_elders_of(&id);

@@ -130,11 +130,11 @@ impl<M> Sync<M> {
         }
         self.asking += 1;
         self.wake(deadline);
-        self.mail.push_back(Mail::Question { to: target, id });
+        self.post(Mail::Question { to: target, id });
     }
 
-    /// The owner first; where it does not answer, a peer at random, if peers may speak for
-    /// others. `None` where nobody is free.
+    /// The owner first; if it does not answer, a peer at random, if peers may speak for
+    /// others. `None` if nobody is free.
     fn whom_to_ask(&mut self, owner: &ReplicaId) -> Option<ReplicaId> {
         if self.asking >= self.config.max_questions {
             return None;

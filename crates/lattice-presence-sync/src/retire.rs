@@ -70,8 +70,8 @@ impl<M> Sync<M> {
         self.wake(self.now + keep);
     }
 
-    /// For how long a forgotten peer is remembered. Where everybody speaks only for
-    /// themselves nobody can bring its entries back: then it is about late messages of its
+    /// For how long a forgotten peer is remembered. If everybody speaks only for
+    /// themselves, nobody can bring its entries back: then it is about late messages of its
     /// own. Others may have them for as long as they remember it themselves.
     pub(crate) fn memory_of(&self, over: bool) -> Duration {
         match (self.config.trust, over) {
@@ -90,6 +90,7 @@ impl<M> Sync<M> {
         let diff = self.state.forget_replica(id);
         self.changed(diff, Cause::Forgotten(id.clone()));
         self.give_up_on(id);
+        self.mail.retain(|mail| mail.to() != id);
         self.remove_peer(id);
     }
 

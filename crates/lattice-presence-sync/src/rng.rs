@@ -21,7 +21,7 @@ impl Rng {
         x ^ (x >> 31)
     }
 
-    /// Below `bound`; 0 where that is 0. The bias of the multiplication is below
+    /// Below `bound`; 0 if that is 0. The bias of the multiplication is below
     /// `bound / 2^64`.
     pub(crate) const fn below(&mut self, bound: u64) -> u64 {
         ((self.next() as u128 * bound as u128) >> 64) as u64

@@ -41,6 +41,22 @@ impl Liveness {
 }
 
 /// What is known of one peer, at one moment; see [`Sync::peers`](crate::Sync::peers).
+///
+/// ```
+/// use core::time::Duration;
+/// use lattice_presence::{Body, Message, PresenceState, ReplicaDigest, Shard};
+/// use lattice_presence_sync::{Config, Liveness, Sync};
+///
+/// let mut node = Sync::<()>::new(PresenceState::new("a"), Config::new("chat"), 1)?;
+/// let (line, pushes) = (ReplicaDigest::default(), 1);
+/// let heartbeat = Message::new("chat", Shard::WHOLE, "b", Body::Heartbeat { line, pushes });
+/// node.receive(Duration::ZERO, &"b".into(), heartbeat)?;
+/// let status = node.peer(&"b".into()).unwrap();
+/// assert_eq!(status.liveness, Liveness::Up);
+/// assert_eq!(status.last_heard, Some(Duration::ZERO));
+/// assert_eq!(status.refused.total(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PeerStatus<'a> {
@@ -50,9 +66,9 @@ pub struct PeerStatus<'a> {
     pub liveness: Liveness,
     /// Since when.
     pub since: Duration,
-    /// When it was heard last; none where it is known by hearsay only.
+    /// When it was heard last; none if it is known by hearsay only.
     pub last_heard: Option<Duration>,
-    /// Since when this node holds of it what it said that it holds; none where something
+    /// Since when this node holds of it what it said that it holds; none if something
     /// is missing, or unknown.
     pub agrees_since: Option<Duration>,
     /// Whether something of it is being asked for.
@@ -98,6 +114,20 @@ impl<'a> PeerStatus<'a> {
 
 /// A sender that is no peer: all that came from it was refused, or it refused this node;
 /// see [`Sync::strangers`](crate::Sync::strangers).
+///
+/// ```
+/// use core::time::Duration;
+/// use lattice_presence::{Body, Message, PresenceState, Refusal, Shard};
+/// use lattice_presence_sync::{Config, Refused, Sync};
+///
+/// let mut node = Sync::<()>::new(PresenceState::new("a"), Config::new("chat"), 1)?;
+/// let other = Message::new("another cluster", Shard::WHOLE, "x", Body::Goodbye);
+/// assert!(node.receive(Duration::ZERO, &"x".into(), other).is_err());
+/// let (id, stranger) = node.strangers().next().unwrap();
+/// assert_eq!(id.as_str(), "x");
+/// assert_eq!(stranger.last, Some(Refused::Stranger(Refusal::Cluster)));
+/// # Ok::<(), lattice_presence_sync::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stranger {

@@ -21,7 +21,34 @@ pub(crate) enum Mail {
     Refusal { to: ReplicaId, reason: Refusal },
 }
 
+impl Mail {
+    /// Whom it goes to.
+    pub(crate) const fn to(&self) -> &ReplicaId {
+        match self {
+            Self::Question { to, .. }
+            | Self::Answer { to }
+            | Self::Comparison { to }
+            | Self::Refusal { to, .. } => to,
+        }
+    }
+
+    /// Whether both are of one kind, and go to one peer.
+    fn is_like(&self, other: &Self) -> bool {
+        core::mem::discriminant(self) == core::mem::discriminant(other) && self.to() == other.to()
+    }
+}
+
 impl<M> Sync<M> {
+    /// Puts a message in line. It takes the place of one like it that waits there: a
+    /// transport that carries nothing for long must not make the line longer (rule R13).
+    /// O(what waits).
+    pub(crate) fn post(&mut self, mail: Mail) {
+        match self.mail.iter_mut().find(|waiting| waiting.is_like(&mail)) {
+            Some(waiting) => *waiting = mail,
+            None => self.mail.push_back(mail),
+        }
+    }
+
     /// The next message to send. Call it when the transport has room, until there is
     /// nothing: what waits meanwhile becomes one message, not many. Every other call may
     /// make that there is something again. O(what the message carries), and O(peers) for a
@@ -221,7 +248,7 @@ impl<M> Sync<M> {
         answerable
     }
 
-    /// Where the asker has heard of the death of entries that live, they are issued anew
+    /// If the asker has heard of the death of entries that live, they are issued anew
     /// (rule S5). Under [`Trust::Owners`] only a lie gets it there, and it is not heeded.
     fn defend(&mut self, to: &ReplicaId, question: &Question<ReplicaId>) {
         if self.config.trust == Trust::Relays && self.is_running() {
@@ -252,4 +279,30 @@ fn short(mut line: ReplicaDigest) -> ReplicaDigest {
     }
     line.unwanted = ClockSet::new();
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use lattice_presence::PresenceState;
+
+    use super::*;
+    use crate::{Config, Shard};
+
+    /// Questions that were given up unsent stayed in line, and new ones came on top.
+    #[test]
+    fn r13_what_waits_does_not_grow_while_the_transport_carries_nothing() {
+        let mut node = Sync::<()>::new(PresenceState::new("a"), Config::new("c"), 1).unwrap();
+        for second in 1..=600 {
+            let now = Duration::from_secs(second);
+            for peer in ["b", "c"] {
+                let line = ReplicaDigest::new((1..=100).into(), 1);
+                let body = Body::Heartbeat { line, pushes: 9 };
+                let heartbeat = Message::new("c", Shard::WHOLE, peer, body);
+                node.receive(now, &peer.into(), heartbeat).unwrap();
+            }
+            node.advance(now);
+        }
+        assert!(node.counters.unanswered > 20, "it asked, and gave up");
+        assert!(node.mail.len() <= 2, "{} messages wait", node.mail.len());
+    }
 }

@@ -383,6 +383,90 @@ fn r13_a_message_beyond_the_bound_is_refused() {
     assert_eq!(net.nodes[0].state().len(), MAX_ENTRIES);
 }
 
+/// A message of few entries can be large in each of its other parts.
+#[test]
+fn r13_each_part_of_a_message_has_its_bound() {
+    let mut net = Net::settled(&["a", "b"], &config(Trust::Relays));
+    let b = net.id(1);
+    net.isolate(1, true);
+    let most = 8 * MAX_ENTRIES;
+    let gaps = |count| -> ClockSet { (1_u64..).step_by(2).take(count).collect() };
+    let scattered = gaps(most + 1);
+    let context = || CausalContext::from_iter([(b.clone(), scattered.clone())]);
+    let line = || ReplicaDigest::new(scattered.clone(), 1);
+    let mut vast = Asked::default();
+    vast.seen = scattered.clone();
+    let asks = |missed, asked: Option<Asked>| Body::Question {
+        id: 1,
+        missed,
+        question: {
+            let mut question = Question::new();
+            if let Some(asked) = asked {
+                question.insert("a".into(), asked);
+            }
+            question
+        },
+    };
+    let bodies = [
+        (
+            "intervals",
+            Body::Heartbeat {
+                line: line(),
+                pushes: 9,
+            },
+        ),
+        (
+            "intervals",
+            push(
+                1,
+                PresenceDelta::from_parts(b.clone(), context(), vec![]).unwrap(),
+            ),
+        ),
+        ("intervals", asks(scattered.clone(), None)),
+        ("parts", asks(ClockSet::new(), Some(vast))),
+        (
+            "intervals",
+            Body::Compare {
+                fingerprint: 1,
+                digest: [(b.clone(), line())].into_iter().collect(),
+                reply: true,
+            },
+        ),
+    ];
+    for (what, body) in bodies {
+        let kind = body.kind();
+        assert_eq!(
+            refuse(&mut net, &b, body),
+            Refused::TooLarge { what },
+            "{kind}"
+        );
+    }
+    // As much as may be is taken.
+    let line = ReplicaDigest::new(gaps(most), 1);
+    net.receive(0, &b, say(&b, Body::Heartbeat { line, pushes: 9 }));
+    assert!(net.refused.is_empty());
+    net.sent.clear();
+    net.run(millis(700));
+    let mut sent = net.sent.iter().map(|(.., message)| &message.body);
+    let asked = sent.find_map(|body| match body {
+        Body::Question { id, .. } => Some(*id),
+        _ => None,
+    });
+    let id = asked.expect("it asks");
+    let none = CausalContext::new;
+    for (differs, resent) in [(context(), ClockSet::new()), (none(), scattered.clone())] {
+        let answer = Body::Answer {
+            id,
+            delta: PresenceDelta::from_parts(b.clone(), none(), vec![]).unwrap(),
+            differs,
+            resent,
+            more: true,
+        };
+        let what = "intervals";
+        assert_eq!(refuse(&mut net, &b, answer), Refused::TooLarge { what });
+    }
+}
+
 #[test]
 fn r13_more_peers_than_the_bound_are_refused() {
     let mut config = config(Trust::Relays);

@@ -316,6 +316,24 @@ fn r9_two_fresh_names_in_a_row_end_both_former_lives() {
     }
 }
 
+/// It stood as up beside its successor, for as long as anything came under the former name.
+#[test]
+fn r9_who_goes_on_under_a_fresh_name_retires_the_former_one_as_its_peers_do() {
+    for trust in BOTH {
+        let (mut net, node) = with_former_life(trust);
+        net.nodes[node].reincarnate(net.now, life("n", 2)).unwrap();
+        net.run(secs(6));
+        for at in [0, node] {
+            let (line, pushes) = (ReplicaDigest::default(), 1);
+            let stray = say(&life("n", 1), Body::Heartbeat { line, pushes });
+            net.receive(at, &life("n", 1), stray);
+            let superseded = Refused::Superseded { by: life("n", 2) };
+            assert_eq!(net.refused.pop(), Some(superseded), "at {at}");
+            assert_eq!(net.liveness(at, &life("n", 1)), Some(Liveness::Down));
+        }
+    }
+}
+
 #[test]
 fn r9_very_many_fresh_names_in_a_row_are_no_fault() {
     for trust in BOTH {
