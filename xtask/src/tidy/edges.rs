@@ -191,6 +191,7 @@ mod tests {
     const SYNC: &str = "crates/lattice-presence-sync/Cargo.toml";
     const JSON: &str = "crates/lattice-presence-json/Cargo.toml";
     const NODE: &str = "crates/lattice-presence-node/Cargo.toml";
+    const WEB: &str = "crates/lattice-presence-web/Cargo.toml";
 
     fn with_causal(manifest: &str, lib: &str) -> Vec<Finding> {
         check(&Tree::from([
@@ -203,6 +204,10 @@ mod tests {
             (SYNC, "[dependencies]\nlattice-presence.workspace = true\n"),
             (JSON, "[dependencies]\nlattice-presence.workspace = true\n"),
             (NODE, "[dependencies]\nlattice-presence.workspace = true\n"),
+            (
+                WEB,
+                "[dependencies]\nlattice-presence-node.workspace = true\n",
+            ),
         ]))
     }
 
@@ -241,7 +246,13 @@ mod tests {
 
     #[test]
     fn a_missing_layer_fails() {
-        let there = [(CAUSAL, ""), (PRESENCE, ""), (SYNC, ""), (NODE, "")];
+        let there = [
+            (CAUSAL, ""),
+            (PRESENCE, ""),
+            (SYNC, ""),
+            (NODE, ""),
+            (WEB, ""),
+        ];
         let found = check(&Tree::from(there));
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].path, JSON);
