@@ -26,7 +26,7 @@ pub fn draw(path: &Path, rows: &[Row]) -> Result<(), String> {
 }
 
 fn try_draw(path: &Path, rows: &[Row]) -> Result<(), Box<dyn Error>> {
-    let timed: Vec<&Row> = rows.iter().filter(|row| row.median_ns.is_some()).collect();
+    let timed: Vec<&Row> = rows.iter().filter(|row| row.best_ns.is_some()).collect();
     let panels: Vec<&[&Row]> = timed.chunk_by(|a, b| a.op == b.op).collect();
     let lines = panels.len().div_ceil(COLUMNS).max(1);
     let size = (PANEL.0 * COLUMNS as u32, PANEL.1 * lines as u32 + 30);
@@ -63,7 +63,7 @@ fn draw_panel(area: &Area<'_>, rows: &[&Row]) -> Result<(), Box<dyn Error>> {
     let series: [(RGBColor, Vec<(f64, f64)>); 3] = [
         (PEER, points(rows, |row| row.peer_ns)),
         (FLOOR, points(rows, |row| row.floor_ns)),
-        (OURS, points(rows, |row| row.median_ns)),
+        (OURS, points(rows, |row| row.best_ns)),
     ];
     let all = || series.iter().flat_map(|(_, points)| points);
     let xs = span(all().map(|point| point.0));

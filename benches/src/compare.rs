@@ -40,7 +40,7 @@ fn figures(old: &Row, new: &Row) -> Option<(Show, f64, f64)> {
     let bytes: Show = |bytes| format!("{bytes:.0} B");
     let both = |show, a: Option<f64>, b: Option<f64>| Some((show, a?, b?));
     both(ratio, old.ratio, new.ratio)
-        .or_else(|| both(time, old.median_ns, new.median_ns))
+        .or_else(|| both(time, old.best_ns, new.best_ns))
         .or_else(|| both(bytes, old.bytes, new.bytes))
 }
 

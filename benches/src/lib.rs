@@ -10,15 +10,10 @@ pub mod chart;
 pub mod compare;
 pub mod floors;
 pub mod heap;
+pub mod instructions;
 pub mod measure;
 pub mod operations;
 pub mod peer;
 pub mod row;
 pub mod table;
 pub mod workload;
-
-/// The project's front page, so that its examples compile and run. They need the
-/// codec, and a published crate holds no file from outside its folder.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct FrontPage;

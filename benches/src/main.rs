@@ -9,7 +9,7 @@ use lattice_benches::heap::Counting;
 use lattice_benches::measure::{self, Effort};
 use lattice_benches::operations::{self, memory::Footprint, web};
 use lattice_benches::row::{self, Row};
-use lattice_benches::{chart, compare, table};
+use lattice_benches::{chart, compare, instructions, table};
 
 /// Counts for the footprints; else it costs a look at a thread's own cell.
 #[global_allocator]
@@ -59,6 +59,15 @@ impl Options {
         }
     }
 
+    /// Up to which size instructions are counted.
+    fn counted(&self) -> usize {
+        if self.quick {
+            1_000
+        } else {
+            instructions::MOST
+        }
+    }
+
     fn effort(&self) -> Effort {
         if self.quick {
             Effort::QUICK
@@ -80,20 +89,34 @@ fn main() -> ExitCode {
         web::clients(&arguments);
         return ExitCode::SUCCESS;
     }
-    let outcome = Options::parse(std::env::args().skip(1)).and_then(|options| run(&options));
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((instructions::ONCE, rest)) =
+        (arguments.split_first()).map(|(f, r)| (f.as_str(), r))
+    {
+        return match instructions::once(rest) {
+            Ok(units) => {
+                println!("{units}");
+                ExitCode::SUCCESS
+            }
+            Err(failure) => fail(&failure),
+        };
+    }
+    let outcome = Options::parse(arguments.into_iter()).and_then(|options| run(&options));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("{failure}");
-            ExitCode::FAILURE
-        }
+        Err(failure) => fail(&failure),
     }
+}
+
+fn fail(failure: &str) -> ExitCode {
+    eprintln!("{failure}");
+    ExitCode::FAILURE
 }
 
 fn run(options: &Options) -> Result<(), String> {
     // Read first: a missing file shall not cost a run.
     let before = options.compare.as_deref().map(row::read).transpose()?;
-    let rows = measure(options);
+    let rows = measure(options)?;
     if rows.is_empty() {
         return Err(format!("no operation has `{}` in its name", options.filter));
     }
@@ -111,7 +134,7 @@ fn run(options: &Options) -> Result<(), String> {
     Ok(())
 }
 
-fn measure(options: &Options) -> Vec<Row> {
+fn measure(options: &Options) -> Result<Vec<Row>, String> {
     let mut rows = Vec::new();
     let mut add = |row: Row| {
         println!("{}", table::line(&row));
@@ -119,10 +142,18 @@ fn measure(options: &Options) -> Vec<Row> {
     };
     println!("{}", table::head());
     let wanted = |name: &str| name.contains(&options.filter);
+    let counts = instructions::are_countable();
+    if !counts {
+        println!("SKIPPED counting instructions: no valgrind");
+    }
     let timed = operations::all().filter(|operation: &&Operation| wanted(operation.name));
     for operation in timed {
         for &n in options.sizes() {
-            add(measure::operation(operation, n, options.effort()));
+            let mut row = measure::operation(operation, n, options.effort());
+            if counts && n <= options.counted() && row.floor_ns.is_some() {
+                instructions::count(&mut row, operation)?;
+            }
+            add(row);
         }
     }
     let counted = operations::memory::FOOTPRINTS;
@@ -146,7 +177,7 @@ fn measure(options: &Options) -> Vec<Row> {
             add(web::row(n));
         }
     }
-    rows
+    Ok(rows)
 }
 
 fn summarize(rows: &[Row]) {

@@ -13,17 +13,23 @@ pub struct Row {
     pub op: String,
     /// N.
     pub n: usize,
-    /// The operation's median. Absent for what is counted in bytes.
-    pub median_ns: Option<f64>,
-    /// The floor's median.
+    /// The operation's best time. Absent for what is counted in bytes.
+    pub best_ns: Option<f64>,
+    /// The floor's best time.
     pub floor_ns: Option<f64>,
-    /// The median of the ratios of interleaved pairs.
+    /// The one over the other.
     pub ratio: Option<f64>,
+    /// The operation's instructions, if they were counted.
+    #[serde(default)]
+    pub instructions: Option<f64>,
+    /// The floor's instructions.
+    #[serde(default)]
+    pub floor_instructions: Option<f64>,
     /// What may not be exceeded: see `ceiling_of`.
     pub ceiling: Option<f64>,
     /// What the ceiling limits: `ratio`, `ns` or `bytes`.
     pub ceiling_of: Option<Limited>,
-    /// The median of the `crdts` Orswot.
+    /// The best time of the `crdts` Orswot.
     pub peer_ns: Option<f64>,
     /// Counted bytes.
     pub bytes: Option<f64>,
@@ -59,9 +65,11 @@ impl Row {
         Self {
             op: op.to_owned(),
             n,
-            median_ns: None,
+            best_ns: None,
             floor_ns: None,
             ratio: None,
+            instructions: None,
+            floor_instructions: None,
             ceiling: None,
             ceiling_of: None,
             peer_ns: None,
@@ -90,7 +98,7 @@ impl Row {
             Limited::Ratio if self.n != REFERENCE => return None,
             Limited::Ns if self.n > REFERENCE => return None,
             Limited::Ratio | Limited::RatioHere => self.ratio,
-            Limited::Ns | Limited::Longest => self.median_ns,
+            Limited::Ns | Limited::Longest => self.best_ns,
             Limited::Bytes => self.bytes,
         };
         Some(measured? <= self.ceiling?)

@@ -10,13 +10,13 @@ pub fn head() -> String {
     let titles = Line {
         op: "operation",
         cells: [
-            "N", "median", "floor", "ratio", "ceiling", "verdict", "Orswot",
+            "N", "best", "floor", "ratio", "ceiling", "verdict", "instr.", "× floor", "Orswot",
         ]
         .map(str::to_owned),
     };
     let rule = Line {
         op: "---",
-        cells: ["---:"; 7].map(str::to_owned),
+        cells: ["---:"; 9].map(str::to_owned),
     };
     format!("{titles}\n{rule}")
 }
@@ -42,13 +42,19 @@ pub fn line(row: &Row) -> String {
         op: &row.op,
         cells: [
             count(row.n),
-            measured(row.median_ns, row.bytes),
+            measured(row.best_ns, row.bytes),
             measured(row.floor_ns, row.floor_bytes),
             row.ratio
                 .map(|ratio| format!("{ratio:.2} ×"))
                 .unwrap_or_default(),
             ceiling,
             verdict.to_owned(),
+            row.instructions
+                .map(|count| format!("{count:.0}"))
+                .unwrap_or_default(),
+            (row.instructions.zip(row.floor_instructions))
+                .map(|(ours, floor)| format!("{:.2} ×", ours / floor))
+                .unwrap_or_default(),
             row.peer_ns.map(time).unwrap_or_default(),
         ],
     };
@@ -58,7 +64,7 @@ pub fn line(row: &Row) -> String {
 /// One line of the table in fixed columns.
 struct Line<'a> {
     op: &'a str,
-    cells: [String; 7],
+    cells: [String; 9],
 }
 
 impl fmt::Display for Line<'_> {
@@ -104,10 +110,11 @@ mod tests {
     #[test]
     fn a_miss_is_shouted_where_the_ceiling_holds() {
         let mut row = Row::new("join", 100_000).under(Ceiling::Ratio(3.0));
-        (row.median_ns, row.floor_ns, row.ratio) = (Some(1234.0), Some(300.0), Some(4.11));
+        (row.best_ns, row.floor_ns, row.ratio) = (Some(1234.0), Some(300.0), Some(4.11));
+        (row.instructions, row.floor_instructions) = (Some(2500.0), Some(1000.0));
         let shown = line(&row);
         for part in [
-            "join", "100k", "1.23 µs", "300 ns", "4.11 ×", "3.0 ×", "MISSED",
+            "join", "100k", "1.23 µs", "300 ns", "4.11 ×", "3.0 ×", "MISSED", "2500", "2.50 ×",
         ] {
             assert!(shown.contains(part), "{part} in {shown}");
         }

@@ -1,5 +1,5 @@
-//! `cargo xtask ci`: the checks of CI, step by step, but for two that are jobs of
-//! their own there: `cargo xtask msrv` and `cargo deny check`.
+//! `cargo xtask ci`: the checks of CI, step by step, but for one that is a job of its own
+//! there: `cargo xtask msrv`.
 //!
 //! Every step runs even when an earlier one failed: one run names all that is
 //! broken. A step that cannot run here is *skipped*, which the summary shouts.
@@ -122,8 +122,16 @@ const STEPS: &[Step] = &[
         run: || external_crdt().into(),
     },
     Step {
-        name: "package",
-        run: || package().into(),
+        name: "publish",
+        run: || publish().into(),
+    },
+    Step {
+        name: "semver",
+        run: semver,
+    },
+    Step {
+        name: "deny",
+        run: deny,
     },
     Step {
         name: "bench-test",
@@ -349,14 +357,42 @@ fn external_crdt() -> Outcome {
     Ok(())
 }
 
-/// What would be published, each crate built from its own package. What is not
+/// Publishes every crate but for the upload: what cargo asks of a package, and that each
+/// builds from what is in it, against the packages of the crates before it. What is not
 /// committed yet is packaged, too: this is about what is in a package.
-fn package() -> Outcome {
-    let mut command = cargo(["package", "--allow-dirty"]);
+fn publish() -> Outcome {
+    let mut command = cargo(["publish", "--dry-run", "--allow-dirty"]);
     for published in PUBLISHED {
         command.args(["--package", published]);
     }
     shell::run(&mut command)
+}
+
+/// Whether the version says what changed since the last release.
+fn semver() -> Verdict {
+    let tags = shell::output_of("git", &["tag", "--list", "v*", "--sort=-v:refname"]);
+    let Some(last) = tags.as_deref().unwrap_or_default().lines().next() else {
+        println!("no release yet, so nothing to compare with");
+        return Verdict::Passed;
+    };
+    if shell::output_of("cargo-semver-checks", &["--version"]).is_none() {
+        return Verdict::Skipped(
+            "no cargo-semver-checks: `cargo install cargo-semver-checks --locked`".into(),
+        );
+    }
+    let mut command = cargo(["semver-checks", "--baseline-rev", last]);
+    for published in PUBLISHED {
+        command.args(["--package", published]);
+    }
+    shell::run(&mut command).into()
+}
+
+/// Licences and advisories of all dependencies, by `deny.toml`.
+fn deny() -> Verdict {
+    if shell::output_of("cargo-deny", &["--version"]).is_none() {
+        return Verdict::Skipped("no cargo-deny: `cargo install cargo-deny --locked`".into());
+    }
+    shell::run(&mut cargo(["deny", "check"])).into()
 }
 
 /// Criterion runs every bench once, without measuring.

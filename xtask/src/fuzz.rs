@@ -29,11 +29,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     match request(arguments)? {
         Request::List => list(),
         Request::Replay => replay(),
-        Request::Minimize(target) => {
-            let toolchain = ready()?;
-            let target = existing(target)?;
-            shell::run(&mut cargo_fuzz(&toolchain, "cmin", &target))
-        }
+        Request::Minimize(target) => minimize(&existing(target)?),
         Request::Run { target, seconds } => {
             let toolchain = ready()?;
             let target = existing(target)?;
@@ -103,6 +99,78 @@ fn replay() -> Outcome {
     Ok(())
 }
 
+/// What makes a compiler count edges: the pass that cargo-fuzz turns on, without its
+/// sanitizers. Stable compilers have it.
+const COVERAGE: &str = "-Ccodegen-units=1 -Cpasses=sancov-module \
+    -Cllvm-args=-sanitizer-coverage-level=3 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+    -Cllvm-args=-sanitizer-coverage-pc-table";
+
+/// Leaves of a corpus what covers the edges that all of it covers, each by the smallest
+/// file: libFuzzer's greedy set cover. Optimization and counts are left out: both make
+/// many edges of one branch. Needs no nightly and no cargo-fuzz.
+fn minimize(target: &str) -> Outcome {
+    let built = shell::target_dir().join("fuzz-minimize");
+    let host = host()?;
+    // With a target, build scripts and macros are built without the counters.
+    let mut build = cargo(["build", "--locked", "--bin", target, "--target", &host]);
+    build
+        .current_dir(directory())
+        .env("CARGO_TARGET_DIR", &built)
+        .env("RUSTFLAGS", COVERAGE);
+    shell::run(&mut build)?;
+
+    let corpus = directory().join("corpus").join(target);
+    let kept = built.join("kept").join(target);
+    let failure = |error: std::io::Error| format!("{}: {error}", kept.display());
+    if kept.exists() {
+        fs::remove_dir_all(&kept).map_err(failure)?;
+    }
+    fs::create_dir_all(&kept).map_err(failure)?;
+    let mut merge = Command::new(built.join(host).join("debug").join(target));
+    merge.args(["-set_cover_merge=1", "-use_counters=0"]);
+    shell::run(merge.args([&kept, &corpus]))?;
+
+    let (before, after) = (names_in(&corpus)?, names_in(&kept)?);
+    if after.is_empty() {
+        return Err(format!("nothing of {} covers anything", corpus.display()));
+    }
+    // libFuzzer names files by their contents: what is kept has its name already.
+    for name in before.iter().filter(|name| !after.contains(name)) {
+        fs::remove_file(corpus.join(name)).map_err(failure)?;
+    }
+    for name in &after {
+        fs::copy(kept.join(name), corpus.join(name)).map_err(failure)?;
+    }
+    println!("{target}: {} files, {} are left", before.len(), after.len());
+    Ok(())
+}
+
+/// The target triple of this machine.
+fn host() -> Result<String, String> {
+    let version = shell::output_of("rustc", &["-vV"]).ok_or("rustc does not run")?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned)
+        .ok_or_else(|| "rustc names no host".into())
+}
+
+/// The names of the files of a directory, sorted.
+fn names_in(directory: &Path) -> Result<Vec<String>, String> {
+    let failure = |error: std::io::Error| format!("{}: {error}", directory.display());
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory).map_err(failure)? {
+        names.push(
+            entry
+                .map_err(failure)?
+                .file_name()
+                .to_string_lossy()
+                .into_owned(),
+        );
+    }
+    names.sort();
+    Ok(names)
+}
+
 /// How many tests passed, as the test harness tells it.
 fn passed(output: &str) -> usize {
     output
@@ -160,18 +228,9 @@ fn targets() -> Result<Vec<String>, String> {
 }
 
 fn targets_in(directory: &Path) -> Result<Vec<String>, String> {
-    let failure = |error: std::io::Error| format!("{}: {error}", directory.display());
-    let mut targets = Vec::new();
-    for entry in fs::read_dir(directory).map_err(failure)? {
-        let path = entry.map_err(failure)?.path();
-        if path.extension().is_some_and(|extension| extension == "rs")
-            && let Some(stem) = path.file_stem()
-        {
-            targets.push(stem.to_string_lossy().into_owned());
-        }
-    }
-    targets.sort();
-    Ok(targets)
+    let names = names_in(directory)?;
+    let targets = names.iter().filter_map(|name| name.strip_suffix(".rs"));
+    Ok(targets.map(str::to_owned).collect())
 }
 
 fn directory() -> PathBuf {

@@ -21,6 +21,7 @@ mod msrv;
 mod net;
 mod nodes;
 mod peers;
+mod scaling;
 mod shell;
 mod simulate;
 mod soak;
@@ -75,6 +76,12 @@ const TASKS: &[Task] = &[
         arguments: "[ARGS…]",
         summary: "run clusters in virtual time under faults; --nodes N --minutes T --loss P --seed S, --scale",
         run: simulate::run,
+    },
+    Task {
+        name: "scaling",
+        arguments: "",
+        summary: "print the arithmetic of docs/scaling.md, from measured figures",
+        run: scaling::run,
     },
     Task {
         name: "day",

@@ -8,12 +8,13 @@ use std::process::{Command, Stdio};
 pub(crate) type Outcome = Result<(), String>;
 
 /// The crates that are published, innermost first.
-pub(crate) const PUBLISHED: [&str; 5] = [
+pub(crate) const PUBLISHED: [&str; 6] = [
     "lattice-causal",
     "lattice-presence",
     "lattice-presence-sync",
     "lattice-presence-json",
     "lattice-presence-node",
+    "lattice-presence-web",
 ];
 
 /// The root of the workspace, whatever the caller's working directory is.

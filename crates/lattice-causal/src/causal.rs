@@ -11,7 +11,6 @@ use core::fmt;
 use crate::deaths::Deaths;
 use crate::{
     CausalContext, ClockSet, Dot, DotFun, DotMap, DotStore, Edit, Identify, Observer, UncoveredDot,
-    dot_fingerprint,
 };
 
 pub use split::Split;
@@ -382,13 +381,10 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> Causal<DotFun<R, V, I>> {
     /// assert!(state.context().contains(&Dot::new("a", 1)));
     /// ```
     pub fn remove(&mut self, dot: &Dot<R>) -> Option<V> {
-        let value = self.store.remove(dot)?;
-        let fingerprint = dot_fingerprint(dot.clock, I::identity(&value));
+        let (value, fingerprint, live) = self.store.bury(dot)?;
         let newest = self.context.max(&dot.replica);
-        self.deaths
-            .push(&dot.replica, (dot.clock, fingerprint), newest);
-        let live = self.store.summary(&dot.replica).live;
-        self.deaths.trim(&dot.replica, live);
+        let death = (dot.clock, fingerprint);
+        self.deaths.push_of(&dot.replica, death, newest, live);
         Some(value)
     }
 

@@ -44,6 +44,24 @@ struct Death {
     at: u64,
 }
 
+impl Log {
+    fn push(&mut self, (clock, fingerprint): (u64, u64), at: u64) {
+        if self.deaths.len() >= MOST {
+            self.deaths.pop_front();
+        }
+        self.deaths.push_back(Death {
+            clock,
+            fingerprint,
+            at,
+        });
+    }
+
+    fn trim(&mut self, live: usize) {
+        let excess = self.deaths.len().saturating_sub(live.max(FEW));
+        self.deaths.drain(..excess);
+    }
+}
+
 impl<R> Deaths<R> {
     pub(crate) const fn new() -> Self {
         Self {
@@ -59,16 +77,20 @@ impl<R> Deaths<R> {
 impl<R: Clone + Ord> Deaths<R> {
     /// Remembers a death, learned of when `at` was the greatest clock seen.
     /// O(log replicas).
-    pub(crate) fn push(&mut self, replica: &R, (clock, fingerprint): (u64, u64), at: u64) {
+    pub(crate) fn push(&mut self, replica: &R, death: (u64, u64), at: u64) {
         let log = self.replicas.get_or_insert_with(replica, Log::default);
-        if log.deaths.len() >= MOST {
-            log.deaths.pop_front();
+        log.push(death, at);
+    }
+
+    /// [`push`](Self::push), and [`trim`](Self::trim) after it.
+    pub(crate) fn push_of(&mut self, replica: &R, death: (u64, u64), at: u64, live: usize) {
+        if live == 0 {
+            self.replicas.remove(replica);
+            return;
         }
-        log.deaths.push_back(Death {
-            clock,
-            fingerprint,
-            at,
-        });
+        let log = self.replicas.get_or_insert_with(replica, Log::default);
+        log.push(death, at);
+        log.trim(live);
     }
 
     /// Forgets the oldest deaths of `replica`, of which `live` dots are alive, beyond
@@ -77,8 +99,7 @@ impl<R: Clone + Ord> Deaths<R> {
         if live == 0 {
             self.replicas.remove(replica);
         } else if let Some(log) = self.replicas.get_mut(replica) {
-            let excess = log.deaths.len().saturating_sub(live.max(FEW));
-            log.deaths.drain(..excess);
+            log.trim(live);
         }
     }
 

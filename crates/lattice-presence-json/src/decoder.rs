@@ -220,7 +220,7 @@ impl Decoder {
     /// let text = r#"{"v":1,"cluster":"chat","from":"node-a","push":7,"delta":[
     ///     {"entries":[[3,"room","ada","pid-1",{}]]}]}"#;
     /// let message = Decoder::new().message_from_json::<JsonMeta>(text)?;
-    /// let Body::Push { number, delta } = message.body else { panic!() };
+    /// let Body::Push { number, delta, .. } = message.body else { panic!() };
     /// assert_eq!((number, delta.len(), delta.context().max(&"node-a".into())), (7, 1, 3));
     /// # Ok::<(), lattice_presence_json::DecodeError>(())
     /// ```

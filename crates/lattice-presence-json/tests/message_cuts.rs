@@ -9,7 +9,7 @@ use alloc::collections::BTreeMap;
 use std::panic::catch_unwind;
 
 use lattice_presence::{
-    Body, CausalContext, Digest, PresenceDelta, PresenceState, Question, ReplicaId, Shard,
+    Body, CausalContext, Digest, Piece, PresenceDelta, PresenceState, Question, ReplicaId, Shard,
 };
 use lattice_presence_json::{Decoder, Encoder, EntryError, JsonMeta, Limits};
 use message_support::{Any, Said, message};
@@ -40,7 +40,11 @@ fn parts(message: &Said, limits: Limits) -> Vec<(Said, u64, u64)> {
 /// Cut at any size, a message still says nothing else than what it said. Its kind, if it had
 /// to be cut.
 fn is_cut_rightly(any: &Any, bytes: u16) -> Option<&'static str> {
-    let message = any.message();
+    let mut message = any.message();
+    if let Body::Push { piece, .. } = &mut message.body {
+        // A piece is not cut again.
+        *piece = Piece::WHOLE;
+    }
     // Room for one entry, or for one line.
     let (least, range) = match &message.body {
         Body::Push { .. } | Body::Answer { .. } => (520, 1500),
@@ -66,7 +70,7 @@ fn is_cut_rightly(any: &Any, bytes: u16) -> Option<&'static str> {
     }
     let bodies: Vec<_> = read.iter().map(|(part, _, _)| &part.body).collect();
     match &message.body {
-        Body::Push { number, delta } => {
+        Body::Push { number, delta, .. } => {
             assert_eq!(left_out, 0);
             pushes_say_the_same(&bodies, *number, delta);
         }
@@ -81,11 +85,17 @@ fn is_cut_rightly(any: &Any, bytes: u16) -> Option<&'static str> {
 fn pushes_say_the_same(bodies: &[&Body<JsonMeta>], number: u64, whole: &PresenceDelta<JsonMeta>) {
     let mut context = CausalContext::new();
     let mut entries = Vec::new();
-    for body in bodies {
-        let Body::Push { number: n, delta } = body else {
+    let count = u16::try_from(bodies.len()).unwrap();
+    for (body, index) in bodies.iter().zip(0..) {
+        let Body::Push {
+            number: n,
+            piece,
+            delta,
+        } = body
+        else {
             panic!("{body:?}");
         };
-        assert_eq!(*n, number);
+        assert_eq!((*n, *piece), (number, Piece { index, count }));
         context.merge(delta.context());
         entries.extend(delta.entries().cloned());
     }
@@ -183,6 +193,7 @@ fn long_pushes_fill_their_messages() {
     }
     let push = message(Body::Push {
         number: 1,
+        piece: Piece::WHOLE,
         delta: state.take_delta().unwrap(),
     });
     let whole = Encoder::new().encode(&push).unwrap().text.len();
@@ -215,7 +226,11 @@ fn one_entry_that_is_too_long_for_any_message_is_left_out_and_told() {
             .check("room", "ada", "pid", &meta);
         let _ = state.join("pid", "room", "ada", meta).unwrap();
         let delta = state.take_delta().unwrap();
-        let push = message(Body::Push { number: 1, delta });
+        let push = message(Body::Push {
+            number: 1,
+            piece: Piece::WHOLE,
+            delta,
+        });
         let left_out = parts(&push, limits)
             .iter()
             .map(|(_, entries, _)| entries)

@@ -4,7 +4,7 @@
 mod message_support;
 
 use lattice_presence::{
-    Asked, Body, CausalContext, ClockSet, Digest, Dot, Held, Message, Part, Presence,
+    Asked, Body, CausalContext, ClockSet, Digest, Dot, Held, Message, Part, Piece, Presence,
     PresenceDelta, PresenceState, Question, Refusal, ReplicaDigest, ReplicaId, Shard,
 };
 use lattice_presence_json::{Category, Decoder, EncodeError, Encoder, JsonMeta};
@@ -73,6 +73,7 @@ fn pushes() -> Vec<(Said, &'static str)> {
         (
             message(Body::Push {
                 number,
+                piece: Piece::WHOLE,
                 delta: told.clone(),
             }),
             r#"{"v":1,"cluster":"chat","from":"a","push":5,"delta":[{"seen":[[3,6],12],"entries":[[4,"room","ada","pid",{}],[8,"room","ada","pid",{}],[9,"room","ada","pid",{}]]},{"of":"b","entries":[[1,"room","ada","pid",{}]]}]}"#,
@@ -80,9 +81,18 @@ fn pushes() -> Vec<(Said, &'static str)> {
         (
             message(Body::Push {
                 number,
+                piece: Piece::WHOLE,
                 delta: delta(&[]),
             }),
             r#"{"v":1,"cluster":"chat","from":"a","push":5}"#,
+        ),
+        (
+            message(Body::Push {
+                number,
+                piece: Piece { index: 2, count: 3 },
+                delta: delta(&[("a", &[(7, 7)], &[])]),
+            }),
+            r#"{"v":1,"cluster":"chat","from":"a","push":5,"piece":[2,3],"delta":[{"seen":[7]}]}"#,
         ),
     ]
 }
@@ -228,7 +238,7 @@ fn harmless_differences_are_normalized() {
         "answer":8, "more":true,"z":{"a":[]},
         "resent":[2], "differs":{"b":[5,[4,5]]}, "delta":[{"x":1,"of":"b","seen":[9,[2,8]],"entries":[]}] } "#;
     let message = Decoder::new().message_from_json::<JsonMeta>(text).unwrap();
-    let canonical = golden().remove(6);
+    let canonical = golden().remove(7);
     assert_eq!(message, canonical.0);
     // Entries in any order, claims that follow from them.
     let text = r#"{"v":1,"cluster":"chat","from":"a","push":5,"delta":[{"of":"b","seen":[1],"entries":[[1,"room","ada","pid",{}]]},{"of":"a","seen":[[3,6],12,[8,9]],"entries":[[9,"room","ada","pid",{}],[4,"room","ada","pid",{ }],[8,"room","ada","pid",{}]]}]}"#;
@@ -262,13 +272,17 @@ fn a_heartbeat_and_a_push_are_short() {
     let (topic, key, pid, text) = ("room:lobby", "ada", "pid-1", r#"{"status":"here"}"#);
     let _ = state.join(pid, topic, key, meta(text)).unwrap();
     let (number, delta) = (100_000, state.take_delta().unwrap());
-    let push = length(Body::Push { number, delta });
+    let push = length(Body::Push {
+        number,
+        piece: Piece::WHOLE,
+        delta,
+    });
     let beside = push - topic.len() - key.len() - pid.len() - text.len();
     assert!(beside <= 160, "{beside}");
     let frame = Encoder::push_frame_len("production", Shard::WHOLE, &from);
     let texts = topic.len() + key.len() + pid.len() + 6 + text.len();
     assert!(
-        (push - texts..push - texts + 32).contains(&frame),
+        (push - texts..push - texts + 54).contains(&frame),
         "{frame}"
     );
 
@@ -276,7 +290,11 @@ fn a_heartbeat_and_a_push_are_short() {
         let _ = state.leave(pid, topic, key);
         state.take_delta().unwrap()
     };
-    let leave = length(Body::Push { number, delta });
+    let leave = length(Body::Push {
+        number,
+        piece: Piece::WHOLE,
+        delta,
+    });
     assert!(leave <= 160, "{leave}");
     eprintln!("heartbeat {heartbeat}, join {beside} beside its texts, leave {leave}");
 }
@@ -298,7 +316,11 @@ fn another_version_is_told_apart_and_its_header_read() {
 fn a_delta_of_somebody_else_is_not_written() {
     let delta = PresenceState::<JsonMeta>::new("b").snapshot();
     let error = Encoder::new()
-        .encode(&message(Body::Push { number: 1, delta }))
+        .encode(&message(Body::Push {
+            number: 1,
+            piece: Piece::WHOLE,
+            delta,
+        }))
         .unwrap_err();
     assert!(matches!(error, EncodeError::NotTheSender), "{error}");
 }
@@ -315,6 +337,7 @@ fn what_no_peer_reads_is_left_out_of_messages() {
         PresenceDelta::from_parts("a".into(), told.context().clone(), entries.collect()).unwrap();
     let push = message(Body::Push {
         number: 1,
+        piece: Piece::WHOLE,
         delta: told,
     });
     let encoded = Encoder::new().encode(&push).unwrap();

@@ -229,6 +229,9 @@ fn every_situation(runs: &mut Runs, seed: u64) {
         runs.run(format!("loss 10 %, {name}"), 30, || {
             scenarios::lossy(30, 2, 0.1, trust, seed)
         });
+        runs.run(format!("small payloads, {name}"), 6, || {
+            scenarios::small_payloads(6, 0.05, trust, seed)
+        });
         runs.run(format!("start together, {name}"), 30, || {
             scenarios::start_together(30, 30, trust, seed)
         });

@@ -15,8 +15,9 @@ use crate::refused::Refused;
 use crate::status::Stranger;
 use crate::transmit::Mail;
 
-/// Lives of one node that it may speak of in one message, its own and former ones.
-const MAX_LIVES: usize = 64;
+/// Lives of one node that it may speak of, its own and former ones: in one message, and in
+/// all of them until they are let go.
+pub(crate) const MAX_LIVES: usize = 64;
 
 /// Intervals of clocks, parts of a question, lines of a digest: together at most so many
 /// in one message.
@@ -76,7 +77,7 @@ impl<M> Sync<M> {
         let last = self.pushes.log.last();
         let (number, seen) = match body {
             Body::Heartbeat { line, pushes } => (*pushes, Some(&line.seen)),
-            Body::Push { number, delta } => (*number, delta.context().get(own)),
+            Body::Push { number, delta, .. } => (*number, delta.context().get(own)),
             _ => return Ok(()),
         };
         let was_issued = seen.is_none_or(|seen| {
@@ -94,8 +95,15 @@ impl<M> Sync<M> {
                 within(*pushes, 0)?;
                 bound(line.seen.interval_count(), MAX_INTERVALS, "intervals")
             }
-            Body::Push { number, delta } => {
+            Body::Push {
+                number,
+                piece,
+                delta,
+            } => {
                 within(*number, 1)?;
+                if piece.index >= piece.count {
+                    return Err(Refused::BadNumber);
+                }
                 self.check_delta(from, delta)
             }
             Body::Question {
@@ -194,6 +202,9 @@ impl<M> Sync<M> {
         };
         self.counters.refused += 1;
         self.report_conflict(from, refused);
+        if matches!(refused, Refused::Unasked) {
+            self.answered_late(from);
+        }
         if let Refused::Stranger(reason) = refused {
             self.tell_stranger(from, reason);
         }

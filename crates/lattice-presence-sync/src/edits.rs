@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use lattice_presence::{Diff, JoinError, Presence, ReplicaId, UpdateError};
+use lattice_presence::{Diff, JoinError, Presence, PresenceState, ReplicaId, UpdateError};
 use thiserror::Error;
 
 use crate::event::Cause;
@@ -71,10 +71,7 @@ impl<M> Sync<M> {
         key: &str,
         meta: M,
     ) -> Result<Presence<M>, WriteError> {
-        self.tick(now);
-        self.check_writer()?;
-        let diff = self.state.join(pid, topic, key, meta)?;
-        Ok(self.wrote(diff))
+        self.write(now, |state| Ok(state.join(pid, topic, key, meta)?))
     }
 
     /// [`join`](Self::join), but only where this node holds nothing in the slot yet.
@@ -103,13 +100,12 @@ impl<M> Sync<M> {
         key: &str,
         meta: M,
     ) -> Result<Presence<M>, WriteError> {
-        self.tick(now);
-        self.check_writer()?;
-        if self.held(pid, topic, key).is_some() {
-            return Err(WriteError::Held);
-        }
-        let diff = self.state.join(pid, topic, key, meta)?;
-        Ok(self.wrote(diff))
+        self.write(now, |state| {
+            if held(state, pid, topic, key).is_some() {
+                return Err(WriteError::Held);
+            }
+            Ok(state.join(pid, topic, key, meta)?)
+        })
     }
 
     /// Gives the entry that this node holds in a slot new metadata. The entry comes back.
@@ -136,10 +132,7 @@ impl<M> Sync<M> {
         key: &str,
         meta: M,
     ) -> Result<Presence<M>, WriteError> {
-        self.tick(now);
-        self.check_writer()?;
-        let diff = self.state.update(pid, topic, key, meta)?;
-        Ok(self.wrote(diff))
+        self.write(now, |state| Ok(state.update(pid, topic, key, meta)?))
     }
 
     /// [`update`](Self::update) by a function of the present metadata, in one step.
@@ -167,16 +160,16 @@ impl<M> Sync<M> {
         key: &str,
         change: impl FnOnce(&M) -> M,
     ) -> Result<Presence<M>, WriteError> {
-        self.tick(now);
-        self.check_writer()?;
-        let held = self.held(pid, topic, key).ok_or(UpdateError::Absent)?;
-        let meta = change(held.meta());
-        let diff = self.state.update(pid, topic, key, meta)?;
-        Ok(self.wrote(diff))
+        self.write(now, |state| {
+            let held = held(state, pid, topic, key).ok_or(UpdateError::Absent)?;
+            let meta = change(held.meta());
+            Ok(state.update(pid, topic, key, meta)?)
+        })
     }
 
     /// Takes the entry that this node holds in a slot out; whether there was one. A node
-    /// that is leaving keeps its entries as they are: peers hide them all together.
+    /// that is leaving keeps its entries as they are: peers hide them all together. One that
+    /// is superseded takes them out of its own view, and tells nobody.
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -189,14 +182,7 @@ impl<M> Sync<M> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn leave(&mut self, now: Duration, pid: &str, topic: &str, key: &str) -> bool {
-        self.tick(now);
-        if !self.is_running() {
-            return false;
-        }
-        let diff = self.state.leave(pid, topic, key);
-        let left = !diff.is_empty();
-        self.changed(diff, Cause::Local);
-        left
+        self.take_out(now, |state| state.leave(pid, topic, key)) > 0
     }
 
     /// Takes every entry that this node holds for `pid` out: a connection ended. How many
@@ -213,14 +199,7 @@ impl<M> Sync<M> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn leave_by_pid(&mut self, now: Duration, pid: &str) -> usize {
-        self.tick(now);
-        if !self.is_running() {
-            return 0;
-        }
-        let diff = self.state.leave_by_pid(pid);
-        let left = diff.len();
-        self.changed(diff, Cause::Local);
-        left
+        self.take_out(now, |state| state.leave_by_pid(pid))
     }
 
     /// Says goodbye (rule R8): peers hide this node a
@@ -249,26 +228,51 @@ impl<M> Sync<M> {
         }
     }
 
-    fn check_writer(&self) -> Result<(), WriteError> {
+    /// Joins an entry, as `change` does it, if this node still writes.
+    fn write(
+        &mut self,
+        now: Duration,
+        change: impl FnOnce(&mut PresenceState<M>) -> Result<Diff<M>, WriteError>,
+    ) -> Result<Presence<M>, WriteError> {
+        self.tick(now);
         match &self.phase {
-            Phase::Running => Ok(()),
-            Phase::Leaving => Err(WriteError::Leaving),
-            Phase::Superseded { by } => Err(WriteError::Superseded { by: by.clone() }),
+            Phase::Running => {}
+            Phase::Leaving => return Err(WriteError::Leaving),
+            Phase::Superseded { by } => return Err(WriteError::Superseded { by: by.clone() }),
         }
-    }
-
-    /// What this node itself holds in a slot.
-    fn held(&self, pid: &str, topic: &str, key: &str) -> Option<&Presence<M>> {
-        let own = self.state.replica();
-        self.state.get_by_pid(pid).find(|entry| {
-            entry.topic() == topic && entry.key() == key && entry.dot().replica == *own
-        })
-    }
-
-    fn wrote(&mut self, diff: Diff<M>) -> Presence<M> {
+        let diff = change(&mut self.state)?;
         let entry = diff.joins().next().cloned();
         self.changed(diff, Cause::Local);
         // The local replica is never hidden here, so that its join is in the diff.
-        entry.expect("a join that succeeds joins one entry")
+        Ok(entry.expect("a join that succeeds joins one entry"))
     }
+
+    /// Takes entries out, as `change` does it, unless this node is leaving. How many.
+    fn take_out(
+        &mut self,
+        now: Duration,
+        change: impl FnOnce(&mut PresenceState<M>) -> Diff<M>,
+    ) -> usize {
+        self.tick(now);
+        if self.phase == Phase::Leaving {
+            return 0;
+        }
+        let diff = change(&mut self.state);
+        let left = diff.len();
+        self.changed(diff, Cause::Local);
+        left
+    }
+}
+
+/// What this node itself holds in a slot.
+fn held<'s, M>(
+    state: &'s PresenceState<M>,
+    pid: &str,
+    topic: &str,
+    key: &str,
+) -> Option<&'s Presence<M>> {
+    let own = state.replica();
+    state
+        .get_by_pid(pid)
+        .find(|entry| entry.topic() == topic && entry.key() == key && entry.dot().replica == *own)
 }

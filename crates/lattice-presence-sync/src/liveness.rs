@@ -81,6 +81,7 @@ impl<M> Sync<M> {
                 self.changed(diff, Cause::Up(from.clone()));
             }
             if is_first {
+                self.lives.hear(from);
                 self.retire_elders_of(from);
                 self.hurry();
             }
@@ -96,8 +97,7 @@ impl<M> Sync<M> {
 
     /// Notes a replica that was not known.
     pub(crate) fn meet(&mut self, replica: &ReplicaId, life: Life) {
-        let peer = Peer::new(life, self.now);
-        self.peers.insert(replica.clone(), peer);
+        self.add_peer(replica, life);
         self.wake(self.now + self.config.down_after);
         self.retire_if_elder(replica);
     }

@@ -8,6 +8,7 @@ use lattice_presence::{PresenceState, ReplicaId};
 
 use crate::config::{Config, ConfigError};
 use crate::event::{Cause, Event};
+use crate::lives::Lives;
 use crate::peer::{Life, Peer};
 use crate::push::Pushes;
 use crate::rng::Rng;
@@ -50,6 +51,8 @@ pub struct Sync<M> {
     /// The first one.
     pub(crate) started: Option<Duration>,
     pub(crate) peers: BTreeMap<ReplicaId, Peer>,
+    /// The same, by age within their base.
+    pub(crate) lives: Lives,
     pub(crate) strangers: BTreeMap<ReplicaId, Stranger>,
     pub(crate) heartbeat_at: Duration,
     pub(crate) compare_at: Duration,
@@ -138,9 +141,13 @@ impl<M> Sync<M> {
             true => Life::Down,
             false => Life::Unheard,
         };
-        let peers = others
+        let peers: BTreeMap<ReplicaId, Peer> = others
             .map(|replica| (replica.clone(), Peer::new(life(replica), Duration::ZERO)))
             .collect();
+        let mut lives = Lives::default();
+        for replica in peers.keys() {
+            lives.know(replica);
+        }
         Ok(Self {
             rng: Rng::new(seed),
             phase: Phase::Running,
@@ -148,6 +155,7 @@ impl<M> Sync<M> {
             set_back: Duration::ZERO,
             started: None,
             peers,
+            lives,
             strangers: BTreeMap::new(),
             heartbeat_at: Duration::ZERO,
             compare_at: Duration::ZERO,
@@ -355,7 +363,7 @@ impl<M> Sync<M> {
     }
 
     /// When [`advance`](Self::advance) has something to do next; every other call may
-    /// change that. `None` only where nothing will ever be due. O(1).
+    /// change that. `None` only if nothing will ever be due. O(1).
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -370,6 +378,27 @@ impl<M> Sync<M> {
     pub fn next_timeout(&self) -> Option<Duration> {
         let next = self.heartbeat_at.min(self.compare_at).min(self.wake_at);
         Some(next.saturating_sub(self.set_back))
+    }
+
+    /// How long from `now` until [`advance`](Self::advance) has something to do: nothing
+    /// if it is late, and [`Duration::MAX`] if nothing will ever be due. For who waits for
+    /// a length of time. O(1).
+    ///
+    /// ```
+    /// # use lattice_presence::PresenceState;
+    /// # use lattice_presence_sync::{Config, Sync};
+    /// # use core::time::Duration;
+    /// let mut node = Sync::<()>::new(PresenceState::new("a"), Config::new("chat"), 1)?;
+    /// assert_eq!(node.timeout_in(Duration::ZERO), Duration::ZERO);
+    /// node.advance(Duration::ZERO);
+    /// assert!(node.timeout_in(Duration::ZERO) > Duration::ZERO);
+    /// assert_eq!(node.timeout_in(Duration::from_secs(60)), Duration::ZERO);
+    /// # Ok::<(), lattice_presence_sync::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn timeout_in(&self, now: Duration) -> Duration {
+        let next = self.next_timeout();
+        next.map_or(Duration::MAX, |next| next.saturating_sub(now))
     }
 
     /// Does what is due by now. Calling it earlier, or more often, does no harm. O(1), and
@@ -446,9 +475,26 @@ impl<M> Sync<M> {
         }
     }
 
-    /// Whether this node writes and answers.
+    /// Notes a replica that was not known.
+    pub(crate) fn add_peer(&mut self, replica: &ReplicaId, life: Life) {
+        self.peers
+            .insert(replica.clone(), Peer::new(life, self.now));
+        self.lives.know(replica);
+    }
+
+    /// Nothing is known of a replica any more.
+    pub(crate) fn remove_peer(&mut self, replica: &ReplicaId) {
+        self.peers.remove(replica);
+        self.lives.forget(replica);
+    }
+
+    /// Whether this node writes and pushes.
     pub(crate) fn is_running(&self) -> bool {
         self.phase == Phase::Running
+    }
+
+    pub(crate) const fn is_superseded(&self) -> bool {
+        matches!(self.phase, Phase::Superseded { .. })
     }
 
     /// Verifies the invariants, in debug builds and small clusters.

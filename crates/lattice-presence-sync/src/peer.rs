@@ -135,6 +135,10 @@ pub(crate) struct Peer {
     pub(crate) agrees_since: Option<Duration>,
     pub(crate) repair: Repair,
     pub(crate) asked: Option<Asked>,
+    /// Whether a question to it was given up since it answered last.
+    pub(crate) gave_up: bool,
+    /// How often the patience with its answers was doubled, because they came too late.
+    pub(crate) slowness: u8,
     pub(crate) asking: Option<Asking>,
     pub(crate) comparison: Option<(Comparison, bool)>,
     pub(crate) refused: RefusedCounts,
@@ -167,6 +171,8 @@ impl Peer {
             agrees_since: None,
             repair: Repair::default(),
             asked: None,
+            gave_up: false,
+            slowness: 0,
             asking: None,
             comparison: None,
             refused: RefusedCounts::default(),

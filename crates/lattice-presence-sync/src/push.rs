@@ -9,6 +9,10 @@ use crate::machine::Sync;
 /// cost a few bytes, or none.
 pub(crate) const CLOCKS_PER_ENTRY: u64 = 8;
 
+/// Former lives of which one push tells that they are over: the last ones. Older ones are
+/// retired by peers that still know them (rule R9).
+const MOST_FORMER: usize = 8;
+
 /// Own changes on their way out.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pushes {
@@ -18,24 +22,42 @@ pub(crate) struct Pushes {
     unsent: ClockSet,
     /// Former lives of this node that are over; told once the last own entry has moved.
     former: CausalContext<ReplicaId>,
+    /// The push that told so, and what.
+    told: Option<(u64, CausalContext<ReplicaId>)>,
     pub(crate) log: PushLog,
 }
 
 impl Pushes {
-    /// The node goes on under another name, which issued `own`, after those lives.
+    /// The node goes on under another name, which issued `own`, after those lives, and
+    /// those of which it did not tell yet that they are over.
     pub(crate) fn begin_anew(&mut self, own: ClockSet, former: CausalContext<ReplicaId>) {
+        let mut former = former.union(&self.former);
+        while former.replicas().len() > MOST_FORMER {
+            let lives = former.replicas();
+            let oldest = lives.reduce(|oldest, life| match oldest.is_newer_than(life) {
+                true => life,
+                false => oldest,
+            });
+            if let Some(oldest) = oldest.cloned() {
+                former.remove(&oldest);
+            }
+        }
         *self = Self {
             unsent: own,
             former,
+            told: None,
             log: PushLog::default(),
         };
     }
 }
 
 impl<M> Sync<M> {
-    /// Whether own changes wait to be pushed.
+    /// Whether own changes wait to be pushed. A node that is superseded pushes none.
     pub(crate) fn has_unsent(&mut self) -> bool {
         let changes = self.state.take_changes();
+        if self.is_superseded() {
+            return false;
+        }
         if self.pushes.unsent.is_empty() {
             self.pushes.unsent = changes;
         } else if !changes.is_empty() {
@@ -59,20 +81,32 @@ impl<M> Sync<M> {
         }
         self.pushes.unsent.remove_range(1..=clocks.max());
         if self.pushes.unsent.is_empty() && !self.pushes.former.is_empty() {
-            let mut told = core::mem::take(&mut self.pushes.former);
-            told.insert_set(self.state.replica().clone(), &clocks);
-            delta = self.state.delta_of(&told);
+            let number = self.pushes.log.last() + 1;
+            self.pushes.told = Some((number, core::mem::take(&mut self.pushes.former)));
+            delta = self.told_again(&(number..=number).into(), &clocks);
         }
         Some((self.pushes.log.append(clocks), delta))
     }
 
     /// Takes a push back that was not sent; whether that was possible.
     pub(crate) fn take_back_push(&mut self, number: u64) -> bool {
-        let clocks = self.pushes.log.take_back(number);
-        clocks.is_some_and(|clocks| {
-            self.pushes.unsent.union_with(&clocks);
-            true
-        })
+        let Some(clocks) = self.pushes.log.take_back(number) else {
+            return false;
+        };
+        self.pushes.unsent.union_with(&clocks);
+        if let Some((_, former)) = self.pushes.told.take_if(|(told, _)| *told == number) {
+            self.pushes.former = former;
+        }
+        true
+    }
+
+    /// What the pushes of those numbers tell, which speak of those own clocks.
+    pub(crate) fn told_again(&self, numbers: &ClockSet, clocks: &ClockSet) -> PresenceDelta<M> {
+        let told = self.pushes.told.as_ref();
+        let told = told.filter(|(number, _)| numbers.contains(*number));
+        let mut told = told.map(|(_, former)| former.clone()).unwrap_or_default();
+        told.insert_set(self.state.replica().clone(), clocks);
+        self.state.delta_of(&told)
     }
 
     /// What is known of those own clocks.

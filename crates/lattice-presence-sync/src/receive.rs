@@ -4,8 +4,9 @@ use core::time::Duration;
 
 use alloc::vec::Vec;
 
-use lattice_presence::{Body, Message, PresenceDelta, Refusal, ReplicaDigest, ReplicaId};
+use lattice_presence::{Body, Message, Piece, PresenceDelta, Refusal, ReplicaDigest, ReplicaId};
 
+use crate::admission::MAX_LIVES;
 use crate::config::Trust;
 use crate::event::Cause;
 use crate::machine::Sync;
@@ -73,7 +74,11 @@ impl<M> Sync<M> {
                 self.on_heartbeat(from, line, pushes);
                 Ok(())
             }
-            Body::Push { number, delta } => self.on_push(from, number, &delta),
+            Body::Push {
+                number,
+                piece,
+                delta,
+            } => self.on_push(from, number, piece, &delta),
             Body::Question {
                 id,
                 missed,
@@ -147,6 +152,7 @@ impl<M> Sync<M> {
         &mut self,
         from: &ReplicaId,
         number: u64,
+        piece: Piece,
         delta: &PresenceDelta<M>,
     ) -> Result<(), Refused> {
         self.merge_from(from, delta)?;
@@ -154,7 +160,7 @@ impl<M> Sync<M> {
             if core::mem::take(&mut peer.is_new) {
                 peer.received.start_after(number);
             }
-            peer.received.push(number);
+            peer.received.push(number, piece);
         }
         self.reassess(from, false);
         Ok(())
@@ -166,8 +172,7 @@ impl<M> Sync<M> {
         from: &ReplicaId,
         delta: &PresenceDelta<M>,
     ) -> Result<(), Refused> {
-        // Under `Owners` these are former lives of the sender.
-        let met = self.meet_all(delta)?;
+        let met = self.meet_all(from, delta)?;
         let merged = match self.config.trust {
             Trust::Owners => self.state.merge_owned_with_diff(from, delta),
             Trust::Relays => self.state.merge_delta_with_diff(delta),
@@ -186,12 +191,21 @@ impl<M> Sync<M> {
     /// Notes the replicas that `delta` speaks of and nobody knew here. Whoever was never
     /// heard in all the time that this node listens is silent: it is hidden before its
     /// entries come, so that nobody sees a flash of the dead (rule R6).
-    fn meet_all(&mut self, delta: &PresenceDelta<M>) -> Result<Vec<ReplicaId>, Refused> {
+    fn meet_all(
+        &mut self,
+        from: &ReplicaId,
+        delta: &PresenceDelta<M>,
+    ) -> Result<Vec<ReplicaId>, Refused> {
         let own = self.state.replica();
         let is_new = |replica: &&ReplicaId| *replica != own && !self.peers.contains_key(*replica);
         let new: Vec<ReplicaId> = delta.context().replicas().filter(is_new).cloned().collect();
         if self.peers.len() + new.len() > self.config.max_peers {
             return Err(Refused::TooManyPeers);
+        }
+        // Then they are former lives of the sender, which may not fill the place of others.
+        let lives = self.lives.known_before(from).len() + new.len();
+        if self.config.trust == Trust::Owners && !new.is_empty() && lives >= MAX_LIVES {
+            return Err(Refused::TooLarge { what: "lives" });
         }
         let listens = self.now - self.started.unwrap_or(self.now);
         let is_silent = listens >= self.config.down_after;
@@ -212,11 +226,15 @@ impl<M> Sync<M> {
         for replica in met {
             let diff = self.state.forget_replica(replica);
             debug_assert!(diff.is_empty(), "nothing was known of it");
-            self.peers.remove(replica);
+            self.remove_peer(replica);
         }
     }
 
     fn on_question(&mut self, from: &ReplicaId, asking: Asking) {
+        // What it holds is over, and who left it left it alone (rule R9).
+        if self.is_superseded() {
+            return;
+        }
         let Some(peer) = self.peers.get_mut(from) else {
             return;
         };

@@ -12,7 +12,9 @@ impl<M> Sync<M> {
     /// Goes on as `id`, a fresh and newer incarnation of this node: for a node that was
     /// superseded by an impostor, or whose dots somebody claimed
     /// ([`Event::Superseded`](crate::Event), [`Event::Conflict`](crate::Event)). Own entries
-    /// move with it; peers see each leave and join in one step, once all have been pushed.
+    /// move with it; peers see each leave and join in one step, once all have been pushed. If
+    /// a peer gets no push, the former entries stand beside the new ones there for a
+    /// [`handover`](crate::Config::handover) at most.
     /// [`ReplicaId::new_incarnation_after`] draws a name that is newer than that of the
     /// impostor. A node that is leaving goes on. O(own entries).
     ///

@@ -20,7 +20,7 @@ const UNREACHABLE: u8 = 2;
 const FRUITLESS: u8 = 3;
 
 /// How often the patience with an answer doubles: 32 times the timeout is enough.
-const MAX_DOUBLINGS: u8 = 5;
+const MAX_SLOWNESS: u8 = 5;
 
 /// What is this far ahead of nothing was not lost in flight.
 const FAR_AHEAD: u64 = 64;
@@ -175,11 +175,10 @@ impl<M> Sync<M> {
             return None;
         }
         let about = asked.about.clone();
-        // Where a round trip takes longer than the timeout, the next try waits longer.
-        let tries = self.peers.get(&about)?.repair.unanswered;
-        let patience = 1 << tries.saturating_sub(1).min(MAX_DOUBLINGS);
-        let deadline = self.now + self.config.answer_timeout * patience;
-        self.peers.get_mut(target)?.asked.as_mut()?.deadline = deadline;
+        let asked_peer = self.peers.get_mut(target)?;
+        let patience = self.config.answer_timeout * (1 << asked_peer.slowness);
+        let deadline = self.now + patience;
+        asked_peer.asked.as_mut()?.deadline = deadline;
         let peer = self.peers.get_mut(&about)?;
         let repair = &mut peer.repair;
         let by_ranges = repair.by_ranges || about != *target;
@@ -213,6 +212,7 @@ impl<M> Sync<M> {
         let Some(asked) = self.take_asked(from) else {
             return Err(Refused::Unasked);
         };
+        self.answered_in_time(from, asked.deadline);
         let about = asked.about;
         let before = self.state.line(&about);
         let merged = self.merge_from(from, delta);
@@ -257,6 +257,29 @@ impl<M> Sync<M> {
         Ok(())
     }
 
+    /// An answer came in time. Much too early, and the next ones may take less.
+    fn answered_in_time(&mut self, from: &ReplicaId, deadline: Duration) {
+        let (now, timeout) = (self.now, self.config.answer_timeout);
+        if let Some(peer) = self.peers.get_mut(from) {
+            peer.gave_up = false;
+            let patience = timeout * (1 << peer.slowness);
+            if deadline.saturating_sub(now) > patience / 2 {
+                peer.slowness = peer.slowness.saturating_sub(1);
+            }
+        }
+    }
+
+    /// An answer came that nobody waits for any more. If a question was given up, that is its
+    /// answer: the round trip takes longer than the timeout, and the next one may. A question
+    /// or an answer that was lost says nothing of the kind, and is asked again as soon.
+    pub(crate) fn answered_late(&mut self, from: &ReplicaId) {
+        if let Some(peer) = self.peers.get_mut(from)
+            && core::mem::take(&mut peer.gave_up)
+        {
+            peer.slowness = (peer.slowness + 1).min(MAX_SLOWNESS);
+        }
+    }
+
     /// The question that `target` was asked is over: answered, or given up.
     fn take_asked(&mut self, target: &ReplicaId) -> Option<Asked> {
         let asked = self.peers.get_mut(target)?.asked.take()?;
@@ -281,6 +304,9 @@ impl<M> Sync<M> {
             return;
         };
         self.counters.unanswered += 1;
+        if let Some(target) = self.peers.get_mut(target) {
+            target.gave_up = true;
+        }
         let delay = self.config.repair_delay;
         let jitter = self.rng.up_to(delay / 4);
         if let Some(owner) = self.peers.get_mut(&asked.about) {

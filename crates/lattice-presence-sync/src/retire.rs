@@ -1,6 +1,5 @@
 //! Lives that are over: goodbyes, restarts, and what is let go (rules R7 to R9).
 
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use lattice_presence::ReplicaId;
@@ -8,7 +7,7 @@ use lattice_presence::ReplicaId;
 use crate::config::Trust;
 use crate::event::{Cause, Event};
 use crate::machine::{Phase, Sync};
-use crate::peer::{Life, Peer};
+use crate::peer::Life;
 use crate::refused::Refused;
 
 impl<M> Sync<M> {
@@ -19,6 +18,7 @@ impl<M> Sync<M> {
             return;
         };
         peer.heard = Some(now);
+        self.lives.hear(from);
         match peer.life {
             Life::Leaving { .. } => {}
             // It is still there, and still leaving: what comes late stays out.
@@ -90,25 +90,19 @@ impl<M> Sync<M> {
         let diff = self.state.forget_replica(id);
         self.changed(diff, Cause::Forgotten(id.clone()));
         self.give_up_on(id);
-        self.peers.remove(id);
+        self.remove_peer(id);
     }
 
     /// `newer` was heard for the first time: the older incarnations of its base have a
-    /// [`handover`](crate::Config::handover) left (rule R9).
+    /// [`handover`](crate::Config::handover) left (rule R9). O(those).
     pub(crate) fn retire_elders_of(&mut self, newer: &ReplicaId) {
         let at = self.now + self.config.handover;
-        let elders: Vec<ReplicaId> = self
-            .peers
-            .keys()
-            .filter(|other| newer.is_newer_than(other))
-            .cloned()
-            .collect();
-        for elder in &elders {
+        for elder in self.lives.known_before(newer) {
             if let Some(peer) = self.peers.get_mut(elder) {
                 peer.retire.get_or_insert_with(|| (at, newer.clone()));
-                self.wake(at);
             }
         }
+        self.wake(at);
     }
 
     /// A replica is met whose newer incarnation was heard already, or is this node.
@@ -122,16 +116,15 @@ impl<M> Sync<M> {
     }
 
     /// A newer incarnation than `replica` that was heard itself, or is this node, and
-    /// since when. O(peers).
+    /// since when. O(log peers).
     fn heard_successor(&self, replica: &ReplicaId) -> Option<(ReplicaId, Duration)> {
         let own = self.state.replica();
         if own.is_newer_than(replica) {
             return Some((own.clone(), self.started.unwrap_or(self.now)));
         }
-        let is_heard =
-            |(id, peer): &(&ReplicaId, &Peer)| peer.heard.is_some() && id.is_newer_than(replica);
-        let newer = self.peers.iter().find(is_heard);
-        newer.map(|(id, peer)| (id.clone(), peer.first_heard))
+        let newer = self.lives.heard_after(replica)?;
+        let since = self.peers.get(newer)?.first_heard;
+        Some((newer.clone(), since))
     }
 
     /// Whether the handover to a newer incarnation is over. Then nothing of the older one

@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 
-use lattice_presence::{Body, ClockSet, Message, Question, Refusal, ReplicaDigest, ReplicaId};
+use lattice_presence::{
+    Body, ClockSet, Message, Piece, Question, Refusal, ReplicaDigest, ReplicaId,
+};
 
 use crate::admission::LINE_INTERVALS;
 use crate::config::Trust;
@@ -74,7 +76,7 @@ impl<M> Sync<M> {
     pub fn shrink(&mut self, now: Duration, too_large: Transmit<M>) -> bool {
         self.tick(now);
         match too_large.message.body {
-            Body::Push { number, delta } if delta.len() > 1 => {
+            Body::Push { number, delta, .. } if delta.len() > 1 => {
                 self.config.max_entries = self.config.max_entries.min(delta.len() / 2);
                 self.take_back_push(number)
             }
@@ -100,7 +102,13 @@ impl<M> Sync<M> {
         let (number, delta) = self.next_push()?;
         self.pushed_last = true;
         self.counters.pushes += 1;
-        Some(self.to(To::All, Body::Push { number, delta }))
+        let piece = Piece::WHOLE;
+        let push = Body::Push {
+            number,
+            piece,
+            delta,
+        };
+        Some(self.to(To::All, push))
     }
 
     /// "I live", or, in its place, "I leave".
@@ -190,7 +198,7 @@ impl<M> Sync<M> {
             let (resent, clocks, more) = self.pushes.log.of(&asking.missed, most as u64);
             Body::Answer {
                 id: asking.id,
-                delta: self.of_own(&clocks),
+                delta: self.told_again(&resent, &clocks),
                 differs: core::iter::empty::<(ReplicaId, ClockSet)>().collect(),
                 resent,
                 more,

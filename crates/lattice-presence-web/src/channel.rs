@@ -12,7 +12,7 @@ use crate::channels::Refused;
 use crate::message;
 use crate::outbox::Outbox;
 use crate::phoenix::{self, Broadcast, ChannelId, Payload, Ref};
-use crate::seat::Seat;
+use crate::seat::Sitting;
 use crate::topic::{Command, Handle, Place, SocketId};
 
 /// A channel that a client has joined. Cheap to clone; it may be kept, and does
@@ -39,7 +39,7 @@ pub(crate) struct Inner<U> {
     pub(crate) socket: SocketId,
     pub(crate) join_ref: Option<Ref>,
     pub(crate) outbox: Arc<Outbox>,
-    pub(crate) seat: Arc<Seat>,
+    pub(crate) seat: Sitting,
     pub(crate) handle: Handle,
     pub(crate) node: Node,
     /// Under which key the client may track itself.

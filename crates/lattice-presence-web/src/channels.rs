@@ -50,6 +50,14 @@ pub trait Channels: Send + Sync + 'static {
     fn connect(&self, request: Connect)
     -> impl Future<Output = Result<Self::User, Refused>> + Send;
 
+    /// Whose the seats of this user are: who comes back with a token gets only the
+    /// entries of the same owner. With none, the default, the token alone says whose
+    /// they are: then it must be one that nobody guesses.
+    fn owner(&self, user: &Self::User) -> Option<String> {
+        let _ = user;
+        None
+    }
+
     /// A client wants to join a topic. Key and metadata of its entry come from here.
     ///
     /// # Errors
@@ -433,9 +441,43 @@ impl Refused {
     }
 }
 
+/// A payload of another shape than it should be.
+///
+/// ```
+/// use lattice_presence_web::Refused;
+/// use lattice_presence_web::phoenix::Payload;
+///
+/// fn age(payload: &Payload) -> Result<u8, Refused> {
+///     Ok(payload.parse()?)
+/// }
+/// assert!(age(&Payload::empty()).unwrap_err().to_string().contains("invalid type"));
+/// ```
+impl From<serde_json::Error> for Refused {
+    fn from(error: serde_json::Error) -> Self {
+        Self::new(error)
+    }
+}
+
+/// Ok with nothing to say, or an error with the reason.
+///
+/// ```
+/// use lattice_presence_web::{Refused, Reply};
+///
+/// assert_eq!(Reply::from(Err(Refused::new("full"))), Reply::error("full"));
+/// assert_eq!(Reply::from(Ok(())), Reply::ok());
+/// ```
+impl From<Result<(), Refused>> for Reply {
+    fn from(done: Result<(), Refused>) -> Self {
+        match done {
+            Ok(()) => Self::ok(),
+            Err(refused) => Self::error(&refused.reason),
+        }
+    }
+}
+
 /// How long an application may be behind with what it was asked.
 pub(crate) const CALLS_AT_ONCE: usize = 64;
 /// Keys of one watch-list.
 pub(crate) const WATCHED: usize = 500;
-/// Longest token of a seat, and the shortest that nobody guesses.
-pub(crate) const TOKEN: core::ops::RangeInclusive<usize> = 16..=128;
+/// Bytes of a token. Shorter ones could be guessed: 22 letters of Base64 are 128 bits.
+pub(crate) const TOKEN: core::ops::RangeInclusive<usize> = 22..=128;

@@ -75,6 +75,7 @@ extern crate alloc;
 mod channel;
 mod channels;
 mod config;
+mod handshake;
 mod json;
 mod members;
 mod message;
@@ -83,13 +84,14 @@ pub mod phoenix;
 mod seat;
 mod server;
 mod socket;
+mod stream;
 mod topic;
 mod watch;
 
 pub use channel::Channel;
 pub use channels::{Channels, Connect, Join, Joined, Refused, Reply, View};
 pub use config::{Config, Origins};
-pub use server::Web;
+pub use server::{Web, stop_signal};
 
 use lattice_presence_node::Node;
 

@@ -109,6 +109,11 @@ impl Outbox {
         self.queue().behind.remove(&channel);
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_behind(&self, channel: ChannelId) -> bool {
+        self.queue().behind.contains(&channel)
+    }
+
     /// Ends the socket, once what waits has been sent, or at once.
     pub(crate) fn close(&self, closing: Closing) {
         self.queue().closing.get_or_insert(closing);
@@ -127,9 +132,17 @@ impl Outbox {
         }
     }
 
+    /// Whether nothing waits, and the socket is not to be closed.
+    pub(crate) fn is_empty(&self) -> bool {
+        let queue = self.queue();
+        queue.waiting.is_empty() && queue.closing.is_none()
+    }
+
     /// Waits until there may be something.
     pub(crate) async fn ready(&self) {
-        self.ready.notified().await;
+        if self.is_empty() {
+            self.ready.notified().await;
+        }
     }
 }
 

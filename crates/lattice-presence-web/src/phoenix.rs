@@ -12,6 +12,7 @@ mod binary;
 mod bucket;
 mod encode;
 mod frame;
+mod joins;
 mod limits;
 mod output;
 mod payload;
@@ -26,6 +27,7 @@ pub use output::{ChannelId, Closing, Output, Status, Ticket, code};
 pub use payload::Payload;
 pub use session::Session;
 pub use supabase::Config as SupabaseConfig;
+pub use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 pub(crate) use encode::push as encode_push;
 pub(crate) use frame::Ref;

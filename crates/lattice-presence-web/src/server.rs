@@ -4,29 +4,23 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use core::time::Duration;
 use std::collections::HashMap;
+use std::io;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use axum::Router;
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use futures_util::stream::FuturesUnordered;
 use lattice_presence_node::{Node, Received};
-use tokio::sync::mpsc;
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::channel::Channel;
-use crate::channels::{Channels, Connect, TOKEN, View, WATCHED};
+use crate::channels::{Channels, View, WATCHED};
 use crate::config::Config;
+use crate::handshake::handshake;
 use crate::message;
 use crate::outbox::Outbox;
-use crate::phoenix::{Closing, Session, Version, code};
-use crate::seat::Seats;
-use crate::socket::Socket;
+use crate::phoenix::{Closing, code};
+use crate::seat::{Rules, Seats};
 use crate::topic::{Command, Handle, SocketId, Topics};
 use crate::watch::Watch;
 
@@ -37,7 +31,7 @@ pub(crate) struct Server<A: Channels> {
     pub(crate) start: Instant,
     topics: Arc<Topics>,
     watch: Watch,
-    seats: Arc<Seats>,
+    pub(crate) seats: Arc<Seats>,
     open: AtomicUsize,
     sockets: Mutex<HashMap<SocketId, Arc<Outbox>>>,
     next: AtomicU64,
@@ -47,14 +41,20 @@ pub(crate) struct Server<A: Channels> {
 
 impl<A: Channels> Server<A> {
     pub(crate) fn new(node: Node, app: A, config: Config) -> Arc<Self> {
+        let seats = Seats::new(Rules {
+            grace: config.grace,
+            probe: config.probe,
+            entries: config.limits.topics,
+            waiting: config.sockets,
+        });
         Arc::new(Self {
             app,
+            seats,
             watch: Watch::new(config.batch),
             config,
             node,
             start: Instant::now(),
             topics: Arc::default(),
-            seats: Arc::default(),
             open: AtomicUsize::new(0),
             sockets: Mutex::default(),
             next: AtomicU64::new(0),
@@ -111,6 +111,21 @@ impl<A: Channels> Server<A> {
         tokio::spawn(async move { server.app.left(&channel).await });
     }
 
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    /// A socket is open: it is told of a drain.
+    pub(crate) fn began(self: &Arc<Self>, outbox: &Arc<Outbox>) -> SocketId {
+        self.listen();
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        self.sockets().insert(id, outbox.clone());
+        if self.is_draining() {
+            outbox.close(restart());
+        }
+        id
+    }
+
     pub(crate) fn ended(&self, id: SocketId) {
         self.sockets().remove(&id);
     }
@@ -146,7 +161,7 @@ impl<A: Channels> Server<A> {
     }
 
     /// One more socket, if there is room.
-    fn enter(self: &Arc<Self>) -> Option<Permit<A>> {
+    pub(crate) fn enter(self: &Arc<Self>) -> Option<Permit<A>> {
         if self.open.fetch_add(1, Ordering::Relaxed) >= self.config.sockets {
             self.open.fetch_sub(1, Ordering::Relaxed);
             return None;
@@ -156,7 +171,11 @@ impl<A: Channels> Server<A> {
 }
 
 /// A socket that counts until it is dropped.
-struct Permit<A: Channels>(Arc<Server<A>>);
+pub(crate) struct Permit<A: Channels>(Arc<Server<A>>);
+
+fn restart() -> Closing {
+    Closing::new(code::RESTART, "the server restarts")
+}
 
 impl<A: Channels> Drop for Permit<A> {
     fn drop(&mut self) {
@@ -219,7 +238,7 @@ impl<A: Channels> Web<A> {
         let sockets: Vec<Arc<Outbox>> = self.server.sockets().values().cloned().collect();
         let between = over / u32::try_from(sockets.len().max(1)).unwrap_or(u32::MAX);
         for outbox in sockets {
-            outbox.close(Closing::new(code::RESTART, "the server restarts"));
+            outbox.close(restart());
             if !between.is_zero() {
                 tokio::time::sleep(between).await;
             }
@@ -229,100 +248,60 @@ impl<A: Channels> Web<A> {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
-}
 
-fn refused(status: StatusCode, reason: &str) -> Response {
-    (status, reason.to_owned()).into_response()
-}
-
-async fn handshake<A: Channels>(
-    State(server): State<Arc<Server<A>>>,
-    Query(params): Query<Vec<(String, String)>>,
-    headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
-) -> Response {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    if server.draining.load(Ordering::SeqCst) {
-        return refused(StatusCode::SERVICE_UNAVAILABLE, "the server restarts");
+    /// Serves `app` until `stop` is done; then [drains](Self::drain) the sockets over
+    /// this time, and [shuts the node down](Node::shutdown), so that peers hear of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the listener.
+    ///
+    /// ```no_run
+    /// # use core::time::Duration;
+    /// # use axum::Router;
+    /// # use lattice_presence_web::{Channels, Web, stop_signal};
+    /// # async fn run<A: Channels>(web: Web<A>) -> std::io::Result<()> {
+    /// let app = Router::new().nest("/socket", web.router());
+    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    /// web.serve(listener, app, stop_signal(), Duration::from_secs(20)).await
+    /// # }
+    /// ```
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        app: Router,
+        stop: impl Future<Output = ()>,
+        over: Duration,
+    ) -> io::Result<()> {
+        let stopped = async {
+            stop.await;
+            self.drain(over).await;
+            self.server.node.shutdown().await;
+        };
+        // While it drains it listens: who comes is told that the server restarts. And
+        // connections that browsers keep open hold nothing up.
+        tokio::select! {
+            served = axum::serve(listener, app).into_future() => served,
+            () = stopped => Ok(()),
+        }
     }
-    if !server
-        .config
-        .origins
-        .allow(text(header::ORIGIN), text(header::HOST))
+}
+
+/// Done when the process is told to stop: by Ctrl-C, or by a service manager (SIGTERM).
+/// It must be called in a tokio runtime with I/O.
+///
+/// See [`Web::serve`] for an example.
+pub async fn stop_signal() {
+    #[cfg(unix)]
     {
-        return refused(StatusCode::FORBIDDEN, "not from this origin");
-    }
-    let param = |name: &str| {
-        params
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| &**value)
-    };
-    let Some(version) = Version::of(param("vsn")) else {
-        return refused(StatusCode::FORBIDDEN, "versions are 1.0.0 and 2.0.0");
-    };
-    let Some(permit) = server.enter() else {
-        return refused(StatusCode::SERVICE_UNAVAILABLE, "too many sockets");
-    };
-    let resume = param("resume")
-        .filter(|token| TOKEN.contains(&token.len()))
-        .map(str::to_owned);
-    let token = text(header::SEC_WEBSOCKET_PROTOCOL).and_then(auth_token);
-    let connect = Connect {
-        params,
-        headers,
-        token,
-    };
-    let user = match server.app.connect(connect).await {
-        Ok(user) => user,
-        Err(error) => return refused(StatusCode::FORBIDDEN, &error.reason),
-    };
-    server.listen();
-    // The session refuses what is over the limit with a reason; what is far over it
-    // is not even read.
-    let most = 2 * server.config.limits.message_bytes;
-    let upgrade = upgrade
-        .protocols(["phoenix"])
-        .read_buffer_size(4096)
-        .write_buffer_size(4096);
-    upgrade
-        .max_message_size(most)
-        .max_frame_size(most)
-        .on_upgrade(move |socket| async move {
-            let config = &server.config;
-            let id = server.next.fetch_add(1, Ordering::Relaxed);
-            let (probe, probes) = mpsc::channel(1);
-            let times = (config.grace, config.probe);
-            let taken = server
-                .seats
-                .take(&server.node, resume.as_deref(), probe, times)
-                .await;
-            let outbox = Arc::new(Outbox::new(version, config.queue, config.queue_bytes));
-            server.sockets().insert(id, outbox.clone());
-            if server.draining.load(Ordering::SeqCst) {
-                outbox.close(Closing::new(code::RESTART, "the server restarts"));
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
             }
-            let session = Session::new(version, config.limits.clone(), server.now());
-            let task = Socket {
-                server: server.clone(),
-                id,
-                user: Arc::new(user),
-                session,
-                outbox,
-                taken,
-                channels: HashMap::new(),
-                calls: FuturesUnordered::new(),
-            };
-            task.run(socket, probes).await;
-            drop(permit);
-        })
-}
-
-/// The token in the subprotocols that the client offers.
-fn auth_token(offered: &str) -> Option<String> {
-    let mut tokens = offered
-        .split(',')
-        .filter_map(|one| one.trim().strip_prefix("base64url.bearer.phx."));
-    let token = tokens.next_back()?;
-    String::from_utf8(URL_SAFE_NO_PAD.decode(token.trim_end_matches('=')).ok()?).ok()
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
 }

@@ -451,13 +451,13 @@ fn turn(members: &Members, size: usize, page: &mut HashSet<Arc<str>>, told: &Tol
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::outbox::Item;
     use crate::phoenix::{Limits, Output, Session, Version, Wire};
 
     /// A channel id, as a session gives them.
-    fn channel() -> ChannelId {
+    pub(crate) fn channel() -> ChannelId {
         let mut session = Session::new(Version::V2, Limits::default(), Duration::ZERO);
         session.receive_text(Duration::ZERO, r#"["1","1","t","phx_join",{}]"#);
         match session.poll() {
@@ -466,7 +466,7 @@ mod tests {
         }
     }
 
-    async fn next(outbox: &Outbox) -> axum::extract::ws::Utf8Bytes {
+    async fn next(outbox: &Outbox) -> phoenix::Utf8Bytes {
         loop {
             match outbox.pop() {
                 Some(Item::Send(Wire::Text(text))) => return text,

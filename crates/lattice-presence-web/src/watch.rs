@@ -7,7 +7,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use core::time::Duration;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lattice_presence_json::JsonMeta;
 use lattice_presence_node::{Changes, Followed, Node};
@@ -36,17 +36,20 @@ enum Command {
     Leave(Place),
 }
 
-/// The way to the task.
+/// The way to the task, while there is one. Commands are sent under the lock, and the
+/// task ends under it.
+type Task = Arc<Mutex<Option<mpsc::UnboundedSender<Command>>>>;
+
 pub(crate) struct Watch {
     batch: Duration,
-    task: Mutex<Option<mpsc::UnboundedSender<Command>>>,
+    task: Task,
 }
 
 impl Watch {
     pub(crate) fn new(batch: Duration) -> Self {
         Self {
             batch,
-            task: Mutex::default(),
+            task: Task::default(),
         }
     }
 
@@ -59,27 +62,29 @@ impl Watch {
             join_ref: inner.join_ref.clone(),
             outbox: inner.outbox.clone(),
         };
-        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut command = Command::Subscribe(channel.place(), watcher);
-        if let Some(task) = &*task {
-            match task.send(command) {
-                Ok(()) => return,
-                Err(error) => command = error.0, // it has just ended
-            }
-        }
-        let (sender, commands) = mpsc::unbounded_channel();
-        let watching = Watching {
-            node: node.clone(),
-            batch: self.batch,
-            members: Members::default(),
-            watchers: HashMap::new(),
-            by_key: HashMap::new(),
-            flush_at: None,
-        };
-        tokio::spawn(watching.run(node.changes(), commands));
-        // The receiver is in the task.
+        self.begin(node, channel.place(), watcher);
+    }
+
+    fn begin(&self, node: &Node, place: Place, watcher: Watcher) {
+        let command = Command::Subscribe(place, watcher);
+        let mut task = lock(&self.task);
+        // One that panicked has left its sender behind.
+        let living = task.take().filter(|sender| !sender.is_closed());
+        let sender = task.insert(living.unwrap_or_else(|| {
+            let (sender, commands) = mpsc::unbounded_channel();
+            let watching = Watching {
+                node: node.clone(),
+                batch: self.batch,
+                members: Members::default(),
+                watchers: HashMap::new(),
+                by_key: HashMap::new(),
+                flush_at: None,
+            };
+            tokio::spawn(watching.run(node.changes(), commands, self.task.clone()));
+            sender
+        }));
+        // The receiver is in the task, which ends only where nothing was sent.
         let _ = sender.send(command);
-        *task = Some(sender);
     }
 
     pub(crate) fn fetch(&self, place: Place) {
@@ -91,11 +96,24 @@ impl Watch {
     }
 
     fn send(&self, command: Command) {
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(task) = &*task {
+        if let Some(task) = &*lock(&self.task) {
             let _ = task.send(command);
         }
     }
+}
+
+fn lock(task: &Task) -> MutexGuard<'_, Option<mpsc::UnboundedSender<Command>>> {
+    task.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The command that was sent in the meantime; where there is none, the task is no more.
+fn next_or_end(task: &Task, commands: &mut mpsc::UnboundedReceiver<Command>) -> Option<Command> {
+    let mut task = lock(task);
+    let next = commands.try_recv().ok();
+    if next.is_none() {
+        *task = None;
+    }
+    next
 }
 
 struct Watching {
@@ -112,12 +130,20 @@ impl Watching {
         mut self,
         mut changes: Changes<JsonMeta>,
         mut commands: mpsc::UnboundedReceiver<Command>,
+        task: Task,
     ) {
         self.read_all();
         self.members.flush();
         let mut live = true;
-        let mut started = false;
-        while !(started && self.watchers.is_empty()) {
+        loop {
+            // The first command is there before the task is.
+            if self.watchers.is_empty() {
+                match next_or_end(&task, &mut commands) {
+                    Some(command) => self.command(command),
+                    None => return,
+                }
+                continue;
+            }
             let due = self.flush_at;
             tokio::select! {
                 biased;
@@ -135,7 +161,7 @@ impl Watching {
                 },
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.flush(),
                 command = commands.recv() => match command {
-                    Some(command) => { self.command(command); started = true; }
+                    Some(command) => self.command(command),
                     None => return,
                 },
             }
@@ -242,5 +268,43 @@ impl Watcher {
             &payload,
         );
         self.outbox.presence(self.channel, wire);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::phoenix::Version;
+    use crate::topic::tests::channel;
+
+    /// The window is between the task's look at its commands and its end: this sends
+    /// into it, again and again.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_subscription_that_comes_as_the_task_ends_is_not_lost() {
+        let node: Node = Node::builder("n").start().await.unwrap();
+        let watch = Watch::new(Duration::ZERO);
+        let (channel, outbox) = (channel(), Arc::new(Outbox::new(Version::V2, 8, 1 << 20)));
+        for n in 0..20_000 {
+            let place = (n, channel);
+            let watcher = Watcher {
+                keys: Keys::default(),
+                topic: "watch".into(),
+                channel,
+                join_ref: None,
+                outbox: outbox.clone(),
+            };
+            watch.begin(&node, place, watcher);
+            let told = async {
+                while outbox.pop().is_none() {
+                    outbox.ready().await;
+                }
+            };
+            let told = tokio::time::timeout(Duration::from_secs(10), told).await;
+            assert!(told.is_ok(), "subscription {n} was lost");
+            watch.leave(place);
+            for _ in 0..n % 200 {
+                core::hint::spin_loop();
+            }
+        }
     }
 }

@@ -423,6 +423,101 @@ fn version_1_speaks_objects() {
     assert_eq!(client.texts(leave)[1], close);
 }
 
+#[test]
+fn bytes_over_the_rate_are_answered_with_an_error_and_heartbeats_go_on() {
+    let (mut client, _) = Client::joined("room:1");
+    let big = "x".repeat(60_000);
+    let frame = format!(r#"["1","7","room:1","say","{big}"]"#);
+    let passed = (0..20).filter(|_| !tickets(&client.send(&frame)).is_empty());
+    // 256 KiB at once.
+    assert_eq!(passed.count(), 4);
+    assert!(client.texts(&frame)[0].ends_with(&error("too many bytes")));
+    let heartbeat = r#"[null,"8","phoenix","heartbeat",{}]"#;
+    assert!(client.texts(heartbeat)[0].contains(r#""ok""#));
+    client.now += Duration::from_secs(1);
+    assert_eq!(tickets(&client.send(&frame)).len(), 1);
+}
+
+#[test]
+fn a_message_that_may_be_sent_is_never_too_many_bytes_for_ever() {
+    let mut limits = Limits::default();
+    limits.bytes_burst = 10;
+    let mut client = Client::with(Version::V2, limits);
+    let frame = format!(r#"["1","1","room:1","phx_join","{}"]"#, "x".repeat(60_000));
+    assert_eq!(joins(&client.send(&frame)).len(), 1);
+}
+
+#[test]
+fn what_waits_for_joins_is_bounded_in_bytes_for_all_channels_together() {
+    let mut limits = Limits::default();
+    (limits.bytes_burst, limits.bytes_rate) = (u32::MAX, u32::MAX);
+    let mut client = Client::with(Version::V2, limits);
+    let big = "x".repeat(60_000);
+    let mut waiting = 0;
+    for topic in 0..20 {
+        let joining = client.send(&format!(r#"["1","1","room:{topic}","phx_join",{{}}]"#));
+        for _ in 0..2 {
+            let answered = client.texts(&format!(r#"["1","7","room:{topic}","say","{big}"]"#));
+            waiting += usize::from(answered.is_empty());
+        }
+        // What is answered, refused or left makes room again.
+        if topic >= 4 && topic % 2 == 0 {
+            let channel = joins(&joining)[0];
+            client.session.refuse(channel, &Payload::empty());
+        }
+    }
+    assert_eq!(waiting, 4);
+    for topic in [0, 1] {
+        client.send(&format!(r#"["1","9","room:{topic}","phx_leave",{{}}]"#));
+    }
+    let frame = format!(r#"["1","7","room:3","say","{big}"]"#);
+    assert!(client.texts(&frame).is_empty(), "there is room again");
+}
+
+#[test]
+fn rejoins_over_the_rate_are_answered_with_an_error_and_the_channel_is_gone() {
+    let mut client = Client::new(Version::V2);
+    let join = |n| format!(r#"["{n}","{n}","room:1","phx_join",{{}}]"#);
+    for n in 0..5 {
+        client.join(&join(n));
+    }
+    let outputs = client.send(&join(5));
+    assert_eq!(joins(&outputs), []);
+    let texts = texts(&outputs);
+    assert_eq!(texts[0], r#"["4","4","room:1","phx_close",{}]"#);
+    assert!(texts[1].ends_with(&error("too many joins")), "{texts:?}");
+    // The client has let go of the former channel: nothing of it stays.
+    assert!(matches!(outputs[1], Output::Left { rejoins: false, .. }));
+    assert_eq!(
+        joins(&client.send(r#"["1","1","room:2","phx_join",{}]"#)).len(),
+        1
+    );
+    client.now += Duration::from_secs(1);
+    assert_eq!(joins(&client.send(&join(6))).len(), 1);
+}
+
+#[test]
+fn a_leave_and_a_join_in_one_breath_get_the_state_twice_and_later_once() {
+    let (mut client, _) = Client::joined("room:1");
+    let twice = |client: &mut Client| {
+        client.send(r#"["1","9","room:1","phx_leave",{}]"#);
+        let outputs = client.send(r#"["1","1","room:1","phx_join",{}]"#);
+        let channel = joins(&outputs)[0];
+        client
+            .session
+            .accept(client.now, channel, &Payload::empty(), true);
+        let outputs = client.outputs();
+        outputs.iter().find_map(|output| match output {
+            Output::Subscribe { twice, .. } => Some(*twice),
+            _ => None,
+        })
+    };
+    assert_eq!(twice(&mut client), Some(true), "diffs may be on their way");
+    client.send(r#"["1","9","room:1","phx_leave",{}]"#);
+    client.now += Duration::from_secs(60);
+    assert_eq!(twice(&mut client), Some(false));
+}
+
 mod supabase {
     use super::*;
 

@@ -99,7 +99,7 @@ pub use lattice_causal::{
     Asked, CausalContext, ClockSet, Digest, Dot, Held, MAX_CLOCK, Part, Question, ReplicaDigest,
     identity_of,
 };
-pub use message::{Body, MESSAGE_VERSION, Message, Refusal, Shard};
+pub use message::{Body, MESSAGE_VERSION, Message, Piece, Refusal, Shard};
 pub use presence::Presence;
 pub use replica_id::{NoNewerIncarnation, ReplicaId};
 pub use state::{

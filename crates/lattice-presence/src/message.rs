@@ -87,6 +87,26 @@ impl Shard {
     pub const WHOLE: Self = Self { index: 0, count: 1 };
 }
 
+/// One of the pieces that a push was cut into. Each merges alone.
+///
+/// ```
+/// use lattice_presence::Piece;
+///
+/// assert_eq!(Piece::WHOLE, Piece { index: 0, count: 1 });
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Piece {
+    /// Which one, from 0.
+    pub index: u16,
+    /// Out of how many: at least 1.
+    pub count: u16,
+}
+
+impl Piece {
+    /// The only piece of a push that is not cut.
+    pub const WHOLE: Self = Self { index: 0, count: 1 };
+}
+
 /// What a message says.
 ///
 /// ```
@@ -112,6 +132,9 @@ pub enum Body<M> {
         /// The sender's pushes are numbered from 1. A receiver sees from the numbers,
         /// and from them alone, what it has missed.
         number: u64,
+        /// Which piece of the push this is, if a transport's payloads were too small for
+        /// the whole. The push has arrived when all its pieces have.
+        piece: Piece,
         /// The entries that joined, and the dots that left.
         delta: PresenceDelta<M>,
     },

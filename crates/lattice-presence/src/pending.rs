@@ -1,19 +1,21 @@
 //! Own dots that wait to be taken.
 
-use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use lattice_causal::ClockSet;
 
-/// A set of clocks that takes a new one in O(log), whatever the order: connections end
-/// in none. A set of intervals would move half of itself for each.
+/// A set of clocks that takes a new one in O(1), amortized, whatever the order:
+/// connections end in none. A set of intervals would move half of itself for each.
 ///
 /// # Invariants
 ///
-/// No word is 0, or full.
+/// Words ascend by their place, and none is 0, or full.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pending {
-    /// A bit a clock: the words by their place.
-    words: BTreeMap<u64, Word>,
+    /// What came last, in no order.
+    recent: Vec<u64>,
+    /// A bit a clock, with the place of each word.
+    words: Vec<(u64, Word)>,
     /// The clocks of words that were full, which may come again: who never takes pays
     /// for few words.
     full: ClockSet,
@@ -24,19 +26,52 @@ type Word = u128;
 /// Clocks of a word.
 const WORD: u64 = Word::BITS as u64;
 
+/// Clocks that are sorted in at once, if there are no more words than that.
+const RECENT: usize = 64;
+
 impl Pending {
     pub(crate) fn insert(&mut self, clock: u64) {
-        let at = clock / WORD;
-        let word = self.words.entry(at).or_default();
-        *word |= 1 << (clock % WORD);
-        if *word == Word::MAX {
-            self.words.remove(&at);
-            self.full.insert_range(at * WORD..=at * WORD + WORD - 1);
+        if self.recent.len() >= self.words.len().max(RECENT) {
+            self.sort_in();
         }
+        self.recent.push(clock);
     }
 
-    /// The whole set; it is empty afterwards. O(clocks).
+    /// Makes words of what came last. O(those log those + words): each pays for as many
+    /// words as there are clocks, so O(log) for a clock, in one stretch of memory.
+    fn sort_in(&mut self) {
+        self.recent.sort_unstable();
+        let before = core::mem::take(&mut self.words);
+        let mut before = before.into_iter().peekable();
+        let mut words = Vec::with_capacity(before.len() + RECENT / 2);
+        let mut add = |(at, word): (u64, Word)| match word {
+            Word::MAX => {
+                let clocks = at * WORD..=at * WORD + WORD - 1;
+                self.full.insert_range(clocks);
+            }
+            _ => words.push((at, word)),
+        };
+        for clocks in self.recent.chunk_by(|a, b| a / WORD == b / WORD) {
+            let at = clocks[0] / WORD;
+            while let Some(word) = before.next_if(|word| word.0 < at) {
+                add(word);
+            }
+            let old = before.next_if(|word| word.0 == at);
+            let word = clocks.iter().map(|clock| 1 << (clock % WORD));
+            let word = word.fold(old.map_or(0, |word| word.1), |all: Word, bit| all | bit);
+            add((at, word));
+        }
+        before.for_each(add);
+        self.words = words;
+        self.recent.clear();
+    }
+
+    /// The whole set; it is empty afterwards. O(clocks log clocks).
     pub(crate) fn take(&mut self) -> ClockSet {
+        if !self.words.is_empty() {
+            self.sort_in();
+        }
+        self.recent.sort_unstable();
         let words = core::mem::take(&mut self.words).into_iter();
         let clocks = words.flat_map(|(at, word)| {
             let set = (0..WORD).filter(move |bit| word >> bit & 1 == 1);
@@ -44,11 +79,13 @@ impl Pending {
         });
         let mut taken = core::mem::take(&mut self.full);
         taken.extend(clocks);
+        taken.extend(self.recent.drain(..));
+        self.recent.shrink_to(RECENT);
         taken
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.words.is_empty() && self.full.is_empty()
+        self.recent.is_empty() && self.words.is_empty() && self.full.is_empty()
     }
 }
 
@@ -64,7 +101,7 @@ mod tests {
         for clock in clocks.clone().chain(clocks) {
             pending.insert(clock);
         }
-        assert!(!pending.is_empty() && pending.words.len() <= 2);
+        assert!(!pending.is_empty() && pending.words.len() <= 8);
         assert_eq!(pending.take(), ClockSet::from(1..=1000));
         assert!(pending.is_empty() && pending.take().is_empty());
         for clock in [lattice_causal::MAX_CLOCK, 127, 128, 1] {

@@ -207,8 +207,20 @@ impl ReplicaId {
             .is_some_and(|(mine, theirs)| mine > theirs)
     }
 
-    /// Whether time orders it among the incarnations of its base.
-    pub(crate) fn is_ordered(&self) -> bool {
+    /// Whether time orders it among the incarnations of its base: whether it is one under a
+    /// version 7 UUID.
+    ///
+    /// ```
+    /// use lattice_presence::ReplicaId;
+    ///
+    /// let mut uuid = [0; 16];
+    /// (uuid[6], uuid[8]) = (0x70, 0x80); // version 7
+    /// assert!(ReplicaId::incarnation("node-a", uuid).is_ordered());
+    /// assert!(!ReplicaId::incarnation("node-a", [0; 16]).is_ordered());
+    /// assert!(!ReplicaId::new("node-a").is_ordered());
+    /// ```
+    #[must_use]
+    pub fn is_ordered(&self) -> bool {
         self.parse().is_some_and(|(uuid, _)| is_version_7(uuid))
     }
 

@@ -58,6 +58,7 @@ impl Text {
     }
 
     /// Both, as bytes.
+    #[inline]
     pub(crate) fn bytes(&self) -> (&[u8], &[u8]) {
         match &self.form {
             Form::Short { split, len, bytes } => {

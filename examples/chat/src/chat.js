@@ -129,7 +129,7 @@ function banner() {
 }
 
 function rooms(list) {
-  const tabs = new Map(list.map(({ name, tabs }) => [name, tabs]));
+  const tabs = new Map(list.map(([count, topic]) => [topic.replace(/^room:/, ""), count]));
   const names = [...new Set(["lobby", "random", room, ...tabs.keys()])];
   const focused = document.activeElement?.closest?.("#rooms a")?.hash;
   $("rooms").replaceChildren(...names.map((each) => {
@@ -151,9 +151,10 @@ async function ask() {
   try {
     const status = await (await fetch(`${location.protocol}//${asked}/status`)).json();
     if (asked !== nodes[0]) return;
-    view = status.view;
+    view = status.node.view;
     // Those that were once known stay: a node that is gone may come back.
-    nodes = [...new Set([...nodes, ...status.nodes])];
+    const up = status.node.peers.filter(({ status }) => status === "up");
+    nodes = [...new Set([...nodes, ...up.map(({ node }) => node)])];
     rooms(status.rooms);
   } catch {
     // The socket tells of it.

@@ -6,12 +6,10 @@
 #![allow(
     clippy::print_stdout,
     clippy::std_instead_of_core,
-    clippy::std_instead_of_alloc,
     reason = "a program has standard output and the standard library"
 )]
 
 use std::error::Error;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -24,17 +22,17 @@ use lattice_presence_node::Node;
 use lattice_presence_node::engine::Zenoh;
 use lattice_presence_web::phoenix::Payload;
 use lattice_presence_web::{
-    Channel, Channels, Config, Connect, Join, Joined, Origins, Refused, Reply, Web,
+    Channel, Channels, Config, Connect, Join, Joined, Origins, Refused, Reply, Web, stop_signal,
 };
 use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 
+const USAGE: &str = "usage: chat [--listen ADDR] [--cluster] [--cluster-name NAME] \
+    [--name HOST:PORT] [--peer tcp/HOST:PORT]…";
 /// How long a name, a room or a line may be, in characters.
 const MAX_NAME: usize = 32;
 const MAX_LINE: usize = 1000;
-/// Over how long the sockets are closed when the server stops.
-const DRAIN: Duration = Duration::from_secs(2);
 
 /// What the chat decides.
 struct Chat {
@@ -54,6 +52,16 @@ impl Chat {
         let status = if away { "away" } else { "online" };
         JsonMeta::new(&json!({"status": status, "node": self.node})).map_err(Refused::new)
     }
+
+    /// A line to everybody in the room, on every node.
+    async fn say(&self, channel: &Channel<()>, name: &str, text: &str) -> Result<(), Refused> {
+        if text.trim().is_empty() || text.chars().count() > MAX_LINE {
+            return Err(Refused::new("a line has 1 to 1000 characters"));
+        }
+        let line = Payload::new(&json!({"name": name, "text": text}))?;
+        channel.broadcast("said", line).await;
+        Ok(())
+    }
 }
 
 impl Channels for Chat {
@@ -65,48 +73,27 @@ impl Channels for Chat {
 
     async fn join(&self, (): &(), join: Join) -> Result<Joined, Refused> {
         let room = join.topic().strip_prefix("room:").unwrap_or_default();
-        let Ok(enter) = join.payload().parse::<Enter>() else {
-            return Err(Refused::new("say {\"name\": …} to enter"));
-        };
-        if !is_name(room) {
-            return Err(Refused::new("a room has a name of 1 to 32 characters"));
+        let enter: Enter = join.payload().parse()?;
+        if !is_name(room) || !is_name(&enter.name) {
+            return Err(Refused::new(
+                "names of rooms and people have 1 to 32 characters",
+            ));
         }
-        if !is_name(&enter.name) {
-            return Err(Refused::new("a name has 1 to 32 characters"));
-        }
-        Ok(Joined::new()
-            .entry(enter.name, self.meta(enter.away)?)
-            .sees(join.asked_to_see()))
+        let entry = Joined::new().entry(enter.name, self.meta(enter.away)?);
+        Ok(entry.sees(join.asked_to_see()))
     }
 
     async fn event(&self, channel: &Channel<()>, event: &str, payload: Payload) -> Reply {
-        let Some(name) = channel.key() else {
-            return Reply::error("enter first");
+        let name = channel.key().unwrap_or_default();
+        let done = async {
+            match event {
+                "say" => self.say(channel, &name, &payload.parse::<String>()?).await,
+                "away" => channel.track(&name, self.meta(payload.parse()?)?),
+                _ => Err(Refused::new("unknown event")),
+            }
         };
-        let done = match event {
-            "say" => say(channel, &name, &payload).await,
-            "away" => payload
-                .parse()
-                .map_err(Refused::new)
-                .and_then(|away| channel.track(&name, self.meta(away)?)),
-            _ => Err(Refused::new("unknown event")),
-        };
-        done.map_or_else(
-            |refused| Reply::error(&refused.to_string()),
-            |()| Reply::ok(),
-        )
+        done.await.into()
     }
-}
-
-/// A line to everybody in the room, on every node.
-async fn say(channel: &Channel<()>, name: &str, payload: &Payload) -> Result<(), Refused> {
-    let text: String = payload.parse().map_err(Refused::new)?;
-    if text.trim().is_empty() || text.chars().count() > MAX_LINE {
-        return Err(Refused::new("a line has 1 to 1000 characters"));
-    }
-    let line = Payload::new(&json!({"name": name, "text": text})).map_err(Refused::new)?;
-    channel.broadcast("said", line).await;
-    Ok(())
 }
 
 fn is_name(text: &str) -> bool {
@@ -115,18 +102,9 @@ fn is_name(text: &str) -> bool {
 
 /// What the page asks every other second: is the view complete, who else is there.
 async fn status(State(node): State<Node>) -> impl IntoResponse {
-    let status = node.status();
-    let room = |topic: String| {
-        let name = topic.strip_prefix("room:")?;
-        Some(json!({"name": name, "tabs": node.topic(topic.clone()).len()}))
-    };
-    let up = status.peers.iter().filter(|peer| peer.status == "up");
-    let status = json!({
-        "node": status.node,
-        "view": status.view,
-        "nodes": up.map(|peer| &peer.node).collect::<Vec<_>>(),
-        "rooms": node.topics().into_iter().filter_map(room).take(50).collect::<Vec<_>>(),
-    });
+    let topics = node.topics().into_iter().take(50);
+    let rooms = topics.map(|topic| (node.topic(&*topic).len(), topic));
+    let status = json!({"node": node.status(), "rooms": rooms.collect::<Vec<_>>()});
     // The page of a node that is gone asks another one.
     ([(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")], Json(status))
 }
@@ -135,18 +113,47 @@ async fn script(text: &'static str) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/javascript")], text)
 }
 
+/// The command line: where to listen, the node's name, the cluster's name, its peers.
+#[derive(Default)]
+struct Options {
+    listen: Option<String>,
+    name: Option<String>,
+    cluster: Option<String>,
+    peers: Vec<String>,
+}
+
+fn options() -> Option<Options> {
+    let mut options = Options::default();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match &*argument {
+            "--listen" => options.listen = Some(arguments.next()?),
+            "--name" => options.name = Some(arguments.next()?),
+            "--cluster" => options.cluster = Some("chat".into()),
+            "--cluster-name" => options.cluster = Some(arguments.next()?),
+            "--peer" => options.peers.push(arguments.next()?),
+            _ => return None,
+        }
+    }
+    Some(options)
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let options = Options::read(std::env::args().skip(1))?;
-    let listener = TcpListener::bind(&options.listen).await?;
+    let options = options().ok_or(USAGE)?;
+    let listener = TcpListener::bind(options.listen.as_deref().unwrap_or("127.0.0.1:3000")).await?;
     let address = listener.local_addr()?;
-    // Under this name the pages of other nodes find this one when theirs is gone.
-    let name = options.name.unwrap_or_else(|| name_of(address));
+    // Under its name the pages of other nodes find this one when theirs is gone.
+    if options.name.is_none() && options.cluster.is_some() && address.ip().is_unspecified() {
+        return Err(
+            "a cluster needs --name HOST:PORT, under which browsers reach this node".into(),
+        );
+    }
+    let name = options.name.unwrap_or_else(|| address.to_string());
     let mut node = Node::builder(name.clone());
     if let Some(cluster) = options.cluster {
-        node = node
-            .cluster(cluster)
-            .engine(Zenoh::new().multicast().connect(options.peers));
+        let engine = Zenoh::new().multicast().connect(options.peers);
+        node = node.cluster(cluster).engine(engine);
     }
     let node = node.start().await?;
 
@@ -163,83 +170,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
             get(|| script(include_str!("../vendor/phoenix.mjs"))),
         )
         .route("/status", get(status))
-        .with_state(node.clone())
+        .with_state(node)
         .nest("/socket", web.router());
     println!("chat on http://{address}");
-    let (closing, stopping) = (web.clone(), node.clone());
-    let stop = async move {
-        stop_signal().await;
-        closing.drain(DRAIN).await;
-        stopping.shutdown().await;
-        std::process::exit(0); // the pages' open connections would hold it up
-    };
-    axum::serve(listener, app)
-        .with_graceful_shutdown(stop)
-        .await?;
-    Ok(())
-}
-
-/// The address, or where all of them are listened on, the host's name: two nodes of one
-/// name would retire each other.
-fn name_of(address: SocketAddr) -> String {
-    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
-    match host.trim() {
-        host if address.ip().is_unspecified() && !host.is_empty() => {
-            format!("{host}:{}", address.port())
-        }
-        _ => address.to_string(),
-    }
-}
-
-/// Ctrl-C, or what a service manager sends.
-async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
-}
-
-/// The command line.
-struct Options {
-    listen: String,
-    /// The name of the cluster.
-    cluster: Option<String>,
-    /// The name of this node: where browsers reach it.
-    name: Option<String>,
-    peers: Vec<String>,
-}
-
-impl Options {
-    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
-        let mut options = Self {
-            listen: "127.0.0.1:3000".into(),
-            cluster: None,
-            name: None,
-            peers: Vec::new(),
-        };
-        while let Some(argument) = arguments.next() {
-            let mut value = || {
-                arguments
-                    .next()
-                    .ok_or_else(|| format!("{argument} needs a value"))
-            };
-            match &*argument {
-                "--listen" => options.listen = value()?,
-                "--cluster" => options.cluster = Some("chat".into()),
-                "--cluster-name" => options.cluster = Some(value()?),
-                "--name" => options.name = Some(value()?),
-                "--peer" => options.peers.push(value()?),
-                _ => {
-                    return Err(
-                        "usage: chat [--listen ADDR] [--name HOST:PORT] [--cluster] [--cluster-name NAME]\n            [--peer tcp/HOST:PORT]…".into(),
-                    );
-                }
-            }
-        }
-        Ok(options)
-    }
+    // Told to stop, it closes the sockets over two seconds, and says goodbye.
+    Ok(web
+        .serve(listener, app, stop_signal(), Duration::from_secs(2))
+        .await?)
 }

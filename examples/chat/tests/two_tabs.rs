@@ -117,7 +117,10 @@ async fn on_one_node() {
         (&after["status"], &after["phx_ref_prev"]),
         (&json!("away"), &before["phx_ref"])
     );
-    for (payload, reason) in [(json!({}), "say {"), (json!({"name": " "}), "a name has")] {
+    for (payload, reason) in [
+        (json!({}), "missing field `name`"),
+        (json!({"name": " "}), "names of rooms and people have"),
+    ] {
         let mut tab = Tab(connect_async(format!(
             "ws://{}/socket/websocket?vsn=2.0.0",
             node.address

@@ -7,3 +7,4 @@ pub mod machines;
 pub mod merge_both_ways;
 pub mod message;
 pub mod roundtrip;
+pub mod session;

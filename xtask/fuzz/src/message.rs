@@ -52,7 +52,7 @@ fn is_cut_rightly(message: &Said, bytes: usize) {
     let mut left_out = 0;
     for part in Encoder::new().max_bytes(max).parts(message) {
         let Ok(part) = part else {
-            return; // Not even a header has room.
+            return; // Not even a header has room, or it is a piece already.
         };
         assert!(part.text.len() <= max);
         let read = Decoder::new()
@@ -62,7 +62,15 @@ fn is_cut_rightly(message: &Said, bytes: usize) {
         left_out += part.left_out.entries;
         pushed.push(read.body);
     }
-    if let Body::Push { delta, .. } = &message.body {
+    if let Body::Push { piece, delta, .. } = &message.body {
+        let all = pushed.len();
+        for (body, at) in pushed.iter().zip(0_u16..) {
+            let Body::Push { piece: read, .. } = body else {
+                panic!("{body:?}");
+            };
+            let is_told = usize::from(read.count) == all && read.index == at;
+            assert!(is_told || (all == 1 && read == piece), "{read:?} of {all}");
+        }
         let parts = pushed.iter().map(|body| match body {
             Body::Push { delta, .. } => delta,
             other => panic!("{other:?}"),

@@ -196,13 +196,21 @@ impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
     /// assert_eq!(store.remove(&Dot::new("a", 1)), None);
     /// ```
     pub fn remove(&mut self, dot: &Dot<R>) -> Option<V> {
+        let (value, _, _) = self.bury(dot)?;
+        Some(value)
+    }
+
+    /// [`remove`](Self::remove); the fingerprint of the dot comes with its value, and how
+    /// many dots of the replica live on.
+    pub(crate) fn bury(&mut self, dot: &Dot<R>) -> Option<(V, u64, usize)> {
         let run = self.runs.get_mut(&dot.replica)?;
-        let value = run.remove::<I>(dot.clock)?;
+        let (value, fingerprint) = run.remove::<I>(dot.clock)?;
         self.len -= 1;
-        if run.is_empty() {
+        let live = run.summary().live;
+        if live == 0 {
             self.runs.remove(&dot.replica);
         }
-        Some(value)
+        Some((value, fingerprint, live))
     }
 
     pub(crate) fn rewrite(&mut self, dot: &Dot<R>, rewritten: impl FnOnce(V) -> V) -> bool {

@@ -4,8 +4,8 @@ use alloc::boxed::Box;
 use core::iter;
 
 use lattice_presence::{
-    Asked, Body, CausalContext, ClockSet, Digest, Message, PresenceDelta, Question, ReplicaDigest,
-    ReplicaId,
+    Asked, Body, CausalContext, ClockSet, Digest, Message, Piece, PresenceDelta, Question,
+    ReplicaDigest, ReplicaId,
 };
 use serde::Serialize;
 
@@ -31,6 +31,12 @@ where
     })
 }
 
+/// The piece whose numbers have the most digits.
+const LONGEST: Piece = Piece {
+    index: u16::MAX - 1,
+    count: u16::MAX,
+};
+
 struct Cut<'c, M> {
     encoder: &'c Encoder,
     message: &'c Message<M>,
@@ -49,7 +55,11 @@ impl<M: Serialize + 'static> Cut<'_, M> {
             Tried::TooLong(bytes) => bytes,
         };
         match &self.message.body {
-            Body::Push { number, delta } => self.pushes(*number, delta, long),
+            Body::Push {
+                number,
+                piece: Piece::WHOLE,
+                delta,
+            } => self.pushes(*number, delta, long),
             Body::Answer { .. } => self.answer(long),
             Body::Question {
                 id,
@@ -105,14 +115,20 @@ impl<M: Serialize + 'static> Cut<'_, M> {
         EncodeError::TooMany { what, limit }
     }
 
-    /// Parts of a push carry its number, each: whoever misses one notices by the sender's
-    /// line.
+    /// The pieces of a push carry its number, each, and how many there are: whoever misses
+    /// one notices.
     fn pushes(&self, number: u64, delta: &PresenceDelta<M>, long: usize) -> Result<Vec<Encoded>> {
-        let mut parts = Vec::new();
+        let mut pieces = Vec::new();
         let mut left_out = LeftOut::default();
-        let mut wrap = |delta| Body::Push { number, delta };
-        let mut keep = |encoded| {
-            parts.push(encoded);
+        let push = |piece, delta| Body::Push {
+            number,
+            piece,
+            delta,
+        };
+        // How many there will be is not known yet: the longest numbers.
+        let mut wrap = |delta| push(LONGEST, delta);
+        let mut keep = |_, piece| {
+            pieces.push(piece);
             true
         };
         self.split(
@@ -122,10 +138,16 @@ impl<M: Serialize + 'static> Cut<'_, M> {
             &mut keep,
             &mut left_out,
         )?;
-        if parts.is_empty() {
+        if pieces.is_empty() {
             // Nothing of it fits; its number still counts.
-            parts.push(self.fitting(wrap(self.empty()?))?);
+            pieces.push(self.empty()?);
         }
+        let (what, limit) = ("pieces", usize::from(u16::MAX));
+        let count =
+            u16::try_from(pieces.len()).map_err(|_| EncodeError::TooMany { what, limit })?;
+        let pieces = (0..count).zip(pieces);
+        let parts = pieces.map(|(index, delta)| self.fitting(push(Piece { index, count }, delta)));
+        let mut parts = parts.collect::<Result<Vec<_>>>()?;
         if let Some(first) = parts.first_mut() {
             first.left_out.add(left_out);
         }
@@ -145,7 +167,7 @@ impl<M: Serialize + 'static> Cut<'_, M> {
         delta: &PresenceDelta<M>,
         (long, most): (usize, usize),
         wrap: &mut impl FnMut(PresenceDelta<M>) -> Body<M>,
-        keep: &mut impl FnMut(Encoded) -> bool,
+        keep: &mut impl FnMut(Encoded, PresenceDelta<M>) -> bool,
         left_out: &mut LeftOut,
     ) -> Result<bool> {
         let units = delta.len() + delta.context().interval_count();
@@ -155,7 +177,7 @@ impl<M: Serialize + 'static> Cut<'_, M> {
         let each = each.clamp(1, most.max(1));
         for part in delta.split(each) {
             let go_on = match self.attempt(wrap(part.clone()))? {
-                Tried::Fits(encoded) => keep(encoded),
+                Tried::Fits(encoded) => keep(encoded, part),
                 Tried::TooLong(bytes) if each == 1 => {
                     self.runs(&part, bytes, wrap, keep, left_out)?
                 }
@@ -176,7 +198,7 @@ impl<M: Serialize + 'static> Cut<'_, M> {
         part: &PresenceDelta<M>,
         bytes: usize,
         wrap: &mut impl FnMut(PresenceDelta<M>) -> Body<M>,
-        keep: &mut impl FnMut(Encoded) -> bool,
+        keep: &mut impl FnMut(Encoded, PresenceDelta<M>) -> bool,
         left_out: &mut LeftOut,
     ) -> Result<bool> {
         if part.context().interval_count() <= 1 {
@@ -192,7 +214,7 @@ impl<M: Serialize + 'static> Cut<'_, M> {
                 let run = PresenceDelta::from_parts(part.replica().clone(), context, entries)
                     .map_err(|_| self.too_long())?;
                 let go_on = match self.attempt(wrap(run.clone()))? {
-                    Tried::Fits(encoded) => keep(encoded),
+                    Tried::Fits(encoded) => keep(encoded, run),
                     Tried::TooLong(bytes) => {
                         self.leave_out(&run, bytes, left_out)?;
                         true
@@ -249,14 +271,11 @@ impl<M: Serialize + 'static> Cut<'_, M> {
             resent: ClockSet::new(),
             more: true,
         };
-        let (mut told, mut chosen) = (None, None);
+        let mut chosen = None;
         let mut left_out = LeftOut::default();
-        let mut wrap = |part: PresenceDelta<M>| {
-            told = Some(part.clone());
-            answer(part, CausalContext::new())
-        };
-        let mut keep = |encoded| {
-            chosen = Some(encoded);
+        let mut wrap = |part| answer(part, CausalContext::new());
+        let mut keep = |encoded, part| {
+            chosen = Some((encoded, part));
             false
         };
         self.split(
@@ -266,22 +285,21 @@ impl<M: Serialize + 'static> Cut<'_, M> {
             &mut keep,
             &mut left_out,
         )?;
-        let fits = chosen.is_some();
         let mut encoded = match chosen {
-            Some(encoded) => encoded,
+            // What did not fit differs still. If there is no room to say so, the asker finds
+            // out by itself.
+            Some((encoded, part)) => {
+                let rest = delta.context().difference(part.context());
+                match self.attempt(answer(part, differs.union(&rest)))? {
+                    Tried::Fits(more) => more,
+                    Tried::TooLong(_) => encoded,
+                }
+            }
             None => match self.attempt(answer(self.empty()?, differs.clone()))? {
                 Tried::Fits(encoded) => encoded,
                 Tried::TooLong(_) => self.fitting(answer(self.empty()?, CausalContext::new()))?,
             },
         };
-        // What did not fit differs still. Where there is no room to say so, the asker finds
-        // out by itself.
-        if let Some(part) = told.filter(|_| fits) {
-            let rest = delta.context().difference(part.context());
-            if let Tried::Fits(more) = self.attempt(answer(part, differs.union(&rest)))? {
-                encoded = more;
-            }
-        }
         encoded.left_out.add(left_out);
         Ok(vec![encoded])
     }

@@ -59,7 +59,9 @@ pub(crate) fn header(cursor: &mut Cursor<'_>, limits: &Limits) -> Result<(Messag
                 cluster = Some(Arc::from(&*name));
             }
             "shard" if cluster.is_some() => {
-                shard = read_shard(cursor).map_err(|e| e.within_field("shard"))?;
+                let what = "a shard is [index, count], its index below the count";
+                let (index, count) = one_of(cursor, what).map_err(|e| e.within_field("shard"))?;
+                shard = Shard { index, count };
             }
             "from" => {
                 let cluster = required(cluster, "cluster", start)?;
@@ -97,8 +99,8 @@ fn sender(cursor: &mut Cursor<'_>, limits: &Limits) -> Result<ReplicaId> {
     Ok(ReplicaId::new(&*name))
 }
 
-/// `[index, count]`.
-fn read_shard(cursor: &mut Cursor<'_>) -> Result<Shard> {
+/// `[index, count]`: which one it is, out of how many.
+pub(crate) fn one_of(cursor: &mut Cursor<'_>, what: &'static str) -> Result<(u16, u16)> {
     cursor.skip_space();
     let start = cursor.offset();
     let mut ends = [0; 2];
@@ -111,15 +113,11 @@ fn read_shard(cursor: &mut Cursor<'_>) -> Result<Shard> {
         }
         count = index + 1;
     }
-    let [index, shards] = ends;
-    if count != 2 || index >= shards {
-        let reason = "a shard is [index, count], its index below the count";
-        return Err(DecodeError::new(Category::Shape, start, reason));
+    let [index, of] = ends;
+    if count != 2 || index >= of {
+        return Err(DecodeError::new(Category::Shape, start, what));
     }
-    Ok(Shard {
-        index,
-        count: shards,
-    })
+    Ok((index, of))
 }
 
 /// An integer of 16 bits.

@@ -4,11 +4,11 @@ use alloc::borrow::Cow;
 
 use lattice_presence::{
     Asked, Body, CausalContext, ClockSet, Dot, Held, MAX_CLOCK, MESSAGE_VERSION, Message, Part,
-    PartsError, Presence, PresenceDelta, Question, Refusal, ReplicaId,
+    PartsError, Piece, Presence, PresenceDelta, Question, Refusal, ReplicaId,
 };
 use serde::de::DeserializeOwned;
 
-use super::header::{MessageHeader, header, small};
+use super::header::{MessageHeader, header, one_of, small};
 use crate::cloud::CloudReader;
 use crate::cursor::{Cursor, Fields, Result};
 use crate::digest::{self, Line, fingerprint};
@@ -115,9 +115,14 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
 
     fn push(&mut self, mut fields: Fields) -> Result<Body<M>> {
         let number = self.number().map_err(|e| e.within_field("push"))?;
-        let mut delta = None;
+        let (mut piece, mut delta) = (None, None);
         while let Some((name, at)) = fields.next(&mut self.cursor)? {
             match &*name {
+                "piece" => {
+                    let what = "a piece is [index, count], its index below the count";
+                    set(&mut piece, at, || one_of(&mut self.cursor, what))
+                        .map_err(|e| e.within_field("piece"))?;
+                }
                 "delta" => {
                     set(&mut delta, at, || self.delta()).map_err(|e| e.within_field("delta"))?;
                 }
@@ -125,7 +130,12 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
             }
         }
         let delta = self.or_empty(delta)?;
-        Ok(Body::Push { number, delta })
+        let piece = piece.map_or(Piece::WHOLE, |(index, count)| Piece { index, count });
+        Ok(Body::Push {
+            number,
+            piece,
+            delta,
+        })
     }
 
     fn question(&mut self, mut fields: Fields) -> Result<Body<M>> {

@@ -3,8 +3,8 @@
 use core::iter::Peekable;
 
 use lattice_presence::{
-    Asked, Body, ClockSet, Held, MESSAGE_VERSION, Message, Part, Presence, PresenceDelta, Question,
-    Refusal, ReplicaDigest, ReplicaId, Shard,
+    Asked, Body, ClockSet, Held, MESSAGE_VERSION, Message, Part, Piece, Presence, PresenceDelta,
+    Question, Refusal, ReplicaDigest, ReplicaId, Shard,
 };
 use serde::Serialize;
 
@@ -43,10 +43,12 @@ where
     })
 }
 
-/// How many bytes a push takes for one entry, beside the texts of the entry.
+/// How many bytes a push takes for one entry, beside the texts of the entry: as a piece of
+/// a long one.
 pub(crate) fn frame_len(cluster: &str, shard: Shard, from: &ReplicaId) -> usize {
     const FRAME: usize =
-        r#"{"v":,"cluster":,"from":,"push":,"delta":[{"entries":[[,,,,]]}]}"#.len();
+        r#"{"v":,"cluster":,"from":,"push":,"piece":[65534,65535],"delta":[{"entries":[[,,,,]]}]}"#
+            .len();
     let longest = digits(lattice_presence::MAX_CLOCK);
     let shard = if shard == Shard::WHOLE {
         0
@@ -74,12 +76,9 @@ impl Writer<'_> {
         self.integer(message.version.into());
         self.push(",\"cluster\":");
         push_string(&mut self.sink.out, &message.cluster);
+        let Shard { index, count } = message.shard;
         if message.shard != Shard::WHOLE {
-            self.push(",\"shard\":[");
-            self.integer(message.shard.index.into());
-            self.push(",");
-            self.integer(message.shard.count.into());
-            self.push("]");
+            self.one_of("shard", index, count);
         }
         self.push(",\"from\":");
         push_string(&mut self.sink.out, message.from.as_str());
@@ -94,8 +93,15 @@ impl Writer<'_> {
                 self.number("heartbeat", *pushes);
                 self.line(line)
             }
-            Body::Push { number, delta } => {
+            Body::Push {
+                number,
+                piece,
+                delta,
+            } => {
                 self.number("push", *number);
+                if *piece != Piece::WHOLE {
+                    self.one_of("piece", piece.index, piece.count);
+                }
                 self.delta(from, delta)
             }
             Body::Question {
@@ -160,6 +166,16 @@ impl Writer<'_> {
             Body::Refusal { reason } => self.refusal(reason),
             _ => Err(EncodeError::UnknownKind { kind: body.kind() }),
         }
+    }
+
+    /// Which one it is, out of how many.
+    fn one_of(&mut self, name: &str, index: u16, count: u16) {
+        self.field(name);
+        self.push("[");
+        self.integer(index.into());
+        self.push(",");
+        self.integer(count.into());
+        self.push("]");
     }
 
     fn refusal(&mut self, reason: &Refusal) -> Result<()> {

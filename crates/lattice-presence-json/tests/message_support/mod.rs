@@ -1,7 +1,7 @@
 //! Any message, for properties.
 
 use lattice_presence::{
-    Asked, Body, CausalContext, ClockSet, Dot, Held, MAX_CLOCK, Message, Part, Presence,
+    Asked, Body, CausalContext, ClockSet, Dot, Held, MAX_CLOCK, Message, Part, Piece, Presence,
     PresenceDelta, Question, Refusal, ReplicaDigest, ReplicaId, Shard,
 };
 use lattice_presence_json::JsonMeta;
@@ -108,6 +108,15 @@ impl Numbers<'_> {
         asked
     }
 
+    fn piece(&mut self) -> Piece {
+        if self.below(2) == 0 {
+            return Piece::WHOLE;
+        }
+        let count = self.below(u64::from(u16::MAX)).max(1) as u16;
+        let index = (self.below(u64::from(count) + 1) as u16).min(count - 1);
+        Piece { index, count }
+    }
+
     fn body(&mut self) -> Body<JsonMeta> {
         let number = self.below(MAX_CLOCK);
         match self.below(7) {
@@ -117,6 +126,7 @@ impl Numbers<'_> {
             },
             1 => Body::Push {
                 number,
+                piece: self.piece(),
                 delta: self.delta(),
             },
             2 => {

@@ -83,7 +83,11 @@ async fn a_slow_fetch_holds_up_its_own_reader_alone_and_ends_in_a_snapshot() {
     };
     for (members, meta) in [(first, 0), (second, 1_000)] {
         assert_eq!(members[0].entry.meta(), &meta, "{shown}");
-        assert_eq!(members[0].extra.as_deref(), Some("alice of room"), "{shown}");
+        assert_eq!(
+            members[0].extra.as_deref(),
+            Some("alice of room"),
+            "{shown}"
+        );
     }
     // Who leaves is not looked up.
     assert_eq!((change.departed().len(), extra.len(), asked()), (1, 0, 2));

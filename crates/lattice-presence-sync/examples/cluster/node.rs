@@ -59,8 +59,7 @@ pub(crate) fn run(name: &str) -> Result<(), Box<dyn Error>> {
     let mut node = Node::new(ReplicaId::new_incarnation(name))?;
     report(&Report::Listening(address))?;
     loop {
-        let pause = node.sync.next_timeout().unwrap_or(Duration::MAX);
-        match happenings.recv_timeout(pause.saturating_sub(node.now())) {
+        match happenings.recv_timeout(node.sync.timeout_in(node.now())) {
             Ok(Happening::Command(command)) => node.obey(command)?,
             Ok(Happening::Received(received)) => node.receive(*received)?,
             Ok(Happening::StageClosed) | Err(RecvTimeoutError::Disconnected) => return Ok(()),

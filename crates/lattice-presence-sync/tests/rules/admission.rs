@@ -6,9 +6,11 @@ use lattice_presence::{
     Asked, CausalContext, ClockSet, Digest, Dot, MAX_CLOCK, MergeError, Presence, PresenceDelta,
     Question, ReplicaDigest, ReplicaId,
 };
-use lattice_presence_sync::{Body, Liveness, MAX_ENTRIES, Refusal, Refused, Sync, To, Trust};
+use lattice_presence_sync::{
+    Body, Liveness, MAX_ENTRIES, Piece, Refusal, Refused, Sync, To, Trust,
+};
 
-use crate::net::{Net, Seen, config, millis, say, secs};
+use crate::net::{Net, Seen, config, life, millis, push, say, secs};
 
 /// Words of `from` that say: `about` has issued so many, and so many of them live.
 fn words(from: &str, about: &str, seen: u64, live: u64) -> PresenceDelta<&'static str> {
@@ -42,7 +44,7 @@ fn r11_under_owners_nobody_speaks_for_another() {
         words("c", "c", 1, 1),        // c's words, brought by b
         words("b", "newcomer", 1, 1), // somebody unknown
     ] {
-        let refused = refuse(&mut net, &b, Body::Push { number: 1, delta });
+        let refused = refuse(&mut net, &b, push(1, delta));
         assert!(
             matches!(refused, Refused::Merge(MergeError::NotOwned { .. })),
             "{refused}"
@@ -57,16 +59,10 @@ fn r11_under_owners_nobody_speaks_for_another() {
 fn r11_under_relays_words_of_others_are_taken_and_own_dots_that_were_never_issued_are_not() {
     let mut net = Net::settled(&["a", "b"], &config(Trust::Relays));
     let b = net.id(1);
-    let relayed = Body::Push {
-        number: 1,
-        delta: words("b", "d", 2, 1),
-    };
+    let relayed = push(1, words("b", "d", 2, 1));
     net.receive(0, &b, say(&b, relayed));
     assert_eq!(net.nodes[0].state().entries().count(), 1);
-    let forged = Body::Push {
-        number: 2,
-        delta: words("b", "a", 5, 0),
-    };
+    let forged = push(2, words("b", "a", 5, 0));
     let refused = refuse(&mut net, &b, forged.clone());
     assert!(matches!(
         refused,
@@ -143,10 +139,7 @@ fn r11_own_messages_come_back_and_a_second_process_is_told_apart() {
         }
     }
     assert!(net.refused.is_empty(), "an echo is no fault");
-    let second = Body::Push {
-        number: 7,
-        delta: words("a", "a", 9, 9),
-    };
+    let second = push(7, words("a", "a", 9, 9));
     assert_eq!(refuse(&mut net, &a, second), Refused::SameName);
     assert!(net.events[0].contains(&Seen::Conflict(a)));
 }
@@ -228,11 +221,16 @@ fn r11_a_digest_of_very_many_replicas_is_refused_without_work() {
 fn r11_numbers_that_nobody_writes_are_refused() {
     let mut net = Net::settled(&["a", "b"], &config(Trust::Owners));
     let b = net.id(1);
-    let zero = Body::Push {
-        number: 0,
-        delta: words("b", "b", 1, 1),
-    };
+    let zero = push(0, words("b", "b", 1, 1));
     assert_eq!(refuse(&mut net, &b, zero), Refused::BadNumber);
+    for (index, count) in [(0, 0), (1, 1), (9, 3)] {
+        let piece = Body::Push {
+            number: 1,
+            piece: Piece { index, count },
+            delta: words("b", "b", 1, 1),
+        };
+        assert_eq!(refuse(&mut net, &b, piece), Refused::BadNumber);
+    }
     let line = ReplicaDigest::default();
     let vast = Body::Heartbeat {
         line: line.clone(),
@@ -296,14 +294,7 @@ fn r11_who_sends_nothing_but_nonsense_is_not_answered_for_a_while() {
     let b = net.id(1);
     net.isolate(1, true);
     for _ in 0..16 {
-        refuse(
-            &mut net,
-            &b,
-            Body::Push {
-                number: 0,
-                delta: words("b", "b", 1, 1),
-            },
-        );
+        refuse(&mut net, &b, push(0, words("b", "b", 1, 1)));
     }
     assert!(net.nodes[0].peer(&b).unwrap().muted_until.is_some());
     let question = Body::Question {
@@ -352,18 +343,43 @@ fn r11_under_owners_an_answer_speaks_of_its_sender_alone() {
     );
 }
 
+/// Words of a life of `n` about so many former ones, the first of them `first`.
+fn former_lives(from: &ReplicaId, first: u8, count: u8) -> PresenceDelta<&'static str> {
+    let lives = (first..first + count).map(|ms| (life("n", ms), (1..=1).into()));
+    PresenceDelta::from_parts(from.clone(), lives.collect(), Vec::new()).unwrap()
+}
+
+/// Invented former lives took the places of all peers that might come.
+#[test]
+fn r11_under_owners_former_lives_are_few() {
+    let mut net = Net::settled(&["a"], &config(Trust::Owners));
+    let n = life("n", 250);
+    let too_many = push(1, former_lives(&n, 0, 65));
+    let refused = refuse(&mut net, &n, too_many);
+    assert_eq!(refused, Refused::TooLarge { what: "lives" });
+    net.receive(0, &n, say(&n, push(1, former_lives(&n, 0, 60))));
+    assert!(net.refused.is_empty());
+    for first in [60, 120, 180] {
+        let more = push(2, former_lives(&n, first, 60));
+        let refused = refuse(&mut net, &n, more);
+        assert_eq!(refused, Refused::TooLarge { what: "lives" });
+    }
+    assert_eq!(net.nodes[0].peers().count(), 61);
+    // They are let go, and there is room again.
+    net.run(secs(17));
+    net.receive(0, &n, say(&n, push(2, former_lives(&n, 60, 60))));
+    assert!(net.refused.is_empty(), "{:?}", net.refused);
+}
+
 #[test]
 fn r13_a_message_beyond_the_bound_is_refused() {
     let mut net = Net::settled(&["a", "b"], &config(Trust::Owners));
     let b = net.id(1);
     let most = MAX_ENTRIES as u64;
-    let push = |number, live| Body::Push {
-        number,
-        delta: words("b", "b", live, live),
-    };
-    let refused = refuse(&mut net, &b, push(1, most + 1));
+    let of = |live| push(1, words("b", "b", live, live));
+    let refused = refuse(&mut net, &b, of(most + 1));
     assert_eq!(refused, Refused::TooLarge { what: "entries" });
-    net.receive(0, &b, say(&b, push(1, most)));
+    net.receive(0, &b, say(&b, of(most)));
     assert_eq!(net.nodes[0].state().len(), MAX_ENTRIES);
 }
 
@@ -384,10 +400,7 @@ fn r13_more_peers_than_the_bound_are_refused() {
         refuse(&mut net, &"x4".into(), heartbeat()),
         Refused::TooManyPeers
     );
-    let push = Body::Push {
-        number: 1,
-        delta: words("x1", "x5", 2, 1),
-    };
+    let push = push(1, words("x1", "x5", 2, 1));
     assert_eq!(refuse(&mut net, &"x1".into(), push), Refused::TooManyPeers);
     for n in 0..1_000 {
         let id = ReplicaId::new(format!("y{n}"));
@@ -404,10 +417,7 @@ fn r13_gaps_in_the_pushes_of_a_peer_are_not_remembered_without_end() {
     net.isolate(1, true);
     let start = Instant::now();
     for n in 1..=20_000 {
-        let push = Body::Push {
-            number: 2 * n,
-            delta: words("b", "b", 1, 0),
-        };
+        let push = push(2 * n, words("b", "b", 1, 0));
         net.receive(0, &b, say(&b, push));
     }
     // Quadratic work would take minutes.

@@ -3,17 +3,33 @@
 use lattice_presence::ReplicaDigest;
 use lattice_presence_sync::{Body, Cause, Liveness, Refused, Sync, Trust, WriteError};
 
-use crate::net::{Net, Seen, config, life, say, secs};
+use crate::net::{Net, Seen, config, life, millis, push, say, secs};
 
 const BOTH: [Trust; 2] = [Trust::Owners, Trust::Relays];
+
+/// `a` and `b`, which says goodbye with `bob` on it.
+fn saying_goodbye(trust: Trust) -> Net {
+    let mut net = Net::settled(&["a", "b"], &config(trust));
+    net.join(1, "bob");
+    net.nodes[1].leave_cluster(net.now);
+    net
+}
+
+/// `a`, and a first life of `n` with `bob` on it: its place.
+fn with_former_life(trust: Trust) -> (Net, usize) {
+    let config = config(trust);
+    let mut net = Net::settled(&["a"], &config);
+    let old = net.start(life("n", 1), &config);
+    net.run(secs(6));
+    net.join(old, "bob");
+    (net, old)
+}
 
 #[test]
 fn r8_who_says_goodbye_is_hidden_after_the_handover_and_forgotten() {
     for trust in BOTH {
-        let mut net = Net::settled(&["a", "b"], &config(trust));
-        net.join(1, "bob");
+        let mut net = saying_goodbye(trust);
         let b = net.id(1);
-        net.nodes[1].leave_cluster(net.now);
         net.run(secs(4));
         assert_eq!(net.keys(0), ["bob"]);
         assert_eq!(net.liveness(0, &b), Some(Liveness::Leaving));
@@ -76,10 +92,8 @@ fn r8_what_comes_late_after_a_goodbye_revives_nobody() {
 
 #[test]
 fn r8_a_lost_goodbye_is_said_again() {
-    let mut net = Net::settled(&["a", "b"], &config(Trust::Owners));
-    net.join(1, "bob");
+    let mut net = saying_goodbye(Trust::Owners);
     net.lost.insert("goodbye");
-    net.nodes[1].leave_cluster(net.now);
     net.flush();
     net.lost.clear();
     net.run(secs(8));
@@ -122,13 +136,9 @@ fn r8_what_was_written_just_before_goes_out_before_the_goodbye() {
 #[test]
 fn r9_a_newer_incarnation_retires_the_older_one_after_the_handover() {
     for trust in BOTH {
-        let config = config(trust);
-        let mut net = Net::settled(&["a"], &config);
-        let old = net.start(life("n", 1), &config);
-        net.run(secs(6));
-        net.join(old, "bob");
+        let (mut net, old) = with_former_life(trust);
         net.isolate(old, true); // it died
-        let new = net.start(life("n", 2), &config);
+        let new = net.start(life("n", 2), &config(trust));
         net.run(secs(4));
         assert_eq!(net.keys(0), ["bob"], "within the handover");
         net.run(secs(3));
@@ -144,12 +154,8 @@ fn r9_a_newer_incarnation_retires_the_older_one_after_the_handover() {
 #[test]
 fn r9_the_older_one_reports_it_once_and_writes_no_more() {
     for trust in BOTH {
-        let config = config(trust);
-        let mut net = Net::settled(&["a"], &config);
-        let old = net.start(life("n", 1), &config);
-        net.run(secs(3));
-        net.join(old, "bob");
-        let new = net.start(life("n", 2), &config);
+        let (mut net, old) = with_former_life(trust);
+        let new = net.start(life("n", 2), &config(trust));
         net.run(secs(30));
         let reported = Seen::Superseded(life("n", 2));
         let times = net.events[old]
@@ -161,6 +167,47 @@ fn r9_the_older_one_reports_it_once_and_writes_no_more() {
         assert_eq!(refused, WriteError::Superseded { by: life("n", 2) });
         assert!(net.keys(0).is_empty() && net.keys(new).is_empty());
         assert!(net.nodes[0].is_settled() && net.nodes[new].is_settled());
+    }
+}
+
+/// It kept showing users who had left: nothing that the application said was heeded any
+/// more.
+#[test]
+fn r9_a_superseded_node_shows_nobody_who_left_and_tells_nobody() {
+    for trust in BOTH {
+        let (mut net, old) = with_former_life(trust);
+        let new = net.start(life("n", 2), &config(trust));
+        net.join(old, "ben");
+        net.run(secs(3));
+        assert!(net.nodes[old].superseded_by().is_some());
+        net.sent.clear();
+        let now = net.now;
+        assert_eq!(net.nodes[old].leave_by_pid(now, "pid-bob"), 1);
+        assert!(net.nodes[old].leave(now, "pid-ben", "room", "ben"));
+        net.flush();
+        assert!(net.keys(old).is_empty());
+        let left = |key: &str| Seen::Left(key.into(), Cause::Local);
+        assert!(net.events[old].contains(&left("bob")) && net.events[old].contains(&left("ben")));
+        let question = Body::Question {
+            id: 1,
+            missed: (1..=9).into(),
+            question: Default::default(),
+        };
+        net.receive(old, &"a".into(), say(&"a".into(), question));
+        // Who reconnects elsewhere has not left.
+        assert_eq!(net.keys(0), ["ben", "bob"]);
+        net.nodes[new]
+            .join(now, "pid-new", "room", "bob", "")
+            .unwrap();
+        net.run(secs(20));
+        assert_eq!(net.keys(0), ["bob"]);
+        assert!(!net.departed(0, "bob") && net.departed(0, "ben"));
+        let said = net.sent.iter().filter(|(from, ..)| *from == old);
+        assert!(said.clone().count() > 0);
+        assert!(
+            said.clone()
+                .all(|(.., m)| ["goodbye", "compare"].contains(&m.body.kind()))
+        );
     }
 }
 
@@ -192,10 +239,7 @@ fn r9_hearsay_of_a_successor_stops_nobody() {
     context.insert_range(life("n", 200), 1..=3);
     let delta = lattice_presence::PresenceDelta::from_parts("a".into(), context, vec![]).unwrap();
     for number in 1..9 {
-        let push = Body::Push {
-            number,
-            delta: delta.clone(),
-        };
+        let push = push(number, delta.clone());
         net.receive(node, &"a".into(), say(&"a".into(), push));
         net.run(secs(2));
     }
@@ -207,13 +251,9 @@ fn r9_hearsay_of_a_successor_stops_nobody() {
 #[test]
 fn r9_a_frozen_process_that_thaws_shows_nobody() {
     for trust in BOTH {
-        let config = config(trust);
-        let mut net = Net::settled(&["a"], &config);
-        let old = net.start(life("n", 1), &config);
-        net.run(secs(3));
-        net.join(old, "bob");
+        let (mut net, old) = with_former_life(trust);
         net.isolate(old, true);
-        net.start(life("n", 2), &config);
+        net.start(life("n", 2), &config(trust));
         net.isolate(old, true); // from its successor, too
         net.run(secs(30));
         net.events[0].clear();
@@ -233,12 +273,8 @@ fn r9_a_frozen_process_that_thaws_shows_nobody() {
 #[test]
 fn r9_under_a_fresh_name_a_node_goes_on_in_spite_of_an_impostor() {
     for trust in BOTH {
-        let config = config(trust);
-        let mut net = Net::settled(&["a"], &config);
-        let node = net.start(life("n", 1), &config);
-        net.run(secs(6));
-        net.join(node, "bob");
-        let impostor = net.start(life("n", 100), &config);
+        let (mut net, node) = with_former_life(trust);
+        let impostor = net.start(life("n", 100), &config(trust));
         net.run(secs(4));
         assert_eq!(net.nodes[node].superseded_by(), Some(&life("n", 100)));
         net.nodes[node]
@@ -251,6 +287,89 @@ fn r9_under_a_fresh_name_a_node_goes_on_in_spite_of_an_impostor() {
         assert_eq!(net.keys(0), ["ben", "bob"]);
         assert_eq!(net.nodes[impostor].superseded_by(), Some(&life("n", 101)));
         assert!(net.nodes[0].is_settled() && net.nodes[node].is_settled());
+    }
+}
+
+/// The first of two renamings was told to nobody: its life stood beside the newer one.
+#[test]
+fn r9_two_fresh_names_in_a_row_end_both_former_lives() {
+    for trust in BOTH {
+        let (mut net, node) = with_former_life(trust);
+        net.nodes[node].reincarnate(net.now, life("n", 2)).unwrap();
+        net.nodes[node].reincarnate(net.now, life("n", 3)).unwrap();
+        net.flush();
+        assert_eq!(net.nodes[0].state().len(), 1, "at once");
+        assert_eq!(
+            net.nodes[0]
+                .state()
+                .online_list()
+                .next()
+                .unwrap()
+                .dot()
+                .replica,
+            life("n", 3)
+        );
+        assert!(!net.departed(0, "bob"));
+        net.run(secs(20));
+        assert_eq!(net.keys(0), ["bob"]);
+        assert!(net.nodes.iter().all(Sync::is_settled));
+    }
+}
+
+#[test]
+fn r9_very_many_fresh_names_in_a_row_are_no_fault() {
+    for trust in BOTH {
+        let (mut net, node) = with_former_life(trust);
+        for ms in 2..=200 {
+            net.nodes[node].reincarnate(net.now, life("n", ms)).unwrap();
+        }
+        net.run(secs(20));
+        assert_eq!(net.keys(0), ["bob"]);
+        assert!(net.refused.is_empty() && !net.departed(0, "bob"));
+        assert!(net.nodes.iter().all(Sync::is_settled));
+    }
+}
+
+/// The answer told again what lives, and not that the former life is over.
+#[test]
+fn r9_a_lost_push_about_a_former_life_is_told_again() {
+    let mut config = config(Trust::Owners);
+    config.max_entries = 1;
+    let mut net = Net::settled(&["a"], &config);
+    let node = net.start(life("n", 1), &config);
+    net.run(secs(6));
+    net.join(node, "bob");
+    net.join(node, "ben");
+    net.nodes[node].reincarnate(net.now, life("n", 2)).unwrap();
+    let now = net.now;
+    let first = net.nodes[node].poll_transmit(now).unwrap().message;
+    net.receive(0, &life("n", 2), first);
+    net.lost.insert("push");
+    net.flush();
+    net.lost.clear();
+    assert_eq!(net.nodes[0].state().len(), 3, "one beside its former self");
+    net.run(secs(3));
+    assert_eq!(net.nodes[0].state().len(), 2, "before the handover is over");
+    assert!(net.nodes[0].is_settled() && !net.departed(0, "bob"));
+}
+
+/// A life that was retired woke its peers fifty times a second until it was let go.
+#[test]
+fn r9_a_retired_life_does_not_keep_the_clock_busy() {
+    for trust in BOTH {
+        let (mut net, old) = with_former_life(trust);
+        net.isolate(old, true);
+        net.start(life("n", 2), &config(trust));
+        net.isolate(old, true);
+        net.run(secs(6));
+        assert!(net.nodes[0].peer(&life("n", 1)).unwrap().forgotten);
+        let (mut wakes, end) = (0, net.now + secs(8));
+        while net.now < end {
+            let next = net.nodes[0].next_timeout().unwrap();
+            net.run(next.saturating_sub(net.now).max(millis(1)));
+            wakes += 1;
+        }
+        assert!(wakes <= 40, "{trust:?}: {wakes} times in 8 s");
     }
 }
 

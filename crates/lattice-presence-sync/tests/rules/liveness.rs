@@ -3,7 +3,7 @@
 use lattice_presence::{CausalContext, Dot, Presence, PresenceDelta};
 use lattice_presence_sync::{Body, Cause, Hint, Liveness, Sync, Trust};
 
-use crate::net::{Net, Seen, config, millis, say, secs};
+use crate::net::{Net, Seen, config, millis, push, say, secs};
 
 #[test]
 fn r6_who_is_silent_is_down_and_who_is_heard_again_is_up() {
@@ -43,10 +43,7 @@ fn r6_who_was_never_heard_is_down_that_long_after_it_was_heard_of() {
     let mut net = Net::new(&["a", "b"], &config);
     net.run(secs(1));
     let b = net.id(1);
-    let push = Body::Push {
-        number: 1,
-        delta: hearsay("dead", 5),
-    };
+    let push = push(1, hearsay("dead", 5));
     net.receive(0, &b, say(&b, push));
     assert_eq!(net.keys(0), ["ghost"], "it may be alive");
     assert_eq!(net.liveness(0, &"dead".into()), Some(Liveness::Stale));
@@ -63,10 +60,7 @@ fn r6_a_node_that_listens_for_long_shows_no_flash_of_the_dead() {
     net.run(secs(10));
     net.events[0].clear();
     let b = net.id(1);
-    let push = Body::Push {
-        number: 1,
-        delta: hearsay("dead", 5),
-    };
+    let push = push(1, hearsay("dead", 5));
     net.receive(0, &b, say(&b, push));
     assert!(net.events[0].is_empty(), "{:?}", net.events[0]);
     assert_eq!(net.liveness(0, &"dead".into()), Some(Liveness::Down));

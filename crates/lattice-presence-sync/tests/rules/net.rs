@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use lattice_presence::{Dot, PresenceState, ReplicaId};
+use lattice_presence::{Dot, PresenceDelta, PresenceState, ReplicaId};
 use lattice_presence_sync::{
-    Body, Cause, Config, Event, Liveness, Message, Refused, Shard, Sync, To, Transmit, Trust,
+    Body, Cause, Config, Event, Liveness, Message, Piece, Refused, Shard, Sync, To, Transmit, Trust,
 };
 
 pub(crate) type Node = Sync<&'static str>;
@@ -63,6 +63,16 @@ pub(crate) fn life(base: &str, ms: u8) -> ReplicaId {
 
 pub(crate) fn say(from: &ReplicaId, body: Body<&'static str>) -> Message<&'static str> {
     Message::new("test", Shard::WHOLE, from.clone(), body)
+}
+
+/// A push that is not cut.
+pub(crate) const fn push(number: u64, delta: PresenceDelta<&'static str>) -> Body<&'static str> {
+    let piece = Piece::WHOLE;
+    Body::Push {
+        number,
+        piece,
+        delta,
+    }
 }
 
 impl Net {

@@ -1,9 +1,13 @@
 //! R1 to R5: what is sent, and what is asked for.
 
-use lattice_presence::{CausalContext, ClockSet, PresenceState};
-use lattice_presence_sync::{Body, Config, Sync, To, Trust};
+use std::collections::VecDeque;
 
-use crate::net::{Net, config, millis, say, secs};
+use lattice_presence::{
+    CausalContext, ClockSet, PresenceDelta, PresenceState, ReplicaDigest, ReplicaId,
+};
+use lattice_presence_sync::{Body, Config, Piece, Sync, To, Trust};
+
+use crate::net::{Net, config, millis, push, say, secs};
 
 /// The pushes of node 0 so far: number, entries, clocks that left.
 fn pushes(net: &Net) -> Vec<(u64, usize, u64)> {
@@ -11,7 +15,7 @@ fn pushes(net: &Net) -> Vec<(u64, usize, u64)> {
         .sent
         .iter()
         .filter_map(|(from, to, message)| match &message.body {
-            Body::Push { number, delta } if *from == 0 && *to == To::All => {
+            Body::Push { number, delta, .. } if *from == 0 && *to == To::All => {
                 let claimed = delta.context().iter().map(|(_, seen)| seen.len());
                 let left = claimed.sum::<u64>() - delta.len() as u64;
                 Some((*number, delta.len(), left))
@@ -159,7 +163,7 @@ fn r3_the_line_of_a_heartbeat_is_the_senders_own_and_of_constant_size() {
     for clock in 1..1_000 {
         context.insert_range("a".into(), 3 * clock..=3 * clock);
     }
-    let snapshot = lattice_presence::PresenceDelta::from_parts("a".into(), context, vec![]);
+    let snapshot = PresenceDelta::from_parts("a".into(), context, vec![]);
     let state = PresenceState::<&str>::from_snapshot(snapshot.unwrap());
     let mut node = Sync::new(state, config(Trust::Owners), 1).unwrap();
     node.advance(secs(1));
@@ -343,14 +347,8 @@ fn r4_what_a_peer_prunes_by_claiming_is_issued_anew() {
     net.join(0, "alice");
     let mut context = CausalContext::new();
     context.insert_range("a".into(), 1..=1);
-    let claim = lattice_presence::PresenceDelta::from_parts("b".into(), context, vec![]).unwrap();
-    let push = say(
-        &"x".into(),
-        Body::Push {
-            number: 1,
-            delta: claim,
-        },
-    );
+    let claim = PresenceDelta::from_parts("b".into(), context, vec![]).unwrap();
+    let push = say(&"x".into(), push(1, claim));
     net.receive(1, &"x".into(), push);
     assert!(net.keys(1).is_empty());
     net.run(secs(8));
@@ -406,20 +404,20 @@ fn r5_a_heartbeat_that_overtakes_a_push_causes_nothing() {
 fn r5_only_what_is_missing_for_the_delay_is_asked_for() {
     let mut net = Net::settled(&["a", "b"], &config(Trust::Owners));
     let a = net.id(0);
-    let push = |net: &mut Net, n: u32| {
+    let pushed = |net: &mut Net, n: u32| {
         let now = net.now;
         net.nodes[0]
             .join(now, &format!("pid-{n}"), "room", "guest", "")
             .unwrap();
         net.nodes[0].poll_transmit(now).unwrap().message
     };
-    let _lost = push(&mut net, 1);
-    let second = push(&mut net, 2);
+    let _lost = pushed(&mut net, 1);
+    let second = pushed(&mut net, 2);
     net.receive(1, &a, second);
     // Another gap opens just before the first is asked about.
     net.now += millis(490);
-    let _in_flight = push(&mut net, 3);
-    let fourth = push(&mut net, 4);
+    let _in_flight = pushed(&mut net, 3);
+    let fourth = pushed(&mut net, 4);
     net.receive(1, &a, fourth);
     net.now += millis(140);
     net.nodes[1].advance(net.now);
@@ -452,4 +450,98 @@ fn r4_what_cannot_be_sent_is_cut() {
     assert_eq!(net.nodes[1].state().len(), 5);
     net.run(secs(3));
     assert_eq!(net.count("question"), 0);
+}
+
+/// Each answer comes later than the timeout: all of them were refused, for ever.
+#[test]
+fn r4_answers_that_are_slower_than_the_timeout_are_waited_for_longer() {
+    let mut net = Net::settled(&["a", "b"], &config(Trust::Owners));
+    net.cut.insert((0, 1));
+    net.join(0, "alice");
+    net.cut.clear();
+    net.lost.insert("answer");
+    let mut late = VecDeque::new();
+    let (a, end) = (net.id(0), net.now + secs(60));
+    while net.now < end && net.keys(1).is_empty() {
+        net.sent.clear();
+        net.run(millis(100));
+        for (_, _, message) in net.sent.clone() {
+            if message.body.kind() == "answer" {
+                late.push_back((net.now + millis(2_500), message));
+            }
+        }
+        while late.front().is_some_and(|(at, _)| *at <= net.now) {
+            net.receive(1, &a, late.pop_front().unwrap().1);
+        }
+    }
+    assert_eq!(net.keys(1), ["alice"]);
+    let waited = net.now + secs(60) - end;
+    assert!(waited <= secs(15), "after {waited:?}");
+}
+
+/// Who writes without a pause has no line to compare in any heartbeat: what it wrote before
+/// it was met was never asked for.
+#[test]
+fn r4_of_a_peer_that_writes_without_a_pause_is_asked_what_it_wrote_before() {
+    let mut net = Net::settled(&["a"], &config(Trust::Owners));
+    let x: ReplicaId = "x".into();
+    for number in 5..10 {
+        let heartbeat = Body::Heartbeat {
+            line: ReplicaDigest::default(),
+            pushes: number,
+        };
+        let mut context = CausalContext::new();
+        context.insert_range(x.clone(), number..=number);
+        let delta = PresenceDelta::from_parts(x.clone(), context, vec![]).unwrap();
+        net.receive(0, &x, say(&x, push(number, delta)));
+        net.receive(0, &x, say(&x, heartbeat));
+        net.run(millis(1_500));
+    }
+    let asks = |body: &Body<&str>| match body {
+        Body::Question { question, .. } => question.get(&x).is_some(),
+        _ => false,
+    };
+    let asked = net.sent.iter().any(|(.., message)| asks(&message.body));
+    assert!(asked && !net.nodes[0].is_settled());
+}
+
+/// The pieces shared one number, and the first that came counted for all of them.
+#[test]
+fn r4_a_lost_piece_of_a_push_is_missed_and_told_again() {
+    let mut net = Net::settled(&["a", "b"], &config(Trust::Owners));
+    let (a, b, now) = (net.id(0), net.id(1), net.now);
+    for key in ["alice", "ada", "anna", "adele"] {
+        net.nodes[0].join(now, key, "room", key, "").unwrap();
+    }
+    let whole = net.nodes[0].poll_transmit(now).unwrap().message;
+    let Body::Push { number, delta, .. } = whole.body else {
+        panic!("a push")
+    };
+    let pieces: Vec<_> = delta.split(1).collect();
+    let count = u16::try_from(pieces.len()).unwrap();
+    assert_eq!(count, 4);
+    for (index, delta) in (0..count).zip(pieces) {
+        let piece = Piece { index, count };
+        let push = Body::Push {
+            number,
+            piece,
+            delta,
+        };
+        if index != 2 {
+            net.receive(1, &a, say(&a, push));
+        }
+    }
+    assert_eq!(net.keys(1).len(), 3);
+    assert!(!net.nodes[1].is_settled(), "it knows that there is more");
+    net.run(millis(700));
+    let questions = net.sent.iter().filter_map(|(from, _, message)| {
+        let Body::Question { missed, .. } = &message.body else {
+            return None;
+        };
+        Some((*from, missed.clone()))
+    });
+    // By its number: what is lost is told again, and ranges are not compared.
+    assert_eq!(questions.collect::<Vec<_>>(), [(1, (1..=1).into())]);
+    assert_eq!(net.keys(1).len(), 4);
+    assert!(net.nodes[1].is_settled() && net.nodes[0].peer(&b).is_some());
 }

@@ -6,7 +6,7 @@ use lattice_presence::{
     Asked, CausalContext, ClockSet, Digest, MAX_CLOCK, Presence, PresenceDelta, Question,
     ReplicaDigest, ReplicaId,
 };
-use lattice_presence_sync::{Body, Message, Refusal, Shard};
+use lattice_presence_sync::{Body, Message, Piece, Refusal, Shard};
 
 use super::host::Meta;
 use super::rng::Rng;
@@ -51,10 +51,12 @@ impl Hostile {
             },
             1 => Body::Push {
                 number,
+                piece: self.piece(),
                 delta: self.delta(victim),
             },
             2 => Body::Push {
                 number: number % 1_000,
+                piece: self.piece(),
                 delta: self.delta(&own),
             },
             3 => Body::Question {
@@ -108,6 +110,15 @@ impl Hostile {
 
     fn say(&self, body: Body<Meta>) -> Message<Meta> {
         Message::new("simulation", Shard::WHOLE, self.id.clone(), body)
+    }
+
+    /// Mostly the whole; sometimes one that is among none.
+    fn piece(&mut self) -> Piece {
+        if self.rng.chance(0.5) {
+            return Piece::WHOLE;
+        }
+        let (index, count) = (self.rng.below(9) as u16, self.rng.below(9) as u16);
+        Piece { index, count }
     }
 
     /// Words about somebody.

@@ -85,6 +85,19 @@ fn r4_what_is_lost_is_repaired_and_costs_not_much_more() {
 }
 
 #[test]
+fn r4_lost_pieces_of_pushes_are_missed() {
+    for seed in seeds(4) {
+        replay("r4_lost_pieces", seed);
+        let trust = if seed % 2 == 0 {
+            Trust::Owners
+        } else {
+            Trust::Relays
+        };
+        scenarios::small_payloads(4, 0.05, trust, seed);
+    }
+}
+
+#[test]
 fn r4_nodes_that_start_together_get_what_they_lack_and_no_more() {
     for seed in seeds(2) {
         replay("r4_", seed);

@@ -101,6 +101,51 @@ pub(crate) fn lossy(nodes: usize, minutes: u64, loss: f64, trust: Trust, seed: u
         median <= heartbeat * 3,
         "the median of repairs is {median:?}"
     );
+    // On a link that loses messages, waiting longer after each loss would cost half a minute.
+    let worst = world.tally.percentile(1.0).unwrap_or_default();
+    assert!(worst <= heartbeat * 12, "the worst repair took {worst:?}");
+    world.tally
+}
+
+/// Crowds come and go through a transport of small payloads that loses some of them: each
+/// piece that is lost is missed, by the number of its push.
+pub(crate) fn small_payloads(nodes: usize, loss: f64, trust: Trust, seed: u64) -> Tally {
+    let mut world = cluster(nodes, loss, trust, seed);
+    world.max_bytes = 600;
+    for round in 0..60 {
+        for place in 0..nodes {
+            let now = world.now;
+            world.call(place, |host| {
+                let time = host.time(now);
+                for user in 0..30 {
+                    let pid = format!("pid-{place}-{user}");
+                    if (round + user) % 3 == 0 {
+                        let _ = host.sync.leave_by_pid(time, &pid);
+                    } else {
+                        let (topic, key) = (format!("room:{user}"), format!("user-{user}"));
+                        let _ = host.sync.join(time, &pid, &topic, &key, round);
+                    }
+                }
+            });
+            world.tally.changes += 30;
+        }
+        rest(&mut world, Duration::from_millis(500));
+    }
+    assert!(world.tally.cut >= 60, "{} were cut", world.tally.cut);
+    let (lost, answers) = (
+        world.tally.lost_bytes,
+        world.tally.sent.bytes_of(&["answer"]),
+    );
+    // A push is told again as a whole, though one of its pieces was lost.
+    assert!(
+        lost > 0 && answers <= 8 * lost,
+        "R4: answers of {answers} B for {lost} B"
+    );
+    world.network.loss = 0.0;
+    let begin = world.now;
+    let settled = until_settled(&mut world, Duration::from_secs(20));
+    assert!(settled - begin <= Duration::from_secs(10), "settled late");
+    checks::one_view(&world);
     world.tally
 }
 

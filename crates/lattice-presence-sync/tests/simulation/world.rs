@@ -80,6 +80,8 @@ pub(crate) struct Tally {
     pub(crate) faults: BTreeMap<&'static str, u64>,
     /// Bytes that an idle node sends in a second.
     pub(crate) idle: Option<f64>,
+    /// Messages that no payload had room for, and that were cut.
+    pub(crate) cut: u64,
 }
 
 impl Tally {
@@ -117,6 +119,8 @@ pub(crate) struct World {
     lives: u64,
     /// Whether the transport tells when a process is gone.
     pub(crate) hints: bool,
+    /// How long a payload of the transport may be.
+    pub(crate) max_bytes: usize,
 }
 
 impl World {
@@ -136,6 +140,7 @@ impl World {
             next_number: 0,
             lives: 0,
             hints: false,
+            max_bytes: usize::MAX,
         }
     }
 
@@ -260,10 +265,23 @@ impl World {
     }
 
     fn send(&mut self, place: usize, from: &ReplicaId, transmit: Transmit<Meta>) {
-        let bytes = sizes::of(&transmit.message);
-        let kind = transmit.message.body.kind();
-        let message = Rc::new(transmit.message);
-        match transmit.to {
+        let parts = sizes::cut(transmit.message, self.max_bytes);
+        self.tally.cut += u64::from(parts.len() > 1);
+        for (message, bytes) in parts {
+            self.send_part(place, from, &transmit.to, (message, bytes));
+        }
+    }
+
+    fn send_part(
+        &mut self,
+        place: usize,
+        from: &ReplicaId,
+        to: &To,
+        (message, bytes): (Message<Meta>, usize),
+    ) {
+        let kind = message.body.kind();
+        let message = Rc::new(message);
+        match to {
             To::All => {
                 for to in 0..self.hosts.len() {
                     if to != place && self.hosts[to].is_some() {
@@ -274,7 +292,7 @@ impl World {
             }
             To::One(id) => {
                 self.tally.sent.count(kind, bytes);
-                let is_it = |host: &Option<Host>| host.as_ref().is_some_and(|host| host.id == id);
+                let is_it = |host: &Option<Host>| host.as_ref().is_some_and(|host| host.id == *id);
                 if let Some(to) = self.hosts.iter().position(is_it) {
                     self.carry(place, to, from, &message, bytes);
                 }

@@ -21,15 +21,20 @@ impl Bucket {
         }
     }
 
-    /// Takes a token, if there is one; otherwise the time when there will be.
-    pub(crate) fn take(&mut self, now: Duration) -> Result<(), Duration> {
-        let full_at = self.full_at.max(now) + self.every;
+    /// Takes so many tokens, if they are there; otherwise the time when they will be.
+    /// More than `burst` never are.
+    pub(crate) fn take(&mut self, now: Duration, tokens: u32) -> Result<(), Duration> {
+        let full_at = self.full_at.max(now) + self.every * tokens;
         let room = now + self.every * self.burst;
         if full_at > room {
             return Err(now + (full_at - room));
         }
         self.full_at = full_at;
         Ok(())
+    }
+
+    pub(crate) fn is_full(&self, now: Duration) -> bool {
+        self.full_at <= now
     }
 }
 
@@ -42,13 +47,13 @@ mod tests {
         let mut bucket = Bucket::new(3, 10);
         let now = Duration::from_secs(5);
         for _ in 0..3 {
-            assert_eq!(bucket.take(now), Ok(()));
+            assert_eq!(bucket.take(now, 1), Ok(()));
         }
-        let next = bucket.take(now).unwrap_err();
+        let next = bucket.take(now, 1).unwrap_err();
         assert_eq!(next, now + Duration::from_millis(100));
-        assert_eq!(bucket.take(next), Ok(()));
-        assert!(bucket.take(next).is_err());
+        assert_eq!(bucket.take(next, 1), Ok(()));
+        assert!(bucket.take(next, 1).is_err());
         let later = now + Duration::from_secs(60);
-        assert_eq!((0..9).filter(|_| bucket.take(later).is_ok()).count(), 3);
+        assert_eq!((0..9).filter(|_| bucket.take(later, 1).is_ok()).count(), 3);
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::OnceLock;
 
-use axum::extract::ws::Utf8Bytes;
 use bytes::Bytes;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::frame::Ref;
 use super::{Payload, Status, Version, binary};

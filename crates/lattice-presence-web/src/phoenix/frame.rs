@@ -97,6 +97,15 @@ pub(super) struct Incoming {
     pub(super) user: Option<UserBroadcast>,
 }
 
+impl Incoming {
+    /// What it costs to keep, about.
+    pub(super) fn bytes(&self) -> usize {
+        let user = self.user.as_ref();
+        let user = user.map_or(0, |user| user.event.len() + user.metadata.len());
+        self.topic.len() + self.event.len() + self.payload.len() + user + 2 * size_of::<Self>()
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct UserBroadcast {
     pub(super) event: String,

@@ -26,15 +26,29 @@ pub struct Limits {
     pub burst: u32,
     /// Messages a second after that. 50.
     pub rate: u32,
-    /// Messages over the limit that are answered; after as many without a pause,
+    /// Bytes of messages at once, at least one message; what is over it is answered with
+    /// an error. Less than a slow reader's queue holds, so that no member closes others
+    /// by what it sends to all. 256 KiB.
+    pub bytes_burst: u32,
+    /// Bytes of messages a second after that. 128 KiB.
+    pub bytes_rate: u32,
+    /// Messages over the limits that are answered; after as many without a pause,
     /// the socket is closed. 500.
     pub patience: u32,
     /// Changes of the own entry at once; more are merged, the last one wins. 5.
     pub track_burst: u32,
     /// Changes of the own entry a second after that. 5.
     pub track_rate: u32,
+    /// Joins of one topic at once; one more is answered with an error, since each may
+    /// cost a whole state. All topics together: one join each, and then ten times the
+    /// rate. 5.
+    pub join_burst: u32,
+    /// Joins of one topic a second after that. 1.
+    pub join_rate: u32,
     /// Messages to a channel whose join is not answered yet. 16.
     pub waiting: usize,
+    /// Bytes of such messages, for all channels together. 256 KiB.
+    pub waiting_bytes: usize,
     /// Silence after which a socket is closed. 90 s: hidden tabs may send one
     /// heartbeat a minute.
     pub idle: Duration,
@@ -49,10 +63,15 @@ impl Default for Limits {
             name_bytes: 255,
             burst: 100,
             rate: 50,
+            bytes_burst: 256 << 10,
+            bytes_rate: 128 << 10,
             patience: 500,
             track_burst: 5,
             track_rate: 5,
+            join_burst: 5,
+            join_rate: 1,
             waiting: 16,
+            waiting_bytes: 256 << 10,
             idle: Duration::from_secs(90),
         }
     }

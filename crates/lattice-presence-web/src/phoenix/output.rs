@@ -94,9 +94,9 @@ pub enum Output {
     Subscribe {
         /// Whose.
         channel: ChannelId,
-        /// Whether it took the place of a channel that was live: diffs may be on
-        /// their way which the client would apply after this state, so that it
-        /// needs the state a second time.
+        /// Whether another channel of the topic has ended on this socket just now, or
+        /// is replaced: diffs may be on their way which the client would apply after
+        /// this state, so that it needs the state a second time.
         twice: bool,
     },
     /// An event of the application: answer by [`reply`](super::Session::reply).

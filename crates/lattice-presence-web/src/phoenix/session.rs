@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::bucket::Bucket;
 use super::encode;
 use super::frame::{self, Incoming, Ref};
+use super::joins::Joins;
 use super::output::{ChannelId, Closing, Output, Status, Ticket, code};
 use super::tracks::Tracks;
 use super::{Limits, Payload, SupabaseConfig, Version, binary};
@@ -41,14 +42,21 @@ mod incoming;
 pub struct Session {
     version: Version,
     limits: Limits,
-    bucket: Bucket,
-    /// Messages over the limit since the last one within it.
+    messages: Bucket,
+    bytes: Bucket,
+    joins: Joins,
+    /// Messages over the limits since the last one within them.
     excess: u32,
+    /// Bytes of the messages that wait for the answer to a join.
+    waiting_bytes: usize,
     channels: HashMap<Arc<str>, Channel>,
     topics: HashMap<ChannelId, Arc<str>>,
     next_channel: u64,
     heard: Duration,
+    now: Duration,
     closed: bool,
+    /// Whether the close was polled: nothing comes after it.
+    is_over: bool,
     out: VecDeque<Output>,
 }
 
@@ -60,7 +68,8 @@ struct Channel {
     reference: Option<Ref>,
     /// Messages that came before the join was answered; nothing once it was.
     waiting: Option<Vec<Incoming>>,
-    replaces: bool,
+    /// Whether the client may still get diffs of a channel that it had before.
+    twice: bool,
     supabase: Option<SupabaseConfig>,
     subscribed: bool,
     tracks: Tracks,
@@ -80,14 +89,22 @@ impl Session {
     pub fn new(version: Version, limits: Limits, now: Duration) -> Self {
         Self {
             version,
-            bucket: Bucket::new(limits.burst, limits.rate),
+            messages: Bucket::new(limits.burst, limits.rate),
+            bytes: Bucket::new(
+                limits.bytes_burst.max(size(limits.message_bytes)),
+                limits.bytes_rate,
+            ),
+            joins: Joins::new(&limits),
             limits,
             excess: 0,
+            waiting_bytes: 0,
             channels: HashMap::new(),
             topics: HashMap::new(),
             next_channel: 0,
             heard: now,
+            now,
             closed: false,
+            is_over: false,
             out: VecDeque::new(),
         }
     }
@@ -102,7 +119,12 @@ impl Session {
     /// assert!(matches!(session.poll(), Some(Output::Close(closing)) if closing.code == 1007));
     /// ```
     pub fn poll(&mut self) -> Option<Output> {
-        self.out.pop_front()
+        if self.is_over {
+            self.out.clear();
+        }
+        let output = self.out.pop_front();
+        self.is_over |= matches!(output, Some(Output::Close(_)));
+        output
     }
 
     /// A text frame. O(size). A frame that is no message closes the socket;
@@ -147,7 +169,7 @@ impl Session {
     /// assert_eq!(session.next_timeout(), Duration::from_secs(150));
     /// ```
     pub fn heard(&mut self, now: Duration) {
-        self.heard = now;
+        (self.heard, self.now) = (now, now);
     }
 
     /// When [`advance`](Self::advance) has something to do. O(topics joined).
@@ -177,6 +199,7 @@ impl Session {
     /// assert!(matches!(session.poll(), Some(Output::Close(closing)) if closing.code == 1001));
     /// ```
     pub fn advance(&mut self, now: Duration) {
+        self.now = now;
         if self.closed {
             return;
         }
@@ -218,6 +241,7 @@ impl Session {
         let Some(waiting) = channel.waiting.take() else {
             return;
         };
+        self.waiting_bytes -= bytes(&waiting);
         let refs = [channel.join_ref.as_ref(), channel.reference.as_ref()];
         let wire = encode::reply(version, refs, &topic, Status::Ok, response);
         self.out.push_back(Output::Send(wire));
@@ -229,7 +253,7 @@ impl Session {
             channel.subscribed = true;
             self.out.push_back(Output::Subscribe {
                 channel: id,
-                twice: channel.replaces,
+                twice: channel.twice,
             });
         }
         for message in waiting {
@@ -255,7 +279,7 @@ impl Session {
         let Some(topic) = self.topics.remove(&id) else {
             return;
         };
-        let Some(channel) = self.channels.remove(&topic) else {
+        let Some(channel) = self.forget(&topic) else {
             return;
         };
         let refs = [channel.join_ref.as_ref(), channel.reference.as_ref()];
@@ -345,11 +369,22 @@ impl Session {
         let Some(topic) = self.topics.remove(&id) else {
             return;
         };
-        if let Some(channel) = self.channels.remove(&topic) {
+        if let Some(channel) = self.forget(&topic) {
             let wire = encode(self.version, channel.join_ref.as_ref(), &topic);
             self.out.push_back(Output::Send(wire));
             self.left(id, false);
         }
+    }
+
+    /// Lets go of a channel, with what waits for its join.
+    fn forget(&mut self, topic: &str) -> Option<Channel> {
+        let channel = self.channels.remove(topic)?;
+        self.topics.remove(&channel.id);
+        match &channel.waiting {
+            Some(waiting) => self.waiting_bytes -= bytes(waiting),
+            None => self.joins.ended(self.now, topic),
+        }
+        Some(channel)
     }
 
     fn left(&mut self, channel: ChannelId, rejoins: bool) {
@@ -369,6 +404,15 @@ impl Session {
         let topic = self.topics.get(&id)?;
         self.channels.get(topic)?.join_ref.as_ref()
     }
+}
+
+fn bytes(messages: &[Incoming]) -> usize {
+    messages.iter().map(Incoming::bytes).sum()
+}
+
+/// Enough for any message that is read.
+fn size(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 fn find<'a>(

@@ -38,7 +38,7 @@ impl Tracks {
             self.waiting = None;
             return Tracked::Same;
         }
-        match self.bucket.take(now) {
+        match self.bucket.take(now, 1) {
             Ok(()) => {
                 self.waiting = None;
                 self.last = Some(payload.clone());
@@ -71,7 +71,7 @@ impl Tracks {
         if self.due()? > now {
             return None;
         }
-        let _ = self.bucket.take(now);
+        let _ = self.bucket.take(now, 1);
         let (_, payload) = self.waiting.take()?;
         self.last = Some(payload.clone());
         Some(payload)

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const TOKEN: &str = "vsn=2.0.0&resume=0123456789abcdef";
+const TOKEN: &str = "vsn=2.0.0&resume=0123456789abcdefghijkl";
 
 fn config(grace: u64) -> lattice_presence_web::Config {
     let mut config = quick();
@@ -98,6 +98,38 @@ async fn a_copy_of_a_tab_gets_entries_of_its_own() {
         "{state}"
     );
     answers.abort();
+}
+
+#[tokio::test]
+async fn copies_of_a_tab_that_come_together_get_entries_of_their_own() {
+    let mut config = config(300);
+    // The socket answers late, so that all ask before it has answered one.
+    config.probe = Duration::from_secs(5);
+    let server = serve(config).await;
+    let mut ada = server.connect(TOKEN).await;
+    ada.enter("room:1", "ada").await;
+    let come = async || {
+        let mut copy = server.connect(TOKEN).await;
+        copy.join("1", "room:1", &json!({"name": "ada"})).await;
+        copy
+    };
+    let late = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        // Reads on, which answers the pings.
+        let until = tokio::time::sleep(Duration::from_millis(1500));
+        tokio::select! {
+            () = until => {}
+            never = async { loop { let _ = ada.next().await; } } => never,
+        }
+    };
+    let (_, _copies) = tokio::join!(late, async { tokio::join!(come(), come(), come()) });
+    let mut reader = server.client().await;
+    let state = reader.enter("room:1", "eve").await;
+    assert_eq!(
+        state["ada"]["metas"].as_array().unwrap().len(),
+        4,
+        "{state}"
+    );
 }
 
 #[tokio::test]

@@ -139,6 +139,7 @@ async fn a_client_that_does_not_read_gets_one_state_in_place_of_what_it_missed()
     let mut config = quick();
     config.batch = Duration::from_millis(1);
     config.queue = 8;
+    config.limits.bytes_rate = u32::MAX;
     // This one is slow, and not yet given up.
     config.patience = Duration::from_secs(120);
     let server = serve(config).await;
@@ -175,6 +176,7 @@ async fn a_client_that_does_not_read_gets_one_state_in_place_of_what_it_missed()
 async fn a_client_that_never_reads_is_closed_after_patience() {
     let mut config = quick();
     config.patience = Duration::from_millis(300);
+    config.limits.bytes_rate = u32::MAX;
     let server = serve(config).await;
     let mut slow = server.client().await;
     slow.enter("room:1", "slow").await;

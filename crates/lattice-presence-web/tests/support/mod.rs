@@ -46,16 +46,14 @@ impl Channels for App {
             .topic()
             .split_once(':')
             .ok_or_else(|| Refused::new("no such topic"))?;
-        let name = join.payload().parse::<Value>().unwrap_or_default()["name"]
-            .as_str()
-            .map(str::to_owned);
+        let payload = join.payload().parse::<Value>().unwrap_or_default();
+        let name = payload["name"].as_str().map(str::to_owned);
+        if let Some(time) = payload["sleep"].as_u64() {
+            tokio::time::sleep(Duration::from_millis(time)).await;
+        }
         match (kind, rest) {
             ("room", "full") => Err(Refused::new("full")),
             ("room", "crash") => panic!("as the test wants it"),
-            ("room", "slow") => {
-                tokio::time::sleep(Duration::from_millis(300)).await;
-                Ok(Joined::new())
-            }
             ("room", _) => {
                 let name = name.ok_or_else(|| Refused::new("a name, please"))?;
                 let meta = JsonMeta::new(&json!({"name": name})).map_err(Refused::new)?;
@@ -87,6 +85,11 @@ impl Channels for App {
             }
             "hide" => {
                 channel.untrack();
+                Reply::ok()
+            }
+            "sleep" => {
+                let time = payload.parse().unwrap();
+                tokio::time::sleep(Duration::from_millis(time)).await;
                 Reply::ok()
             }
             "crash" => panic!("as the test wants it"),
@@ -292,10 +295,14 @@ impl Client {
     }
 
     /// The payload of that reply; what comes before it is kept.
-    async fn reply(&mut self, reference: &str) -> Value {
+    pub async fn reply(&mut self, reference: &str) -> Value {
+        let is_it = |frame: &Frame| frame[3] == "phx_reply" && frame[1] == reference;
+        if let Some(at) = self.passed.iter().position(is_it) {
+            return self.passed.remove(at).unwrap()[4].clone();
+        }
         loop {
             let frame = self.read().await;
-            if frame[3] == "phx_reply" && frame[1] == reference {
+            if is_it(&frame) {
                 return frame[4].clone();
             }
             self.passed.push_back(frame);

@@ -58,10 +58,12 @@ impl Hashing {
         }
     }
 
+    #[inline]
     pub(super) fn text(&self, text: &[u8]) -> u32 {
         folded(Sip::new(self.key).finish(text))
     }
 
+    #[inline]
     pub(super) fn key(&self, topic: u32, key: &[u8]) -> u32 {
         let mut sip = Sip::new(self.key);
         sip.word(u64::from(topic));
@@ -92,6 +94,7 @@ impl Sip {
         }
     }
 
+    #[inline]
     const fn round(&mut self) {
         self.a = self.a.wrapping_add(self.b);
         self.c = self.c.wrapping_add(self.d);
@@ -105,26 +108,46 @@ impl Sip {
         self.c = self.c.rotate_left(32);
     }
 
+    #[inline]
     const fn word(&mut self, word: u64) {
         self.d ^= word;
         self.round();
         self.a ^= word;
     }
 
+    #[inline]
     fn finish(mut self, text: &[u8]) -> u64 {
         let (words, rest) = text.as_chunks::<8>();
         for word in words {
             self.word(u64::from_le_bytes(*word));
         }
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        last[7] = text.len().to_le_bytes()[0];
-        self.word(u64::from_le_bytes(last));
+        self.word(tail(text, rest) | (text.len() as u64) << 56);
         self.c ^= 0xff;
         for _ in 0..3 {
             self.round();
         }
         self.a ^ self.b ^ self.c ^ self.d
+    }
+}
+
+/// The last bytes of a text, fewer than eight, as a number. Without a copy of so many
+/// bytes as there happen to be, which would be a call.
+#[inline]
+fn tail(text: &[u8], rest: &[u8]) -> u64 {
+    if rest.is_empty() {
+        return 0;
+    }
+    if let Some(last) = text.last_chunk() {
+        return u64::from_le_bytes(*last) >> (64 - 8 * rest.len());
+    }
+    let at = |n: usize| u64::from(rest[n]) << (8 * n);
+    match (rest.first_chunk(), rest.last_chunk::<4>()) {
+        (Some(first), Some(last)) => {
+            let last = u64::from(u32::from_le_bytes(*last)) << (8 * (rest.len() - 4));
+            u64::from(u32::from_le_bytes(*first)) | last
+        }
+        // One, two or three: the first, the middle and the last.
+        _ => at(0) | at(rest.len() / 2) | at(rest.len() - 1),
     }
 }
 

@@ -41,6 +41,7 @@ impl Replicas {
         }
     }
 
+    #[inline]
     pub(super) fn number(&self, replica: &ReplicaId) -> Option<Id> {
         match self.known.get(self.last) {
             Some(known) if known.id == *replica => Some(self.last),
@@ -89,6 +90,7 @@ impl Replicas {
         }
     }
 
+    #[inline]
     pub(super) fn hides(&self, number: Id) -> bool {
         self.known.at(number).hidden
     }

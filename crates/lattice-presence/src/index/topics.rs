@@ -18,7 +18,7 @@ use super::table::Table;
 pub(super) struct Topics {
     table: Table,
     known: Slab<Topic>,
-    names: Order<Id>,
+    names: Order<Rung>,
     /// The one that was asked for last: mostly the one that is asked for next.
     last: Id,
 }
@@ -32,15 +32,36 @@ pub(super) struct Topic {
 /// Topics are sorted by their names.
 struct ByName<'a>(&'a Slab<Topic>);
 
-impl Rank for ByName<'_> {
-    type Key = Id;
+/// A topic among others: what its name begins with mostly decides, without a look at the
+/// name itself, which lies elsewhere.
+#[derive(Clone, Copy, Debug)]
+struct Rung {
+    /// The first bytes, the first one uppermost; zeros behind a short name.
+    head: u128,
+    topic: Id,
+}
 
-    fn key(&self, id: Id) -> Id {
-        id
+impl Rung {
+    fn of(name: &str, topic: Id) -> Self {
+        let mut head = [0; size_of::<u128>()];
+        let len = name.len().min(head.len());
+        head[..len].copy_from_slice(&name.as_bytes()[..len]);
+        let head = u128::from_be_bytes(head);
+        Self { head, topic }
+    }
+}
+
+impl Rank for ByName<'_> {
+    type Key = Rung;
+
+    fn key(&self, id: Id) -> Rung {
+        Rung::of(&self.0.at(id).name, id)
     }
 
-    fn cmp(&self, a: &Id, b: &Id) -> Ordering {
-        self.0.at(*a).name.cmp(&self.0.at(*b).name)
+    fn cmp(&self, a: &Rung, b: &Rung) -> Ordering {
+        let name = |rung: &Rung| &self.0.at(rung.topic).name;
+        let by_head = a.head.cmp(&b.head);
+        by_head.then_with(|| name(a).cmp(name(b)))
     }
 }
 
@@ -95,7 +116,8 @@ impl Topics {
             members: Members::new(hash),
         });
         self.table.find_or_insert(hash, topic, |_| false);
-        self.names.insert(topic, topic, &ByName(&self.known));
+        self.names
+            .insert(topic, Rung::of(name, topic), &ByName(&self.known));
         topic
     }
 
@@ -110,7 +132,8 @@ impl Topics {
         members.take(id, place, hidden, view);
         if members.order.len() == 0 {
             self.table.remove(members.hash, topic);
-            self.names.remove(topic, topic, &ByName(&self.known));
+            let by_name = ByName(&self.known);
+            self.names.remove(topic, by_name.key(topic), &by_name);
             self.known.remove(topic);
         }
     }
@@ -124,12 +147,14 @@ impl Topics {
         }
         let mut moved = Vec::new();
         for old in self.known.seal_last_piece() {
-            self.names.remove(old, old, &ByName(&self.known));
+            let by_name = ByName(&self.known);
+            self.names.remove(old, by_name.key(old), &by_name);
             if let Some(topic) = self.known.remove(old) {
                 let hash = topic.members.hash;
                 let new = self.known.insert(topic);
                 self.table.replace(hash, old, new);
-                self.names.insert(new, new, &ByName(&self.known));
+                let by_name = ByName(&self.known);
+                self.names.insert(new, by_name.key(new), &by_name);
                 moved.push(new);
             }
         }

@@ -67,6 +67,30 @@ await carol.evaluate(() => {
 });
 await ada.locator('#people .away[data-key="carol"]').waitFor();
 
+// The banner says what is not known yet, to readers of the screen too, and goes again.
+await ada.route("**/status", async (route) => {
+  const response = await route.fetch();
+  const body = await response.json();
+  await route.fulfill({ response, json: { ...body, node: { ...body.node, view: "behind" } } });
+});
+const banner = ada.locator('#banner[role="status"]');
+await banner.waitFor({ state: "visible" });
+assert.match(await banner.innerText(), /may not be complete/);
+await ada.unroute("**/status");
+await banner.waitFor({ state: "hidden" });
+
+// By keyboard alone: back to the rooms, into another one, and back.
+await carol.locator("#line").focus();
+for (let tabs = 0; tabs < 10; tabs++) {
+  await carol.keyboard.press("Shift+Tab");
+  if (await carol.evaluate(() => document.activeElement.matches('#rooms a[href="#random"]'))) break;
+}
+await carol.keyboard.press("Enter");
+await sees(carol, "carol");
+await sees(ada, "ada", "bob");
+await carol.goBack();
+await sees(ada, "ada", "bob", "carol");
+
 // A phone: nothing is wider than the screen, people are behind a button.
 const phone = await tab(a, "dora", { width: 375, height: 667 });
 await phone.keyboard.type("From my phone");
@@ -94,6 +118,7 @@ await sees(ada, "ada", "bob", "carol");
 // Node B dies; its tab goes on at node A, and nobody sees bob go.
 console.log("kill");
 await lines.next();
+await bob.getByText("The connection is lost. Trying again…").waitFor({ timeout: 15000 });
 await bob.getByText(`Connected again, to node ${a}`).waitFor({ timeout: 15000 });
 await sees(bob, "ada", "bob", "carol");
 for (let waited = 0; waited < 15000; waited += 100) {

@@ -123,7 +123,12 @@ fn step(run: &mut Run<u64>, plain: &mut Plain, numbers: &mut Numbers, end: u64) 
                 plain.insert(clock, clock);
             }
         }
-        4 | 5 => assert_eq!(run.remove::<ByValue>(clock), plain.remove(clock)),
+        4 | 5 => assert_eq!(
+            run.remove::<ByValue>(clock),
+            plain
+                .remove(clock)
+                .map(|value| (value, dot_fingerprint(clock, value)))
+        ),
         6 => {
             let range = numbers.range(end);
             let keeps = numbers.below(5);
@@ -245,7 +250,8 @@ fn memory_follows_what_lives() {
         for n in 0..100_000 {
             let clock = n * step % 100_000 + 1;
             if clock % 1000 != 1 {
-                assert_eq!(run.remove::<ByValue>(clock), Some(clock));
+                let removed = run.remove::<ByValue>(clock).map(|dot| dot.0);
+                assert_eq!(removed, Some(clock));
             }
         }
         assert!(run.check_invariants::<ByValue>());

@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use super::{Channel, Session};
+use super::{Channel, Session, size};
 use crate::phoenix::encode;
 use crate::phoenix::frame::{BadFrame, Incoming};
 use crate::phoenix::output::{ChannelId, Output, Status, Ticket, code};
@@ -15,27 +15,37 @@ impl Session {
     pub(super) fn receive(
         &mut self,
         now: Duration,
-        size: usize,
+        bytes: usize,
         read: impl FnOnce(&Self) -> Result<Incoming, BadFrame>,
     ) {
         if self.closed {
             return;
         }
-        self.heard = now;
-        if size > self.limits.message_bytes {
+        (self.heard, self.now) = (now, now);
+        if bytes > self.limits.message_bytes {
             self.close_socket(code::TOO_BIG, "the message is too big");
             return;
         }
-        let within = self.bucket.take(now).is_ok();
-        self.excess = if within { 0 } else { self.excess + 1 };
-        if self.excess > self.limits.patience {
-            self.close_socket(code::POLICY, "too many messages");
+        let over = if self.messages.take(now, 1).is_err() {
+            Some("too many messages")
+        } else if self.bytes.take(now, size(bytes)).is_err() {
+            Some("too many bytes")
+        } else {
+            None
+        };
+        self.excess = if over.is_some() { self.excess + 1 } else { 0 };
+        if let Some(reason) = over
+            && self.excess > self.limits.patience
+        {
+            self.close_socket(code::POLICY, reason);
             return;
         }
-        match read(self) {
-            Ok(message) if within || is_control(&message) => self.handle(now, message),
-            Ok(message) => self.answer(&message, Status::Error, "too many messages"),
-            Err(bad) => self.close_socket(code::INVALID, &bad.to_string()),
+        match (read(self), over) {
+            (Ok(message), Some(reason)) if !is_control(&message) => {
+                self.answer(&message, Status::Error, reason);
+            }
+            (Ok(message), _) => self.handle(now, message),
+            (Err(bad), _) => self.close_socket(code::INVALID, &bad.to_string()),
         }
     }
 
@@ -53,7 +63,7 @@ impl Session {
             return self.answer(&message, Status::Error, "the event's name is too long");
         }
         if message.event == "phx_join" {
-            return self.join(message);
+            return self.join(now, message);
         }
         let Some((topic, channel)) = self.channels.get_key_value(&*message.topic) else {
             return match &*message.event {
@@ -73,16 +83,18 @@ impl Session {
         self.push(now, &topic, message);
     }
 
-    fn join(&mut self, message: Incoming) {
-        let mut replaces = false;
-        let rejoins = self.channels.remove(&*message.topic);
-        if let Some(former) = rejoins {
-            replaces = former.waiting.is_none();
-            self.topics.remove(&former.id);
+    fn join(&mut self, now: Duration, message: Incoming) {
+        let is_allowed = self.joins.allow(now, &message.topic);
+        if let Some(former) = self.forget(&message.topic) {
             let wire = encode::close(self.version, former.join_ref.as_ref(), &message.topic);
             self.out.push_back(Output::Send(wire));
-            self.left(former.id, true);
-        } else if self.channels.len() >= self.limits.topics {
+            // The client has let go of it, also where it may not join again.
+            self.left(former.id, is_allowed);
+        }
+        if !is_allowed {
+            return self.answer(&message, Status::Error, "too many joins");
+        }
+        if self.channels.len() >= self.limits.topics {
             return self.answer(&message, Status::Error, "too many channels joined");
         }
         self.next_channel += 1;
@@ -97,7 +109,7 @@ impl Session {
                 join_ref: message.join_ref,
                 reference: message.reference,
                 waiting: Some(Vec::new()),
-                replaces,
+                twice: self.joins.has_ended(now, &topic),
                 supabase: supabase.clone(),
                 subscribed: false,
                 tracks: Tracks::new(self.limits.track_burst, self.limits.track_rate),
@@ -117,7 +129,9 @@ impl Session {
             return;
         };
         if let Some(waiting) = &mut channel.waiting {
-            if waiting.len() < self.limits.waiting {
+            let bytes = self.waiting_bytes + message.bytes();
+            if waiting.len() < self.limits.waiting && bytes <= self.limits.waiting_bytes {
+                self.waiting_bytes = bytes;
                 return waiting.push(message);
             }
             return self.answer(&message, Status::Error, "the join is not answered yet");
