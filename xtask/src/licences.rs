@@ -1,6 +1,6 @@
 //! Whether the licence of every crate in the tree is one that `deny.toml` allows.
 //!
-//! `cargo deny check` looks at the texts of licences, too, and is a job of its own in CI.
+//! `cargo deny check` looks at the texts of licences, too, where it is installed.
 //! This one needs nothing but cargo, and says the same of what manifests declare.
 
 use std::collections::{BTreeMap, BTreeSet};
