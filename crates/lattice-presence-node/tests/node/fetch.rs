@@ -8,7 +8,7 @@ use lattice_presence_node::engine::Memory;
 use lattice_presence_node::{EnrichedUpdate, Fetch, Fetched};
 use tokio::sync::Notify;
 
-use crate::support::{node, until};
+use crate::support::{PATIENCE, node, until};
 
 /// A database that answers when it is told to, and counts the questions.
 #[derive(Clone, Default)]
@@ -66,7 +66,8 @@ async fn a_slow_fetch_holds_up_its_own_reader_alone_and_ends_in_a_snapshot() {
     until("alice left", || node.len(), |len| *len == 0).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
     node.shutdown().await;
-    let seen = reader.await.unwrap();
+    let seen = tokio::time::timeout(PATIENCE, reader).await;
+    let seen = seen.unwrap().unwrap();
     let shown = format!("{seen:?}");
     let [
         EnrichedUpdate::Snapshot(first),
