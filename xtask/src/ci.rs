@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::shell::{self, Outcome, PUBLISHED, cargo};
 use crate::tidy::manifest;
-use crate::{docs, fuzz, net, nodes, simulate, test, tidy};
+use crate::{docs, fuzz, licences, net, nodes, simulate, test, tidy};
 
 /// Long enough to load a corpus and mutate it, short enough for every push.
 const SMOKE_SECONDS: u64 = 20;
@@ -51,6 +51,10 @@ const STEPS: &[Step] = &[
     Step {
         name: "tidy",
         run: || tidy::run(&[]).into(),
+    },
+    Step {
+        name: "licences",
+        run: || licences::run().into(),
     },
     Step {
         name: "clippy",

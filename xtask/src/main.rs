@@ -14,6 +14,9 @@ mod ci;
 mod demo;
 mod docs;
 mod fuzz;
+#[cfg(test)]
+mod kubernetes;
+mod licences;
 mod msrv;
 mod net;
 mod nodes;

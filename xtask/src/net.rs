@@ -1,5 +1,6 @@
 //! `cargo xtask net`: nodes in network namespaces on a bridge, with links that are lossy,
-//! slow, cut, or deaf in one direction, and processes that are killed, halted, replaced.
+//! slow, cut, or deaf in one direction, and processes that are killed, halted, replaced;
+//! then the same nodes over Redis and NATS, whose server vanishes and returns.
 //!
 //! Every address is of the task's own namespaces. What it cannot do here it shouts and
 //! leaves out.
@@ -10,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::nodes::{self, Node, all_see};
 use crate::shell::Outcome;
+
+mod broker;
 
 const NAMES: [&str; 4] = ["n0", "n1", "n2", "n3"];
 const HUB: &str = "lattice-hub";
@@ -26,7 +29,11 @@ pub(crate) fn run(_: &[String]) -> Outcome {
     let program = nodes::program()?;
     let program = program.display().to_string();
     let network = Network::new()?;
-    Day::new(&network, &program)?.play()
+    Day::new(&network, &program)?.play()?;
+    for kind in [broker::Kind::Redis, broker::Kind::Nats] {
+        broker::play(kind, &network, &program)?;
+    }
+    Ok(())
 }
 
 /// Whether this machine lets us make namespaces; why not.

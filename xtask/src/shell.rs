@@ -100,6 +100,17 @@ pub(crate) fn output_of(program: &str, arguments: &[&str]) -> Option<String> {
         .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// What a command prints; its errors go where ours go.
+pub(crate) fn output(command: &mut Command) -> Result<String, String> {
+    let line = line_of(command);
+    let output = command.stderr(Stdio::inherit()).output();
+    let output = output.map_err(|error| format!("`{line}` did not start: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("`{line}` failed ({})", output.status));
+    }
+    String::from_utf8(output.stdout).map_err(|error| format!("`{line}`: {error}"))
+}
+
 /// The installed toolchain whose name starts with `name`, as rustup spells it.
 pub(crate) fn toolchain(name: &str) -> Option<String> {
     toolchain_in(&output_of("rustup", &["toolchain", "list"])?, name)

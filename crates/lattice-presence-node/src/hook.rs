@@ -59,12 +59,9 @@ impl<M: Meta> Node<M> {
     /// slower than 256 changes gets [`Missed`](Event::Missed). It ends with the node, or
     /// when the handle is aborted; dropping the handle lets it go on.
     ///
-    /// To enrich entries for readers, do so where they are read: a [`Subscription`] is a
-    /// stream, and what its reader awaits holds nobody up either.
+    /// To enrich entries for readers, see [`Fetch`](crate::Fetch).
     ///
     /// See [`Event`] for an example.
-    ///
-    /// [`Subscription`]: crate::Subscription
     pub fn on_change<F>(
         &self,
         mut hook: impl FnMut(Event<M>) -> F + Send + 'static,

@@ -50,6 +50,7 @@
 //! | who is there | [`Topic::members`], [`len`](Topic::len), [`get`](Topic::get), [`first`](Topic::first) | nothing |
 //! | follow a topic | [`Topic::subscribe`], [`Subscription::next`] | the next change |
 //! | follow all topics | [`Node::changes`], [`Changes::next`] | the next change |
+//! | with what the application knows of the keys | [`Topic::members_with`], [`Subscription::next_with`] | the application |
 //! | act on every change | [`Node::on_change`] | nothing |
 //! | bytes to the application's other nodes | [`Node::broadcast`], [`Node::messages`] | nothing; the next message |
 //! | health | [`Node::status`] | nothing |
@@ -113,6 +114,7 @@ mod changes;
 mod connection;
 pub mod engine;
 mod error;
+mod fetch;
 mod hook;
 mod messages;
 mod meta;
@@ -133,6 +135,7 @@ pub use change::Change;
 pub use changes::{Changes, Followed};
 pub use connection::Connection;
 pub use error::{BroadcastError, StartError, TrackError};
+pub use fetch::{Enriched, EnrichedUpdate, Fetch, Fetched};
 pub use hook::Event;
 pub use lattice_presence::{Presence, ReplicaId};
 pub use lattice_presence_json::JsonMeta;

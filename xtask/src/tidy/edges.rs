@@ -207,7 +207,10 @@ mod tests {
             (SYNC, "[dependencies]\nlattice-presence.workspace = true\n"),
             (JSON, "[dependencies]\nlattice-presence.workspace = true\n"),
             (NODE, "[dependencies]\nlattice-presence.workspace = true\n"),
-            (WEB, "[dependencies]\nlattice-presence.workspace = true\n"),
+            (
+                WEB,
+                "[dependencies]\nlattice-presence-node.workspace = true\n",
+            ),
         ]))
     }
 

@@ -10,6 +10,7 @@
 
 mod churn;
 mod cluster;
+mod fetch;
 mod hostile;
 mod messages;
 mod support;
