@@ -124,9 +124,9 @@ impl Arguments {
     fn check(&self) -> Result<(), String> {
         if self
             .nodes
-            .is_some_and(|nodes| !(2..=1_000).contains(&nodes))
+            .is_some_and(|nodes| !(3..=1_000).contains(&nodes))
         {
-            return Err("--nodes lies between 2 and 1000".into());
+            return Err("--nodes lies between 3 and 1000: faults need a third node".into());
         }
         if self.loss.is_some_and(|loss| !(0.0..=0.5).contains(&loss)) {
             return Err("--loss is a fraction between 0 and 0.5".into());

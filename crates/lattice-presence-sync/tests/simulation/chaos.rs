@@ -108,7 +108,21 @@ impl Chaos {
             self.act(number, end);
         }
         self.settle();
+        self.met_enough();
         self.world.tally
+    }
+
+    /// A run that met hardly a fault proves little. The first comes after 10 s, the last 20 s
+    /// before the end.
+    fn met_enough(&self) {
+        let (length, pause) = (self.plan.length.as_secs(), self.plan.faults.as_secs());
+        let planned = length.saturating_sub(30).checked_div(pause).unwrap_or(0);
+        let met = |kind| self.world.tally.faults.get(kind).copied().unwrap_or(0);
+        let met: u64 = FAULTS.iter().map(met).sum();
+        assert!(
+            met >= planned / 3,
+            "met {met} faults, and there is time for {planned}"
+        );
     }
 
     fn start(&mut self) {
@@ -208,9 +222,19 @@ impl Chaos {
         Some((place, (place + names) % (2 * names)))
     }
 
+    /// Too few processes run for a fault: a node of which none does comes back.
+    fn begin_missing(&mut self) {
+        let (hosts, names) = (&self.world.hosts, self.world.names);
+        let is_gone = |name: &usize| hosts[*name].is_none() && hosts[*name + names].is_none();
+        if let Some(name) = (0..names).find(is_gone) {
+            self.begin(name);
+        }
+    }
+
     fn fault(&mut self) {
         let kind = FAULTS[self.world.rng.below(FAULTS.len())];
         let Some((place, other)) = self.any_place() else {
+            self.begin_missing();
             return;
         };
         let now = self.world.now;

@@ -30,6 +30,10 @@ pub(crate) struct Host {
     pub(crate) calls: u64,
 }
 
+/// What the clock of a process shows at its start, in nanoseconds: one that is set back must not
+/// stand still at zero.
+const CLOCK: i64 = 3_600_000_000_000;
+
 impl Host {
     pub(crate) fn start(id: ReplicaId, config: &Config, seed: u64, now: Duration) -> Self {
         let state = PresenceState::new(id.clone());
@@ -37,7 +41,7 @@ impl Host {
             sync: Sync::new(state, config.clone(), seed).expect("a configuration that works"),
             id,
             seen: BTreeMap::new(),
-            clock: 0,
+            clock: CLOCK,
             started: now,
             frozen_until: Duration::ZERO,
             busy_until: Duration::ZERO,
