@@ -47,33 +47,10 @@ fn push_escapes(out: &mut String, text: &str, first: usize) {
     out.push_str(&text[start..]);
 }
 
-/// Appends an integer, two digits at a step.
+/// Appends an integer.
 #[inline]
 pub(crate) fn push_integer(out: &mut String, integer: u64) {
-    const PAIRS: &str = concat!(
-        "0001020304050607080910111213141516171819",
-        "2021222324252627282930313233343536373839",
-        "4041424344454647484950515253545556575859",
-        "6061626364656667686970717273747576777879",
-        "8081828384858687888990919293949596979899",
-    );
-    // u64::MAX has 20 digits.
-    let mut pairs = [0_usize; 10];
-    let mut first = pairs.len();
-    let mut rest = integer;
-    loop {
-        first -= 1;
-        pairs[first] = (rest % 100) as usize;
-        rest /= 100;
-        if rest == 0 {
-            break;
-        }
-    }
-    let leading_zero = usize::from(pairs[first] < 10);
-    for (i, pair) in pairs[first..].iter().enumerate() {
-        let skipped = if i == 0 { leading_zero } else { 0 };
-        out.push_str(&PAIRS[2 * pair + skipped..2 * pair + 2]);
-    }
+    out.push_str(itoa::Buffer::new().format(integer));
 }
 
 /// How many digits [`push_integer`] appends.

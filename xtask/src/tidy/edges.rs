@@ -58,6 +58,7 @@ const LAYERS: [Layer; 6] = [
         name: "lattice-presence-json",
         allowed: &[
             "hashbrown",
+            "itoa",
             "lattice-causal",
             "lattice-presence",
             "serde",
