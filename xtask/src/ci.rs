@@ -436,7 +436,7 @@ fn bench_test() -> Outcome {
     for name in names {
         command.args(["--bench", name]);
     }
-    shell::run(&mut command)
+    shell::run(command.args(["--", "--test"]))
 }
 
 fn fuzz_smoke() -> Verdict {
