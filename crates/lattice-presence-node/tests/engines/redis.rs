@@ -40,14 +40,12 @@ async fn while_the_server_is_away_sending_is_refused_soon() {
     };
     let (mut link, _received) = start(Redis::new(server.url()), "a").await;
     server.kill();
-    let began = Instant::now();
     for _ in 0..5 {
+        let start = Instant::now();
         let sent = link.send(To::All, "?".into()).await;
         assert!(matches!(sent, Err(SendError::Disconnected)), "{sent:?}");
+        assert!(start.elapsed() < Duration::from_secs(1));
     }
-    // Half a second each, or less. A server that is asked takes its five.
-    let took = began.elapsed();
-    assert!(took < Duration::from_secs(20), "{took:?}");
 }
 
 /// The node gives up on a send after a second. A server that needs longer than that to let
