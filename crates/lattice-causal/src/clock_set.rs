@@ -475,8 +475,8 @@ impl ClockSet {
 
     /// A test of membership for clocks that come in ascending order. Neighbours
     /// cost O(1), a leap O(log intervals).
-    pub(crate) fn cursor(&self) -> Cursor<'_> {
-        Cursor {
+    pub(crate) fn sweep(&self) -> Sweep<'_> {
+        Sweep {
             rest: &self.intervals,
         }
     }
@@ -504,12 +504,12 @@ fn push_joined(joined: &mut SmallVec<[Interval; 1]>, next: Interval) {
     }
 }
 
-/// See [`ClockSet::cursor`].
-pub(crate) struct Cursor<'a> {
+/// See [`ClockSet::sweep`].
+pub(crate) struct Sweep<'a> {
     rest: &'a [Interval],
 }
 
-impl Cursor<'_> {
+impl Sweep<'_> {
     /// Whether `clock` is in the set; `clock` is not below any asked before.
     pub(crate) fn contains(&mut self, clock: u64) -> bool {
         if self.rest.first().is_some_and(|i| i.last < clock) {

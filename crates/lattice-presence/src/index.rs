@@ -18,9 +18,9 @@ use smallvec::SmallVec;
 use crate::down::Down;
 use crate::presence::Slot;
 use crate::{Presence, ReplicaId, steps};
-use groups::{Group, Groups, Place, Record, SHARED, View};
+use groups::{DotRank, Group, Groups, Record, Records, SHARED};
 pub(crate) use hashing::{Hashes, Hashing};
-use order::Rank;
+use order::Ranking;
 use replicas::Replicas;
 pub(crate) use slab::Id;
 use slab::Slab;
@@ -91,8 +91,8 @@ impl<M> Index<M> {
         self.hashing.of(slot)
     }
 
-    fn view(&self) -> View<'_, M> {
-        View {
+    fn records(&self) -> Records<'_, M> {
+        Records {
             entries: &self.entries,
             replicas: &self.replicas,
         }
@@ -110,19 +110,19 @@ impl<M> Index<M> {
         });
         self.note_stranger(entry, topic, replica);
         let hidden = self.replicas.hides(replica);
-        let place = (replica, entry.dot().clock);
-        let new = (id, place, hidden);
-        let view = View {
+        let rank = (replica, entry.dot().clock);
+        let new = (id, rank, hidden);
+        let records = Records {
             entries: &self.entries,
             replicas: &self.replicas,
         };
         let slot = entry.slot();
         let members = &mut self.topics.at_mut(topic).members;
-        members.add(id, place, hidden, view);
-        let same_pid = |id| view.entry(id).slot().pid == slot.pid;
-        self.by_pid.insert(hashes.pid, new, view, same_pid);
-        let same_key = |id| view.entry(id).slot().same_key(&slot);
-        let (group, first) = self.by_key.insert(hashes.key, new, view, same_key);
+        members.add(id, rank, hidden, records);
+        let same_pid = |id| records.entry(id).slot().pid == slot.pid;
+        self.by_pid.insert(hashes.pid, new, records, same_pid);
+        let same_key = |id| records.entry(id).slot().same_key(&slot);
+        let (group, first) = self.by_key.insert(hashes.key, new, records, same_key);
         let Some(group) = group else {
             return true;
         };
@@ -140,17 +140,17 @@ impl<M> Index<M> {
         if !many.by_slot && many.members.order.len() <= SCANNED {
             return;
         }
-        let view = View {
+        let records = Records {
             entries: &self.entries,
             replicas: &self.replicas,
         };
         let mut add = |id: Id| {
-            let slot = view.entry(id).slot();
+            let slot = records.entry(id).slot();
             let pid = self.hashing.text(slot.pid);
             let hash = Hashes { pid, ..hashes }.slot();
-            let same = |id| view.entry(id).slot() == slot;
+            let same = |id| records.entry(id).slot() == slot;
             self.by_slot
-                .insert(hash, (id, view.key(id), false), view, same);
+                .insert(hash, (id, records.rank(id), false), records, same);
         };
         if many.by_slot {
             add(id);
@@ -179,14 +179,14 @@ impl<M> Index<M> {
         let (topic, replica, shares_key) = (record.topic(), record.replica, record.shares_key());
         let hidden = self.replicas.hides(replica);
         let gone = (id, (replica, entry.dot().clock), hidden);
-        let view = View {
+        let records = Records {
             entries: &self.entries,
             replicas: &self.replicas,
         };
         let slot = entry.slot();
-        self.topics.remove((topic, hashes.topic), gone, view);
-        let same_pid = |id| view.entry(id).slot().pid == slot.pid;
-        self.by_pid.remove(hashes.pid, gone, view, same_pid);
+        self.topics.remove((topic, hashes.topic), gone, records);
+        let same_pid = |id| records.entry(id).slot().pid == slot.pid;
+        self.by_pid.remove(hashes.pid, gone, records, same_pid);
         let edge = if shares_key {
             self.remove_of_key(gone, slot, hashes)
         } else {
@@ -200,22 +200,22 @@ impl<M> Index<M> {
     }
 
     /// Takes an entry out of a key that others share.
-    fn remove_of_key(&mut self, gone: (Id, Place, bool), slot: Slot<'_>, hashes: Hashes) -> bool {
-        let view = View {
+    fn remove_of_key(&mut self, gone: (Id, DotRank, bool), slot: Slot<'_>, hashes: Hashes) -> bool {
+        let records = Records {
             entries: &self.entries,
             replicas: &self.replicas,
         };
-        let same_key = |id| view.entry(id).slot().same_key(&slot);
+        let same_key = |id| records.entry(id).slot().same_key(&slot);
         let Some(Group::Many(group, many)) = self.by_key.find(hashes.key, same_key) else {
             return false;
         };
         if many.by_slot {
             let remove = |groups: &mut Groups, id: Id| {
-                let slot = view.entry(id).slot();
+                let slot = records.entry(id).slot();
                 let pid = self.hashing.text(slot.pid);
                 let hash = Hashes { pid, ..hashes }.slot();
-                let same = |id| view.entry(id).slot() == slot;
-                groups.remove(hash, (id, view.key(id), false), view, same);
+                let same = |id| records.entry(id).slot() == slot;
+                groups.remove(hash, (id, records.rank(id), false), records, same);
             };
             remove(&mut self.by_slot, gone.0);
             if many.members.order.len() <= SCANNED / 2 {
@@ -224,7 +224,7 @@ impl<M> Index<M> {
                 self.by_key.many_mut(group).by_slot = false;
             }
         }
-        let left = self.by_key.remove_of(group, gone, view);
+        let left = self.by_key.remove_of(group, gone, records);
         match left {
             None => self.by_key.many(group).members.visible_len() == 0,
             Some(last) => {
@@ -237,16 +237,16 @@ impl<M> Index<M> {
 
     /// The number that the entry has.
     fn id_of(&self, entry: &Presence<M>, hashes: Hashes) -> Option<Id> {
-        let view = self.view();
+        let records = self.records();
         let same_key = |id| {
-            let other = view.entry(id);
+            let other = records.entry(id);
             other.is(entry) || other.slot().same_key(&entry.slot())
         };
         match self.by_key.find(hashes.key, same_key)? {
-            Group::One(id) => (view.entry(id).dot() == entry.dot()).then_some(id),
+            Group::One(id) => (records.entry(id).dot() == entry.dot()).then_some(id),
             group @ Group::Many(..) => {
                 let replica = self.replicas.number(entry.owner())?;
-                group.find((replica, entry.dot().clock), view)
+                group.find((replica, entry.dot().clock), records)
             }
         }
     }
@@ -254,7 +254,7 @@ impl<M> Index<M> {
     /// Moves some entries, and some topics, where most numbers are idle.
     fn compact(&mut self) {
         if self.entries.is_sparse() {
-            for old in self.entries.seal_last_piece() {
+            for old in self.entries.seal_last_block() {
                 if let Some(record) = self.entries.remove(old) {
                     let topic = record.topic();
                     let new = self.entries.insert(record);
@@ -271,21 +271,24 @@ impl<M> Index<M> {
     }
 
     fn renumber(&mut self, old: Id, new: Id, topic: Id) {
-        let view = View {
+        let records = Records {
             entries: &self.entries,
             replicas: &self.replicas,
         };
-        let slot = view.entry(new).slot();
+        let slot = records.entry(new).slot();
         let hashes = self.hashing.of(slot);
         let members = &mut self.topics.at_mut(topic).members;
-        members.order.replace(old, new, view.key(new), &view);
-        let same_pid = |id| view.entry(id).slot().pid == slot.pid;
-        self.by_pid.renumber(hashes.pid, (old, new), view, same_pid);
-        let same_key = |id| view.entry(id).slot().same_key(&slot);
-        self.by_key.renumber(hashes.key, (old, new), view, same_key);
-        if view.entries.at(new).shares_key() {
-            let same = |id| view.entry(id).slot() == slot;
-            self.by_slot.renumber(hashes.slot(), (old, new), view, same);
+        members.order.replace(old, new, records.rank(new), &records);
+        let same_pid = |id| records.entry(id).slot().pid == slot.pid;
+        self.by_pid
+            .renumber(hashes.pid, (old, new), records, same_pid);
+        let same_key = |id| records.entry(id).slot().same_key(&slot);
+        self.by_key
+            .renumber(hashes.key, (old, new), records, same_key);
+        if records.entries.at(new).shares_key() {
+            let same = |id| records.entry(id).slot() == slot;
+            self.by_slot
+                .renumber(hashes.slot(), (old, new), records, same);
         }
     }
 
@@ -363,14 +366,14 @@ impl<M> Index<M> {
     }
 
     fn group_of_key(&self, slot: Slot<'_>, hash: u32) -> Option<Group<'_>> {
-        let view = self.view();
-        let same_key = |id| view.entry(id).slot().same_key(&slot);
+        let records = self.records();
+        let same_key = |id| records.entry(id).slot().same_key(&slot);
         self.by_key.find(hash, same_key)
     }
 
     fn group_of_pid(&self, pid: &str) -> Option<Group<'_>> {
-        let (view, pid) = (self.view(), pid.as_bytes());
-        let same_pid = |id| view.entry(id).slot().pid == pid;
+        let (records, pid) = (self.records(), pid.as_bytes());
+        let same_pid = |id| records.entry(id).slot().pid == pid;
         self.by_pid.find(self.hashing.text(pid), same_pid)
     }
 
@@ -380,7 +383,7 @@ impl<M> Index<M> {
         topic: &str,
     ) -> impl Iterator<Item = &'a Presence<M>> + Clone + use<'a, M> {
         let topic = self.topic(topic).into_iter();
-        topic.flat_map(|topic| Visible::of_order(&topic.members.order, self.view()))
+        topic.flat_map(|topic| Visible::of_order(&topic.members.order, self.records()))
     }
 
     /// The visible entries of a key in a topic, in dot order.
@@ -392,7 +395,7 @@ impl<M> Index<M> {
         let slot = Slot::new(topic, key, "");
         let hash = self.hashing.key(self.hashing.text(slot.topic), slot.key);
         let group = self.group_of_key(slot, hash).into_iter();
-        group.flat_map(|group| Visible::of_group(group, self.view()))
+        group.flat_map(|group| Visible::of_group(group, self.records()))
     }
 
     /// The visible entries of a pid, in dot order.
@@ -401,7 +404,7 @@ impl<M> Index<M> {
         pid: &str,
     ) -> impl Iterator<Item = &'a Presence<M>> + Clone + use<'a, M> {
         let group = self.group_of_pid(pid).into_iter();
-        group.flat_map(|group| Visible::of_group(group, self.view()))
+        group.flat_map(|group| Visible::of_group(group, self.records()))
     }
 
     /// How many entries of a topic are visible. O(1).
@@ -429,7 +432,7 @@ impl<M> Index<M> {
         owner: &ReplicaId,
     ) -> impl Iterator<Item = (Id, &'a Presence<M>)> + use<'a, M> {
         let number = self.replicas.number(owner);
-        let ids = number.map(|number| (number, group.starting((number, 0), self.view())));
+        let ids = number.map(|number| (number, group.starting((number, 0), self.records())));
         ids.into_iter().flat_map(|(number, ids)| {
             let records = ids.map(|id| (id, self.entries.at(id)));
             let owned = records.take_while(move |(_, record)| record.replica == number);
@@ -441,8 +444,8 @@ impl<M> Index<M> {
     fn around(&self, slot: Slot<'_>, hashes: Hashes) -> Option<Group<'_>> {
         match self.group_of_key(slot, hashes.key)? {
             Group::Many(_, many) if many.by_slot => {
-                let view = self.view();
-                let same = |id| view.entry(id).slot() == slot;
+                let records = self.records();
+                let same = |id| records.entry(id).slot() == slot;
                 self.by_slot.find(hashes.slot(), same)
             }
             group => Some(group),
@@ -472,24 +475,24 @@ impl<M> Index<M> {
     /// Whether a visible entry is in a slot. O(1), however many share its key or pid.
     pub(crate) fn contains(&self, slot: Slot<'_>) -> bool {
         let group = self.around(slot, self.hashes(slot)).into_iter();
-        let mut visible = group.flat_map(|group| Visible::of_group(group, self.view()));
+        let mut visible = group.flat_map(|group| Visible::of_group(group, self.records()));
         visible.any(|entry| entry.slot() == slot)
     }
 
     /// Whether `entry` is where look-ups will find it. O(log).
     pub(crate) fn holds(&self, entry: &Presence<M>) -> bool {
-        let (slot, view) = (entry.slot(), self.view());
+        let (slot, records) = (entry.slot(), self.records());
         let hashes = self.hashes(slot);
         let Some(id) = self.id_of(entry, hashes) else {
             return false;
         };
-        let place = view.key(id);
+        let rank = records.rank(id);
         let held = |group: Option<Group<'_>>| {
-            group.is_some_and(|group| group.find(place, view) == Some(id))
+            group.is_some_and(|group| group.find(rank, records) == Some(id))
         };
-        let before = |other: &Place| view.cmp(other, &place).is_lt();
+        let before = |other: &DotRank| records.cmp(other, &rank).is_lt();
         let topic = self.topic(entry.topic());
-        let of_topic = topic.map(|topic| topic.members.order.starting(before, &view).next());
+        let of_topic = topic.map(|topic| topic.members.order.starting(before, &records).next());
         of_topic == Some(Some(id))
             && held(self.group_of_pid(entry.pid()))
             && held(self.around(slot, hashes))
@@ -508,11 +511,11 @@ impl<M> Index<M> {
 
     /// Whether all of it agrees. O(entries).
     pub(crate) fn check_invariants(&self) -> bool {
-        let view = self.view();
-        self.topics.check_invariants(&self.hashing, view)
-            && self.by_key.check_invariants(view)
-            && self.by_pid.check_invariants(view)
-            && self.by_slot.check_invariants(view)
+        let records = self.records();
+        self.topics.check_invariants(&self.hashing, records)
+            && self.by_key.check_invariants(records)
+            && self.by_pid.check_invariants(records)
+            && self.by_slot.check_invariants(records)
             && self.entries.iter().all(|(id, record)| {
                 let hashes = self.hashes(record.entry.slot());
                 let group = self.group_of_key(record.entry.slot(), hashes.key);

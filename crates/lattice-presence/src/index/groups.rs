@@ -1,6 +1,6 @@
 //! The entries that share something.
 
-use super::order::{Ids, Order, Rank};
+use super::order::{Ids, Order, Ranking};
 use super::replicas::Replicas;
 use super::slab::{Id, Slab};
 use super::table::Table;
@@ -38,39 +38,39 @@ impl<M> Clone for Record<M> {
     }
 }
 
-/// The place of an entry in dot order: the number of its owner, and its clock.
-pub(super) type Place = (Id, u64);
+/// The rank of an entry in dot order: the number of its owner, and its clock.
+pub(super) type DotRank = (Id, u64);
 
 /// What the numbers in groups stand for.
 #[derive(Debug)]
-pub(super) struct View<'a, M> {
+pub(super) struct Records<'a, M> {
     pub(super) entries: &'a Slab<Record<M>>,
     pub(super) replicas: &'a Replicas,
 }
 
-impl<'a, M> View<'a, M> {
+impl<'a, M> Records<'a, M> {
     pub(super) fn entry(self, id: Id) -> &'a Presence<M> {
         &self.entries.at(id).entry
     }
 }
 
-impl<M> Clone for View<'_, M> {
+impl<M> Clone for Records<'_, M> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<M> Copy for View<'_, M> {}
+impl<M> Copy for Records<'_, M> {}
 
-impl<M> Rank for View<'_, M> {
-    type Key = Place;
+impl<M> Ranking for Records<'_, M> {
+    type Rank = DotRank;
 
-    fn key(&self, id: Id) -> Place {
+    fn rank(&self, id: Id) -> DotRank {
         let record = self.entries.at(id);
         (record.replica, record.entry.dot().clock)
     }
 
-    fn cmp(&self, a: &Place, b: &Place) -> Ordering {
+    fn cmp(&self, a: &DotRank, b: &DotRank) -> Ordering {
         self.replicas.cmp(a.0, b.0).then(a.1.cmp(&b.1))
     }
 }
@@ -78,11 +78,11 @@ impl<M> Rank for View<'_, M> {
 /// Entries in dot order, and how many of them are hidden.
 #[derive(Clone, Debug)]
 pub(super) struct Members {
-    pub(super) order: Order<Place>,
+    pub(super) order: Order<DotRank>,
     pub(super) hidden: u32,
-    /// The place of the last one, if it is known: most entries come behind it, and
-    /// to ask it itself would touch two cache lines more. Clock 0 is no place. Not as a
-    /// [`Place`], which would have eight bytes more in each topic.
+    /// The rank of the last one, if it is known: most entries come behind it, and
+    /// to ask it itself would touch two cache lines more. Clock 0 stands for none. Not as a
+    /// [`DotRank`], which would have eight bytes more in each topic.
     last_replica: Id,
     last_clock: u64,
 }
@@ -97,17 +97,17 @@ impl Members {
         }
     }
 
-    const fn last(&self) -> Place {
+    const fn last(&self) -> DotRank {
         (self.last_replica, self.last_clock)
     }
 
-    const fn set_last(&mut self, place: Place) {
-        (self.last_replica, self.last_clock) = place;
+    const fn set_last(&mut self, rank: DotRank) {
+        (self.last_replica, self.last_clock) = rank;
     }
 
     /// Whether the last one is where it is said to be.
-    pub(super) fn knows_last<M>(&self, view: View<'_, M>) -> bool {
-        let last = self.order.last().map(|id| view.key(id));
+    pub(super) fn knows_last<M>(&self, records: Records<'_, M>) -> bool {
+        let last = self.order.last().map(|id| records.rank(id));
         self.last_clock == 0 || last == Some(self.last())
     }
 
@@ -115,24 +115,24 @@ impl Members {
         self.order.len() - self.hidden as usize
     }
 
-    pub(super) fn add<M>(&mut self, id: Id, place: Place, hidden: bool, view: View<'_, M>) {
+    pub(super) fn add<M>(&mut self, id: Id, rank: DotRank, hidden: bool, records: Records<'_, M>) {
         self.hidden += u32::from(hidden);
         let knows_last = self.last_clock != 0;
-        if knows_last && view.cmp(&self.last(), &place) == Ordering::Less {
-            self.order.push(id, place, &view);
-            self.set_last(place);
+        if knows_last && records.cmp(&self.last(), &rank) == Ordering::Less {
+            self.order.push(id, rank, &records);
+            self.set_last(rank);
             return;
         }
-        self.order.insert(id, place, &view);
+        self.order.insert(id, rank, &records);
         if !knows_last && self.order.last() == Some(id) {
-            self.set_last(place);
+            self.set_last(rank);
         }
     }
 
-    pub(super) fn take<M>(&mut self, id: Id, place: Place, hidden: bool, view: View<'_, M>) {
-        self.order.remove(id, place, &view);
+    pub(super) fn take<M>(&mut self, id: Id, rank: DotRank, hidden: bool, records: Records<'_, M>) {
+        self.order.remove(id, rank, &records);
         self.hidden -= u32::from(hidden);
-        if self.last() == place {
+        if self.last() == rank {
             self.set_last((0, 0));
         }
     }
@@ -182,28 +182,28 @@ impl<'a> Group<'a> {
         }
     }
 
-    pub(super) fn ids(self) -> Ids<'a, Place> {
+    pub(super) fn ids(self) -> Ids<'a, DotRank> {
         match self {
             Self::One(id) => Ids::one(id),
             Self::Many(_, many) => many.members.order.iter(),
         }
     }
 
-    /// From the first one on that is not before that place.
-    pub(super) fn starting<M>(self, place: Place, view: View<'_, M>) -> Ids<'a, Place> {
+    /// From the first one on that is not before that rank.
+    pub(super) fn starting<M>(self, rank: DotRank, records: Records<'_, M>) -> Ids<'a, DotRank> {
         match self {
             Self::One(id) => Ids::one(id),
             Self::Many(_, many) => {
-                let before = |other: &Place| view.cmp(other, &place) == Ordering::Less;
-                many.members.order.starting(before, &view)
+                let before = |other: &DotRank| records.cmp(other, &rank) == Ordering::Less;
+                many.members.order.starting(before, &records)
             }
         }
     }
 
-    /// The entry of that place.
-    pub(super) fn find<M>(self, place: Place, view: View<'_, M>) -> Option<Id> {
-        let id = self.starting(place, view).next()?;
-        (view.key(id) == place).then_some(id)
+    /// The entry of that rank.
+    pub(super) fn find<M>(self, rank: DotRank, records: Records<'_, M>) -> Option<Id> {
+        let id = self.starting(rank, records).next()?;
+        (records.rank(id) == rank).then_some(id)
     }
 }
 
@@ -252,8 +252,8 @@ impl Groups {
     pub(super) fn insert<M>(
         &mut self,
         hash: u32,
-        (id, place, hidden): (Id, Place, bool),
-        view: View<'_, M>,
+        (id, rank, hidden): (Id, DotRank, bool),
+        records: Records<'_, M>,
         is_it: impl Fn(Id) -> bool,
     ) -> (Option<Id>, Option<Id>) {
         let hidden = hidden && self.counts_hidden;
@@ -263,15 +263,15 @@ impl Groups {
         match found.map(|code| self.read(code)) {
             None => (None, None),
             Some(Group::Many(number, _)) => {
-                self.many_mut(number).members.add(id, place, hidden, view);
+                self.many_mut(number).members.add(id, rank, hidden, records);
                 (Some(number), None)
             }
             Some(Group::One(first)) => {
                 let mut members = Members::new();
-                let hides_first = view.replicas.hides(view.entries.at(first).replica);
+                let hides_first = records.replicas.hides(records.entries.at(first).replica);
                 let hides_first = hides_first && self.counts_hidden;
-                members.add(first, view.key(first), hides_first, view);
-                members.add(id, place, hidden, view);
+                members.add(first, records.rank(first), hides_first, records);
+                members.add(id, rank, hidden, records);
                 let number = self.many.insert(Many {
                     members,
                     hash,
@@ -292,12 +292,12 @@ impl Groups {
     pub(super) fn remove_of<M>(
         &mut self,
         number: Id,
-        (id, place, hidden): (Id, Place, bool),
-        view: View<'_, M>,
+        (id, rank, hidden): (Id, DotRank, bool),
+        records: Records<'_, M>,
     ) -> Option<Id> {
         let hidden = hidden && self.counts_hidden;
         let many = self.many.at_mut(number);
-        many.members.take(id, place, hidden, view);
+        many.members.take(id, rank, hidden, records);
         let Order::One(last) = many.members.order else {
             return None;
         };
@@ -312,14 +312,14 @@ impl Groups {
     pub(super) fn remove<M>(
         &mut self,
         hash: u32,
-        (id, place, hidden): (Id, Place, bool),
-        view: View<'_, M>,
+        (id, rank, hidden): (Id, DotRank, bool),
+        records: Records<'_, M>,
         is_it: impl Fn(Id) -> bool,
     ) {
         if !self.remove_one(hash, id)
             && let Some(Group::Many(number, _)) = self.find(hash, is_it)
         {
-            self.remove_of(number, (id, place, hidden), view);
+            self.remove_of(number, (id, rank, hidden), records);
         }
     }
 
@@ -328,14 +328,14 @@ impl Groups {
         &mut self,
         hash: u32,
         (old, new): (Id, Id),
-        view: View<'_, M>,
+        records: Records<'_, M>,
         is_it: impl Fn(Id) -> bool,
     ) {
         match self.find(hash, |id| id == old || is_it(id)) {
             Some(Group::One(id)) if id == old => self.table.replace(hash, old, new),
             Some(Group::Many(number, _)) => {
                 let order = &mut self.many.at_mut(number).members.order;
-                order.replace(old, new, view.key(new), &view);
+                order.replace(old, new, records.rank(new), &records);
             }
             _ => {}
         }
@@ -346,7 +346,7 @@ impl Groups {
         if !self.many.is_sparse() {
             return;
         }
-        for old in self.many.seal_last_piece() {
+        for old in self.many.seal_last_block() {
             if let Some(many) = self.many.remove(old) {
                 let hash = many.hash;
                 let new = self.many.insert(many);
@@ -355,14 +355,14 @@ impl Groups {
         }
     }
 
-    pub(super) fn check_invariants<M>(&self, view: View<'_, M>) -> bool {
+    pub(super) fn check_invariants<M>(&self, records: Records<'_, M>) -> bool {
         self.many.iter().all(|(_, many)| {
             let order = &many.members.order;
-            let is_hidden = |id: &Id| view.replicas.hides(view.entries.at(*id).replica);
+            let is_hidden = |id: &Id| records.replicas.hides(records.entries.at(*id).replica);
             let hidden = order.iter().filter(is_hidden).count();
             order.len() > 1
-                && order.check_invariants(&view)
-                && many.members.knows_last(view)
+                && order.check_invariants(&records)
+                && many.members.knows_last(records)
                 && many.members.hidden as usize == if self.counts_hidden { hidden } else { 0 }
         })
     }

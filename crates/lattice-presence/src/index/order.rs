@@ -8,53 +8,53 @@ use super::slab::Id;
 use crate::steps;
 
 /// What the numbers of an [`Order`] are sorted by.
-pub(super) trait Rank {
-    type Key: Copy;
+pub(super) trait Ranking {
+    type Rank: Copy;
 
-    fn key(&self, id: Id) -> Self::Key;
+    fn rank(&self, id: Id) -> Self::Rank;
 
-    fn cmp(&self, a: &Self::Key, b: &Self::Key) -> Ordering;
+    fn cmp(&self, a: &Self::Rank, b: &Self::Rank) -> Ordering;
 
-    fn is_less(&self, a: &Self::Key, b: &Self::Key) -> bool {
+    fn is_less(&self, a: &Self::Rank, b: &Self::Rank) -> bool {
         steps::count(1);
         self.cmp(a, b) == Ordering::Less
     }
 }
 
-/// Numbers in the order of their keys: four bytes each.
+/// Numbers in the order of their ranks: four bytes each.
 ///
 /// One lies in place, few in one allocation, many in chunks under a directory of
-/// first keys. So an insertion anywhere and a removal cost a search and the move of
+/// first ranks. So an insertion anywhere and a removal cost a search and the move of
 /// a part of one chunk, in groups of any size, and adding what comes last is O(1).
 ///
 /// # Invariants
 ///
-/// - Ascending by key; keys are distinct.
+/// - Ascending by rank; ranks are distinct.
 /// - `Few` has at most [`CHUNK`] numbers. Chunks have as many, and are not empty.
-/// - `first` is the key of a chunk's first number.
+/// - `first` is the rank of a chunk's first number.
 #[derive(Clone, Debug)]
-pub(super) enum Order<K> {
+pub(super) enum Order<R> {
     One(Id),
     Few(Vec<Id>),
-    Many(Box<Many<K>>),
+    Chunked(Box<Chunked<R>>),
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Many<K> {
+pub(super) struct Chunked<R> {
     len: usize,
-    chunks: Vec<Chunk<K>>,
+    chunks: Vec<Chunk<R>>,
 }
 
 #[derive(Clone, Debug)]
-struct Chunk<K> {
-    first: K,
+struct Chunk<R> {
+    first: R,
     ids: Vec<Id>,
 }
 
 /// Numbers in one allocation.
 const CHUNK: usize = 128;
 
-impl<K: Copy> Order<K> {
+impl<R: Copy> Order<R> {
     pub(super) const fn new() -> Self {
         Self::Few(Vec::new())
     }
@@ -63,7 +63,7 @@ impl<K: Copy> Order<K> {
         match self {
             Self::One(_) => 1,
             Self::Few(ids) => ids.len(),
-            Self::Many(many) => many.len,
+            Self::Chunked(chunked) => chunked.len,
         }
     }
 
@@ -72,35 +72,35 @@ impl<K: Copy> Order<K> {
         match self {
             Self::One(id) => Some(*id),
             Self::Few(ids) => ids.last().copied(),
-            Self::Many(many) => many.chunks.last()?.ids.last().copied(),
+            Self::Chunked(chunked) => chunked.chunks.last()?.ids.last().copied(),
         }
     }
 
-    /// Adds a number, which is not in it, under its key.
-    pub(super) fn insert(&mut self, id: Id, key: K, rank: &impl Rank<Key = K>) {
+    /// Adds a number, which is not in it, under its rank.
+    pub(super) fn insert(&mut self, id: Id, rank: R, ranking: &impl Ranking<Rank = R>) {
         match self {
             Self::Few(ids) if ids.is_empty() => *self = Self::One(id),
             Self::One(other) => {
                 let mut ids = Vec::from([*other]);
-                insert(&mut ids, id, key, rank);
+                insert(&mut ids, id, rank, ranking);
                 *self = Self::Few(ids);
             }
-            Self::Few(ids) if ids.len() < CHUNK => insert(ids, id, key, rank),
+            Self::Few(ids) if ids.len() < CHUNK => insert(ids, id, rank, ranking),
             Self::Few(ids) => {
                 let ids = core::mem::take(ids);
-                let first = rank.key(ids[0]);
+                let first = ranking.rank(ids[0]);
                 let len = ids.len();
                 let chunks = Vec::from([Chunk { first, ids }]);
-                let mut many = Box::new(Many { len, chunks });
-                many.insert(id, key, rank);
-                *self = Self::Many(many);
+                let mut chunked = Box::new(Chunked { len, chunks });
+                chunked.insert(id, rank, ranking);
+                *self = Self::Chunked(chunked);
             }
-            Self::Many(many) => many.insert(id, key, rank),
+            Self::Chunked(chunked) => chunked.insert(id, rank, ranking),
         }
     }
 
     /// Adds a number behind all others, of which there are some.
-    pub(super) fn push(&mut self, id: Id, key: K, rank: &impl Rank<Key = K>) {
+    pub(super) fn push(&mut self, id: Id, rank: R, ranking: &impl Ranking<Rank = R>) {
         steps::count(1);
         match self {
             Self::One(other) => {
@@ -109,13 +109,13 @@ impl<K: Copy> Order<K> {
                 *self = Self::Few(ids);
             }
             Self::Few(ids) if ids.len() < CHUNK => ids.push(id),
-            Self::Few(_) => self.insert(id, key, rank),
-            Self::Many(many) => many.push(id, key),
+            Self::Few(_) => self.insert(id, rank, ranking),
+            Self::Chunked(chunked) => chunked.push(id, rank),
         }
     }
 
-    /// Takes a number out, which is in it under that key.
-    pub(super) fn remove(&mut self, id: Id, key: K, rank: &impl Rank<Key = K>) {
+    /// Takes a number out, which is in it under that rank.
+    pub(super) fn remove(&mut self, id: Id, rank: R, ranking: &impl Ranking<Rank = R>) {
         match self {
             Self::One(other) => {
                 debug_assert_eq!(*other, id);
@@ -127,10 +127,10 @@ impl<K: Copy> Order<K> {
                     *self = Self::One(only);
                 }
             }
-            Self::Many(many) => {
-                many.remove(id, key, rank);
-                if many.len <= CHUNK / 2 {
-                    let chunks = core::mem::take(&mut many.chunks);
+            Self::Chunked(chunked) => {
+                chunked.remove(id, rank, ranking);
+                if chunked.len <= CHUNK / 2 {
+                    let chunks = core::mem::take(&mut chunked.chunks);
                     let ids = chunks.into_iter().flat_map(|chunk| chunk.ids);
                     *self = Self::Few(ids.collect());
                 }
@@ -138,14 +138,14 @@ impl<K: Copy> Order<K> {
         }
     }
 
-    /// Gives the number of that key another one.
-    pub(super) fn replace(&mut self, old: Id, new: Id, key: K, rank: &impl Rank<Key = K>) {
+    /// Gives the number of that rank another one.
+    pub(super) fn replace(&mut self, old: Id, new: Id, rank: R, ranking: &impl Ranking<Rank = R>) {
         let ids = match self {
             Self::One(id) => core::slice::from_mut(id),
             Self::Few(ids) => ids,
-            Self::Many(many) => {
-                let at = many.chunk_of(key, rank);
-                &mut many.chunks[at].ids
+            Self::Chunked(chunked) => {
+                let at = chunked.chunk_of(rank, ranking);
+                &mut chunked.chunks[at].ids
             }
         };
         steps::count(ids.len() / 16 + 1);
@@ -154,31 +154,31 @@ impl<K: Copy> Order<K> {
         }
     }
 
-    pub(super) fn iter(&self) -> Ids<'_, K> {
+    pub(super) fn iter(&self) -> Ids<'_, R> {
         match self {
             Self::One(id) => Ids::one(*id),
             Self::Few(ids) => Ids::of(ids, &[]),
-            Self::Many(many) => Ids::of(&[], &many.chunks),
+            Self::Chunked(chunked) => Ids::of(&[], &chunked.chunks),
         }
     }
 
-    /// From the first one on whose key is not `before`; keys that are come first.
+    /// From the first one on whose rank is not `before`; ranks that are come first.
     pub(super) fn starting(
         &self,
-        before: impl Fn(&K) -> bool,
-        rank: &impl Rank<Key = K>,
-    ) -> Ids<'_, K> {
-        let before = |key: &K| {
+        before: impl Fn(&R) -> bool,
+        ranking: &impl Ranking<Rank = R>,
+    ) -> Ids<'_, R> {
+        let before = |rank: &R| {
             steps::count(1);
-            before(key)
+            before(rank)
         };
-        let start = |ids: &[Id]| ids.partition_point(|&id| before(&rank.key(id)));
+        let start = |ids: &[Id]| ids.partition_point(|&id| before(&ranking.rank(id)));
         match self {
-            Self::One(id) if before(&rank.key(*id)) => Ids::of(&[], &[]),
+            Self::One(id) if before(&ranking.rank(*id)) => Ids::of(&[], &[]),
             Self::One(id) => Ids::one(*id),
             Self::Few(ids) => Ids::of(&ids[start(ids)..], &[]),
-            Self::Many(many) => {
-                let chunks = &*many.chunks;
+            Self::Chunked(chunked) => {
+                let chunks = &*chunked.chunks;
                 let next = chunks.partition_point(|chunk| before(&chunk.first));
                 let within = next.checked_sub(1).map_or(&[][..], |at| {
                     let ids = &*chunks[at].ids;
@@ -190,28 +190,29 @@ impl<K: Copy> Order<K> {
     }
 
     /// Whether it is what it should be.
-    pub(super) fn check_invariants(&self, rank: &impl Rank<Key = K>) -> bool {
+    pub(super) fn check_invariants(&self, ranking: &impl Ranking<Rank = R>) -> bool {
         let chunks_are_right = match self {
             Self::One(_) => true,
             Self::Few(ids) => ids.len() != 1 && ids.len() <= CHUNK,
-            Self::Many(many) => {
-                let lens = many.chunks.iter().map(|chunk| chunk.ids.len());
-                many.len == lens.sum::<usize>()
-                    && many.chunks.iter().all(|chunk| {
-                        let is_first =
-                            |&id: &Id| rank.cmp(&rank.key(id), &chunk.first) == Ordering::Equal;
+            Self::Chunked(chunked) => {
+                let lens = chunked.chunks.iter().map(|chunk| chunk.ids.len());
+                chunked.len == lens.sum::<usize>()
+                    && chunked.chunks.iter().all(|chunk| {
+                        let is_first = |&id: &Id| {
+                            ranking.cmp(&ranking.rank(id), &chunk.first) == Ordering::Equal
+                        };
                         chunk.ids.len() <= CHUNK && chunk.ids.first().is_some_and(is_first)
                     })
             }
         };
-        let keys = self.iter().map(|id| rank.key(id));
-        let pairs = keys.clone().zip(keys.skip(1));
-        chunks_are_right && pairs.into_iter().all(|(a, b)| rank.is_less(&a, &b))
+        let ranks = self.iter().map(|id| ranking.rank(id));
+        let pairs = ranks.clone().zip(ranks.skip(1));
+        chunks_are_right && pairs.into_iter().all(|(a, b)| ranking.is_less(&a, &b))
     }
 }
 
-fn insert<K: Copy>(ids: &mut Vec<Id>, id: Id, key: K, rank: &impl Rank<Key = K>) {
-    let is_before = |&other: &Id| rank.is_less(&rank.key(other), &key);
+fn insert<R: Copy>(ids: &mut Vec<Id>, id: Id, rank: R, ranking: &impl Ranking<Rank = R>) {
+    let is_before = |&other: &Id| ranking.is_less(&ranking.rank(other), &rank);
     if ids.last().is_none_or(is_before) {
         ids.push(id);
     } else {
@@ -234,10 +235,10 @@ fn remove(ids: &mut Vec<Id>, id: Id) -> bool {
     at == Some(0)
 }
 
-impl<K: Copy> Many<K> {
-    /// The chunk in which `key` is, or into which it goes.
-    fn chunk_of(&self, key: K, rank: &impl Rank<Key = K>) -> usize {
-        let is_at_most = |chunk: &Chunk<K>| !rank.is_less(&key, &chunk.first);
+impl<R: Copy> Chunked<R> {
+    /// The chunk in which `rank` is, or into which it goes.
+    fn chunk_of(&self, rank: R, ranking: &impl Ranking<Rank = R>) -> usize {
+        let is_at_most = |chunk: &Chunk<R>| !ranking.is_less(&rank, &chunk.first);
         // Mostly what comes is the newest.
         if self.chunks.last().is_none_or(is_at_most) {
             return self.chunks.len() - 1;
@@ -246,57 +247,57 @@ impl<K: Copy> Many<K> {
         after.saturating_sub(1)
     }
 
-    fn insert(&mut self, id: Id, key: K, rank: &impl Rank<Key = K>) {
+    fn insert(&mut self, id: Id, rank: R, ranking: &impl Ranking<Rank = R>) {
         self.len += 1;
-        let mut at = self.chunk_of(key, rank);
+        let mut at = self.chunk_of(rank, ranking);
         if self.chunks[at].ids.len() == CHUNK {
             let ends = (self.chunks[at].ids.last()).is_some_and(|&last| {
-                at + 1 == self.chunks.len() && rank.is_less(&rank.key(last), &key)
+                at + 1 == self.chunks.len() && ranking.is_less(&ranking.rank(last), &rank)
             });
-            let begins = at == 0 && rank.is_less(&key, &self.chunks[0].first);
+            let begins = at == 0 && ranking.is_less(&rank, &self.chunks[0].first);
             if ends || begins {
                 // At either end chunks stay full, as entries come in order.
                 let mut ids = Vec::with_capacity(CHUNK);
                 ids.push(id);
-                let chunk = Chunk { first: key, ids };
+                let chunk = Chunk { first: rank, ids };
                 self.chunks.insert(if ends { at + 1 } else { 0 }, chunk);
                 return;
             }
-            self.split(at, rank);
-            if !rank.is_less(&key, &self.chunks[at + 1].first) {
+            self.split(at, ranking);
+            if !ranking.is_less(&rank, &self.chunks[at + 1].first) {
                 at += 1;
             }
         }
         let chunk = &mut self.chunks[at];
-        if rank.is_less(&key, &chunk.first) {
-            chunk.first = key;
+        if ranking.is_less(&rank, &chunk.first) {
+            chunk.first = rank;
         }
-        insert(&mut chunk.ids, id, key, rank);
+        insert(&mut chunk.ids, id, rank, ranking);
     }
 
-    fn push(&mut self, id: Id, key: K) {
+    fn push(&mut self, id: Id, rank: R) {
         self.len += 1;
         match self.chunks.last_mut() {
             Some(last) if last.ids.len() < CHUNK => last.ids.push(id),
             _ => {
                 let mut ids = Vec::with_capacity(CHUNK);
                 ids.push(id);
-                self.chunks.push(Chunk { first: key, ids });
+                self.chunks.push(Chunk { first: rank, ids });
             }
         }
     }
 
-    fn split(&mut self, at: usize, rank: &impl Rank<Key = K>) {
+    fn split(&mut self, at: usize, ranking: &impl Ranking<Rank = R>) {
         steps::count(self.chunks.len() / 16);
         let mut ids = Vec::with_capacity(CHUNK);
         ids.extend(self.chunks[at].ids.drain(CHUNK / 2..));
-        let first = rank.key(ids[0]);
+        let first = ranking.rank(ids[0]);
         self.chunks.insert(at + 1, Chunk { first, ids });
     }
 
-    fn remove(&mut self, id: Id, key: K, rank: &impl Rank<Key = K>) {
+    fn remove(&mut self, id: Id, rank: R, ranking: &impl Ranking<Rank = R>) {
         self.len -= 1;
-        let at = self.chunk_of(key, rank);
+        let at = self.chunk_of(rank, ranking);
         let chunk = &mut self.chunks[at];
         let was_first = remove(&mut chunk.ids, id);
         match chunk.ids.first() {
@@ -304,7 +305,7 @@ impl<K: Copy> Many<K> {
                 self.drop_chunk(at);
                 return;
             }
-            Some(&first) if was_first => chunk.first = rank.key(first),
+            Some(&first) if was_first => chunk.first = ranking.rank(first),
             Some(_) => {}
         }
         let next = at + 1;
@@ -317,7 +318,7 @@ impl<K: Copy> Many<K> {
         }
     }
 
-    fn drop_chunk(&mut self, at: usize) -> Chunk<K> {
+    fn drop_chunk(&mut self, at: usize) -> Chunk<R> {
         steps::count(self.chunks.len() / 16);
         let chunk = self.chunks.remove(at);
         if self.chunks.capacity() > 4 * self.chunks.len() {
@@ -329,20 +330,20 @@ impl<K: Copy> Many<K> {
 
 /// Numbers of an [`Order`], one after the other.
 #[derive(Debug)]
-pub(super) struct Ids<'a, K> {
+pub(super) struct Ids<'a, R> {
     one: Option<Id>,
     ids: core::slice::Iter<'a, Id>,
-    chunks: core::slice::Iter<'a, Chunk<K>>,
+    chunks: core::slice::Iter<'a, Chunk<R>>,
 }
 
-impl<'a, K> Ids<'a, K> {
+impl<'a, R> Ids<'a, R> {
     pub(super) fn one(id: Id) -> Self {
         let mut ids = Self::of(&[], &[]);
         ids.one = Some(id);
         ids
     }
 
-    fn of(ids: &'a [Id], chunks: &'a [Chunk<K>]) -> Self {
+    fn of(ids: &'a [Id], chunks: &'a [Chunk<R>]) -> Self {
         Self {
             one: None,
             ids: ids.iter(),
@@ -351,7 +352,7 @@ impl<'a, K> Ids<'a, K> {
     }
 }
 
-impl<K> Iterator for Ids<'_, K> {
+impl<R> Iterator for Ids<'_, R> {
     type Item = Id;
 
     fn next(&mut self) -> Option<Id> {
@@ -368,7 +369,7 @@ impl<K> Iterator for Ids<'_, K> {
     }
 }
 
-impl<K> Clone for Ids<'_, K> {
+impl<R> Clone for Ids<'_, R> {
     fn clone(&self) -> Self {
         Self {
             one: self.one,
@@ -384,13 +385,13 @@ mod tests {
 
     use super::*;
 
-    /// Keys by number.
-    struct Keys(Vec<u64>);
+    /// Ranks by number.
+    struct Ranks(Vec<u64>);
 
-    impl Rank for Keys {
-        type Key = u64;
+    impl Ranking for Ranks {
+        type Rank = u64;
 
-        fn key(&self, id: Id) -> u64 {
+        fn rank(&self, id: Id) -> u64 {
             self.0[id as usize]
         }
 
@@ -399,34 +400,34 @@ mod tests {
         }
     }
 
-    /// Ids whose keys come in that order, then leave in a scattered one.
-    fn comes_and_goes(keys: Vec<u64>) {
-        let count = keys.len();
-        let keys = Keys(keys);
+    /// Ids whose ranks come in that order, then leave in a scattered one.
+    fn comes_and_goes(ranks: Vec<u64>) {
+        let count = ranks.len();
+        let ranks = Ranks(ranks);
         let mut order = Order::new();
         let mut oracle = BTreeMap::new();
         let mut worst = 0;
-        for (id, &key) in keys.0.iter().enumerate() {
-            let (steps, ()) = steps::of(|| order.insert(id as Id, key, &keys));
+        for (id, &rank) in ranks.0.iter().enumerate() {
+            let (steps, ()) = steps::of(|| order.insert(id as Id, rank, &ranks));
             worst = worst.max(steps);
-            oracle.insert(key, id as Id);
+            oracle.insert(rank, id as Id);
         }
         assert!(worst < 100, "{worst} steps for one of {count}");
         assert!(order.iter().eq(oracle.values().copied()));
         assert_eq!(order.last(), oracle.values().next_back().copied());
         for from in [0, 1, 700, 5000, 20_000, u64::MAX] {
             let expected = oracle.range(from..).map(|(_, &id)| id);
-            assert!(order.starting(|&key| key < from, &keys).eq(expected));
+            assert!(order.starting(|&rank| rank < from, &ranks).eq(expected));
         }
         for step in 0..count {
             let id = step * 7919 % count;
-            let (steps, ()) = steps::of(|| order.remove(id as Id, keys.0[id], &keys));
+            let (steps, ()) = steps::of(|| order.remove(id as Id, ranks.0[id], &ranks));
             assert!(steps < 100, "{steps} steps for one of {count}");
-            oracle.remove(&keys.0[id]);
+            oracle.remove(&ranks.0[id]);
             assert_eq!(order.len(), oracle.len());
             if step % 97 == 0 {
                 assert!(order.iter().eq(oracle.values().copied()));
-                assert!(order.check_invariants(&keys));
+                assert!(order.check_invariants(&ranks));
             }
         }
         assert!(matches!(order, Order::Few(ids) if ids.capacity() == 0));
@@ -445,20 +446,20 @@ mod tests {
     fn one_costs_no_allocation_and_a_group_24_bytes() {
         assert_eq!(size_of::<Order<(u32, u64)>>(), 24);
         let mut order = Order::new();
-        order.insert(0, 0, &Keys(Vec::from([0])));
+        order.insert(0, 0, &Ranks(Vec::from([0])));
         assert!(matches!(order, Order::One(0)));
     }
 
     #[test]
     fn a_number_may_be_replaced_anywhere() {
-        let keys = Keys((0..1000).map(|id| id % 500).collect());
+        let ranks = Ranks((0..1000).map(|id| id % 500).collect());
         let mut order = Order::new();
         for id in 0..500 {
-            order.insert(id, keys.key(id), &keys);
+            order.insert(id, ranks.rank(id), &ranks);
         }
         for id in 0..500 {
-            order.replace(id, id + 500, keys.key(id), &keys);
+            order.replace(id, id + 500, ranks.rank(id), &ranks);
         }
-        assert!(order.iter().eq(500..1000) && order.check_invariants(&keys));
+        assert!(order.iter().eq(500..1000) && order.check_invariants(&ranks));
     }
 }

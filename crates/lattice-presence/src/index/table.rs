@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use hashbrown::hash_table::{Entry, HashTable};
+use hashbrown::hash_table::{self, HashTable};
 
 use crate::steps;
 
@@ -10,12 +10,12 @@ use crate::steps;
 ///
 /// A large table that doubles would stop everything for the time that it takes to
 /// move all of it, and stand half empty after it. So there are several, each for a
-/// part of the hashes; the parts differ in width, so that they double one after the
+/// section of the hashes; the sections differ in width, so that they double one after the
 /// other, and on the whole two thirds of the room are used, whatever the number.
 #[derive(Clone, Debug)]
 pub(super) struct Table {
-    /// None, one or [`PARTS`].
-    parts: Vec<HashTable<Bucket>>,
+    /// None, one or [`SECTIONS`].
+    sections: Vec<HashTable<Bucket>>,
     len: usize,
 }
 
@@ -26,7 +26,7 @@ struct Bucket {
 }
 
 impl Bucket {
-    /// The hash as a part wants it: its place comes from the low bits, its tag from
+    /// The hash as a section wants it: its place comes from the low bits, its tag from
     /// the high ones.
     fn spread(hash: u32) -> u64 {
         u64::from(hash) << 32 | u64::from(hash)
@@ -37,50 +37,52 @@ impl Bucket {
     }
 }
 
-const PARTS: usize = 64;
+const SECTIONS: usize = 64;
 
-/// Numbers that one part holds alone.
+/// Numbers that one section holds alone.
 const ALONE: usize = 256;
 
-/// Where the stretches of a part begin: the last one is twice as wide as the first.
-const fn begin(part: usize) -> usize {
-    11 * part + 5 * part * part / PARTS
+/// Where the stretches of a section begin: the last one is twice as wide as the first.
+const fn begin(section: usize) -> usize {
+    11 * section + 5 * section * section / SECTIONS
 }
 
-/// The part of each stretch of hashes.
-const PART_OF: [u8; 1024] = {
-    let mut part_of = [0; 1024];
-    let (mut at, mut part) = (0, 0);
-    while at < part_of.len() {
-        if at == begin(part + 1) {
-            part += 1;
+/// The section of each stretch of hashes.
+const SECTION_OF: [u8; 1024] = {
+    let mut section_of = [0; 1024];
+    let (mut at, mut section) = (0, 0);
+    while at < section_of.len() {
+        if at == begin(section + 1) {
+            section += 1;
         }
-        part_of[at] = part as u8;
+        section_of[at] = section as u8;
         at += 1;
     }
-    part_of
+    section_of
 };
 
 impl Table {
     pub(super) const fn new() -> Self {
         Self {
-            parts: Vec::new(),
+            sections: Vec::new(),
             len: 0,
         }
     }
 
-    fn part(hash: u32, parts: usize) -> usize {
-        if parts < PARTS {
+    fn section(hash: u32, sections: usize) -> usize {
+        if sections < SECTIONS {
             return 0;
         }
-        // Bits of their own: within a part, places and tags must differ.
-        usize::from(PART_OF[(hash.wrapping_mul(0x9E37_79B1) >> 22) as usize])
+        // Bits of their own: within a section, places and tags must differ.
+        usize::from(SECTION_OF[(hash.wrapping_mul(0x9E37_79B1) >> 22) as usize])
     }
 
     /// The number of that hash that `is_it` knows.
     pub(super) fn find(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
-        let part = self.parts.get(Self::part(hash, self.parts.len()))?;
-        let found = part.find(Bucket::spread(hash), |bucket| {
+        let section = self
+            .sections
+            .get(Self::section(hash, self.sections.len()))?;
+        let found = section.find(Bucket::spread(hash), |bucket| {
             steps::count(1);
             bucket.hash == hash && is_it(bucket.code)
         });
@@ -94,13 +96,13 @@ impl Table {
         code: u32,
         mut is_it: impl FnMut(u32) -> bool,
     ) -> Option<u32> {
-        if self.parts.len() != PARTS {
+        if self.sections.len() != SECTIONS {
             self.divide_if(self.len >= ALONE);
         }
-        let at = Self::part(hash, self.parts.len());
-        let part = &mut self.parts[at];
-        steps::count(if part.len() == part.capacity() {
-            part.len() / 8 + 1
+        let at = Self::section(hash, self.sections.len());
+        let section = &mut self.sections[at];
+        steps::count(if section.len() == section.capacity() {
+            section.len() / 8 + 1
         } else {
             1
         });
@@ -108,37 +110,37 @@ impl Table {
             steps::count(1);
             bucket.hash == hash && is_it(bucket.code)
         };
-        match part.entry(Bucket::spread(hash), is_it, Bucket::rehash) {
-            Entry::Occupied(found) => Some(found.get().code),
-            Entry::Vacant(place) => {
-                place.insert(Bucket { hash, code });
+        match section.entry(Bucket::spread(hash), is_it, Bucket::rehash) {
+            hash_table::Entry::Occupied(found) => Some(found.get().code),
+            hash_table::Entry::Vacant(vacant) => {
+                vacant.insert(Bucket { hash, code });
                 self.len += 1;
                 None
             }
         }
     }
 
-    /// Makes sure that there are parts: all of them where there will be many numbers.
+    /// Makes sure that there are sections: all of them where there will be many numbers.
     fn divide_if(&mut self, many: bool) {
-        if many && self.parts.len() < PARTS {
-            let alone = core::mem::take(&mut self.parts);
-            self.parts.resize_with(PARTS, HashTable::new);
+        if many && self.sections.len() < SECTIONS {
+            let alone = core::mem::take(&mut self.sections);
+            self.sections.resize_with(SECTIONS, HashTable::new);
             for bucket in alone.into_iter().flatten() {
-                let at = Self::part(bucket.hash, PARTS);
-                self.parts[at].insert_unique(bucket.rehash(), bucket, Bucket::rehash);
+                let at = Self::section(bucket.hash, SECTIONS);
+                self.sections[at].insert_unique(bucket.rehash(), bucket, Bucket::rehash);
             }
-        } else if self.parts.is_empty() {
-            self.parts.push(HashTable::new());
+        } else if self.sections.is_empty() {
+            self.sections.push(HashTable::new());
         }
     }
 
-    /// One part is enough for what is left.
+    /// One section is enough for what is left.
     fn unite(&mut self) {
         let mut alone = HashTable::with_capacity(2 * self.len);
-        for bucket in core::mem::take(&mut self.parts).into_iter().flatten() {
+        for bucket in core::mem::take(&mut self.sections).into_iter().flatten() {
             alone.insert_unique(bucket.rehash(), bucket, Bucket::rehash);
         }
-        self.parts.push(alone);
+        self.sections.push(alone);
     }
 
     /// Makes room for `more` numbers at once, if they are many.
@@ -147,39 +149,39 @@ impl Table {
             return;
         }
         self.divide_if(true);
-        for (at, part) in self.parts.iter_mut().enumerate() {
-            part.reserve(more * Self::width(at) / PART_OF.len(), Bucket::rehash);
+        for (at, section) in self.sections.iter_mut().enumerate() {
+            section.reserve(more * Self::width(at) / SECTION_OF.len(), Bucket::rehash);
         }
     }
 
-    /// How many of the stretches of hashes are in a part.
-    const fn width(part: usize) -> usize {
-        begin(part + 1) - begin(part)
+    /// How many of the stretches of hashes are in a section.
+    const fn width(section: usize) -> usize {
+        begin(section + 1) - begin(section)
     }
 
     /// Takes a number out; says whether it was in it.
     pub(super) fn remove(&mut self, hash: u32, code: u32) -> bool {
-        let at = Self::part(hash, self.parts.len());
-        let Some(part) = self.parts.get_mut(at) else {
+        let at = Self::section(hash, self.sections.len());
+        let Some(section) = self.sections.get_mut(at) else {
             return false;
         };
-        let found = part.find_entry(Bucket::spread(hash), |bucket| {
+        let found = section.find_entry(Bucket::spread(hash), |bucket| {
             steps::count(1);
             bucket.code == code
         });
-        let Ok(place) = found else {
+        let Ok(found) = found else {
             return false;
         };
-        place.remove();
+        found.remove();
         self.len -= 1;
         // Not the capacity, which does not count places that were taken.
-        if part.num_buckets() > 16 && part.len() < part.num_buckets() / 8 {
-            steps::count(part.num_buckets() / 8);
-            part.shrink_to(2 * part.len(), Bucket::rehash);
+        if section.num_buckets() > 16 && section.len() < section.num_buckets() / 8 {
+            steps::count(section.num_buckets() / 8);
+            section.shrink_to(2 * section.len(), Bucket::rehash);
         }
         if self.len == 0 {
-            self.parts = Vec::new();
-        } else if self.len < ALONE / 8 && self.parts.len() == PARTS {
+            self.sections = Vec::new();
+        } else if self.len < ALONE / 8 && self.sections.len() == SECTIONS {
             self.unite();
         }
         true
@@ -187,10 +189,11 @@ impl Table {
 
     /// Puts one number in the place of another.
     pub(super) fn replace(&mut self, hash: u32, old: u32, new: u32) {
-        let at = Self::part(hash, self.parts.len());
-        let part = self.parts.get_mut(at);
-        let found =
-            part.and_then(|part| part.find_mut(Bucket::spread(hash), |bucket| bucket.code == old));
+        let at = Self::section(hash, self.sections.len());
+        let section = self.sections.get_mut(at);
+        let found = section.and_then(|section| {
+            section.find_mut(Bucket::spread(hash), |bucket| bucket.code == old)
+        });
         if let Some(bucket) = found {
             bucket.code = new;
         }
@@ -204,16 +207,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_part_is_used_and_the_last_one_is_twice_as_wide_as_the_first() {
-        for part in 0..PARTS {
-            let width = PART_OF
+    fn every_section_is_used_and_the_last_one_is_twice_as_wide_as_the_first() {
+        for section in 0..SECTIONS {
+            let width = SECTION_OF
                 .iter()
-                .filter(|&&at| usize::from(at) == part)
+                .filter(|&&at| usize::from(at) == section)
                 .count();
-            assert_eq!(width, Table::width(part));
+            assert_eq!(width, Table::width(section));
         }
-        assert_eq!((Table::width(0), Table::width(PARTS - 1)), (11, 21));
-        assert_eq!(begin(PARTS), PART_OF.len());
+        assert_eq!((Table::width(0), Table::width(SECTIONS - 1)), (11, 21));
+        assert_eq!(begin(SECTIONS), SECTION_OF.len());
     }
 
     /// Hashes that share their low bits, hashes that are equal, and others.
@@ -249,15 +252,15 @@ mod tests {
             assert!(!table.remove(hash, n), "{n} is gone");
             assert_eq!(table.len, all.len() - step - 1);
         }
-        assert!(table.parts.is_empty());
+        assert!(table.sections.is_empty());
     }
 
     #[test]
-    fn no_call_moves_more_than_a_part_and_the_room_follows_the_content() {
+    fn no_call_moves_more_than_a_section_and_the_room_follows_the_content() {
         let mut table = Table::new();
         let room = |table: &Table| {
             table
-                .parts
+                .sections
                 .iter()
                 .map(HashTable::num_buckets)
                 .sum::<usize>()

@@ -4,9 +4,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use super::groups::{Members, Place, View};
+use super::groups::{DotRank, Members, Records};
 use super::hashing::Hashing;
-use super::order::{Order, Rank};
+use super::order::{Order, Ranking};
 use super::slab::{Id, Slab};
 use super::table::Table;
 
@@ -52,10 +52,10 @@ impl Rung {
     }
 }
 
-impl Rank for ByName<'_> {
-    type Key = Rung;
+impl Ranking for ByName<'_> {
+    type Rank = Rung;
 
-    fn key(&self, id: Id) -> Rung {
+    fn rank(&self, id: Id) -> Rung {
         Rung::of(&self.0.at(id).name, id)
     }
 
@@ -126,15 +126,15 @@ impl Topics {
     pub(super) fn remove<M>(
         &mut self,
         (topic, hash): (Id, u32),
-        (id, place, hidden): (Id, Place, bool),
-        view: View<'_, M>,
+        (id, rank, hidden): (Id, DotRank, bool),
+        records: Records<'_, M>,
     ) {
         let Topic { members, .. } = self.known.at_mut(topic);
-        members.take(id, place, hidden, view);
+        members.take(id, rank, hidden, records);
         if members.order.len() == 0 {
             self.table.remove(hash, topic);
             let by_name = ByName(&self.known);
-            self.names.remove(topic, by_name.key(topic), &by_name);
+            self.names.remove(topic, by_name.rank(topic), &by_name);
             self.known.remove(topic);
         }
     }
@@ -143,19 +143,19 @@ impl Topics {
     /// numbers, for their members to learn.
     pub(super) fn compact(&mut self, hashing: &Hashing) -> Vec<Id> {
         let is_movable = |topic: &Topic| topic.members.order.len() <= MOVABLE;
-        if !self.known.is_sparse() || !self.known.last_piece().all(is_movable) {
+        if !self.known.is_sparse() || !self.known.last_block().all(is_movable) {
             return Vec::new();
         }
         let mut moved = Vec::new();
-        for old in self.known.seal_last_piece() {
+        for old in self.known.seal_last_block() {
             let by_name = ByName(&self.known);
-            self.names.remove(old, by_name.key(old), &by_name);
+            self.names.remove(old, by_name.rank(old), &by_name);
             if let Some(topic) = self.known.remove(old) {
                 let hash = hashing.text(topic.name.as_bytes());
                 let new = self.known.insert(topic);
                 self.table.replace(hash, old, new);
                 let by_name = ByName(&self.known);
-                self.names.insert(new, by_name.key(new), &by_name);
+                self.names.insert(new, by_name.rank(new), &by_name);
                 moved.push(new);
             }
         }
@@ -167,13 +167,13 @@ impl Topics {
         self.names.iter().map(|topic| self.known.at(topic))
     }
 
-    pub(super) fn check_invariants<M>(&self, hashing: &Hashing, view: View<'_, M>) -> bool {
+    pub(super) fn check_invariants<M>(&self, hashing: &Hashing, records: Records<'_, M>) -> bool {
         let are_right = |members: &Members| {
-            let is_hidden = |id: &Id| view.replicas.hides(view.entries.at(*id).replica);
+            let is_hidden = |id: &Id| records.replicas.hides(records.entries.at(*id).replica);
             let hidden = members.order.iter().filter(is_hidden).count();
             members.order.len() > 0
-                && members.order.check_invariants(&view)
-                && members.knows_last(view)
+                && members.order.check_invariants(&records)
+                && members.knows_last(records)
                 && members.hidden as usize == hidden
         };
         self.names.len() == self.known.len()

@@ -1,7 +1,7 @@
 //! The entries of a group, for readers.
 
-use super::groups::{Group, Place, View};
-use super::order::{Ids, Order, Rank};
+use super::groups::{DotRank, Group, Records};
+use super::order::{Ids, Order, Ranking};
 use super::slab::Id;
 use crate::Presence;
 use crate::steps;
@@ -12,10 +12,10 @@ use core::cmp::Ordering;
 /// Entries of replicas that are down are passed over, a few one by one, many of one
 /// replica by a search.
 pub(super) struct Visible<'a, M> {
-    view: View<'a, M>,
-    ids: Ids<'a, Place>,
+    records: Records<'a, M>,
+    ids: Ids<'a, DotRank>,
     /// Where many may be passed over.
-    order: Option<&'a Order<Place>>,
+    order: Option<&'a Order<DotRank>>,
     passed: u8,
 }
 
@@ -23,22 +23,22 @@ pub(super) struct Visible<'a, M> {
 const FEW: u8 = 8;
 
 impl<'a, M> Visible<'a, M> {
-    pub(super) fn of_group(group: Group<'a>, view: View<'a, M>) -> Self {
+    pub(super) fn of_group(group: Group<'a>, records: Records<'a, M>) -> Self {
         let order = match group {
             Group::One(_) => None,
             Group::Many(_, many) => Some(&many.members.order),
         };
         Self {
-            view,
+            records,
             ids: group.ids(),
             order,
             passed: 0,
         }
     }
 
-    pub(super) fn of_order(order: &'a Order<Place>, view: View<'a, M>) -> Self {
+    pub(super) fn of_order(order: &'a Order<DotRank>, records: Records<'a, M>) -> Self {
         Self {
-            view,
+            records,
             ids: order.iter(),
             order: Some(order),
             passed: 0,
@@ -52,10 +52,10 @@ impl<'a, M> Visible<'a, M> {
         if self.passed == FEW
             && let Some(order) = self.order
         {
-            let view = self.view;
+            let records = self.records;
             let end = (replica, u64::MAX);
-            let before = |place: &Place| view.cmp(place, &end) == Ordering::Less;
-            self.ids = order.starting(before, &view);
+            let before = |rank: &DotRank| records.cmp(rank, &end) == Ordering::Less;
+            self.ids = order.starting(before, &records);
             self.passed = 0;
         }
     }
@@ -66,8 +66,8 @@ impl<'a, M> Iterator for Visible<'a, M> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let record = self.view.entries.at(self.ids.next()?);
-            if self.view.replicas.hidden() == 0 || !self.view.replicas.hides(record.replica) {
+            let record = self.records.entries.at(self.ids.next()?);
+            if self.records.replicas.hidden() == 0 || !self.records.replicas.hides(record.replica) {
                 return Some(&record.entry);
             }
             self.pass(record.replica);
