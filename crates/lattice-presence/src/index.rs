@@ -2,10 +2,10 @@
 
 mod groups;
 mod hashing;
+mod intern;
 mod order;
 mod replicas;
 mod slab;
-mod strangers;
 mod table;
 mod topics;
 mod walk;
@@ -52,12 +52,12 @@ pub(crate) struct Index<M> {
     by_slot: Groups,
     pub(crate) hashing: Hashing,
     /// Entries that came with names of their own.
-    strangers: Vec<Presence<M>>,
+    uninterned: Vec<Presence<M>>,
 }
 
 /// The entries of one replica in one slot: one, but for payloads of peers that
 /// keep several. With the numbers that they have for now.
-pub(crate) type Held<M> = SmallVec<[(Id, Presence<M>); 1]>;
+pub(crate) type HeldEntries<M> = SmallVec<[(Id, Presence<M>); 1]>;
 
 /// Entries of one key that are looked through one by one. Where there are more, they
 /// are found by their slot, until there are half as many.
@@ -76,7 +76,7 @@ impl<M> Index<M> {
             by_pid: Groups::new(false),
             by_slot: Groups::new(false),
             hashing,
-            strangers: Vec::new(),
+            uninterned: Vec::new(),
         }
     }
 
@@ -108,7 +108,7 @@ impl<M> Index<M> {
             topic,
             replica,
         });
-        self.note_stranger(entry, topic, replica);
+        self.note_uninterned(entry, topic, replica);
         let hidden = self.replicas.hides(replica);
         let rank = (replica, entry.dot().clock);
         let new = (id, rank, hidden);
@@ -419,7 +419,7 @@ impl<M> Index<M> {
     }
 
     /// The entries of `owner` that `pid` holds. O(those, log).
-    pub(crate) fn held_by(&self, pid: &str, owner: &ReplicaId) -> Held<M> {
+    pub(crate) fn held_by(&self, pid: &str, owner: &ReplicaId) -> HeldEntries<M> {
         let group = self.group_of_pid(pid);
         let held = group.into_iter().flat_map(|group| self.of(group, owner));
         held.map(|(id, entry)| (id, entry.clone())).collect()
@@ -453,8 +453,13 @@ impl<M> Index<M> {
     }
 
     /// The entries of `owner` in a slot. O(1), however many share its key or pid.
-    pub(crate) fn held_in(&self, slot: Slot<'_>, hashes: Hashes, owner: &ReplicaId) -> Held<M> {
-        let mut held = Held::new();
+    pub(crate) fn held_in(
+        &self,
+        slot: Slot<'_>,
+        hashes: Hashes,
+        owner: &ReplicaId,
+    ) -> HeldEntries<M> {
+        let mut held = HeldEntries::new();
         match self.around(slot, hashes) {
             None => {}
             Some(Group::One(id)) => {
@@ -546,7 +551,7 @@ impl<M> Clone for Index<M> {
             by_pid: self.by_pid.clone(),
             by_slot: self.by_slot.clone(),
             hashing: self.hashing.clone(),
-            strangers: self.strangers.clone(),
+            uninterned: self.uninterned.clone(),
         }
     }
 }

@@ -242,7 +242,7 @@ impl<S: DotStore> Causal<S> {
 impl<S: DotStore> Causal<S> {
     /// The parts that differ, as one set of clocks, in which neighbours stay apart: the
     /// next question cuts each of them, where it would cut a stretch of all of them into
-    /// the same parts again. What stands between two is settled here, by a claim, unless
+    /// the same parts again. What stands between two is said here, by a claim, unless
     /// nothing is to be said of it.
     fn apart(
         &self,
@@ -259,7 +259,7 @@ impl<S: DotStore> Causal<S> {
             if between > 0
                 && between + 1 == *part.start()
                 && apart.interval_count() < STRETCHES
-                && self.settles(replica, known, between, claims, room)
+                && self.leaves_nothing(replica, known, between, claims, room)
             {
                 apart.remove_range(between..=between);
             }
@@ -268,8 +268,8 @@ impl<S: DotStore> Causal<S> {
         apart
     }
 
-    /// Whether nothing is left to be said of a clock.
-    fn settles(
+    /// Whether nothing is left to be said of a clock, once its claim is.
+    fn leaves_nothing(
         &self,
         replica: &S::Replica,
         known: &Known,

@@ -1,7 +1,7 @@
 //! What the local replica writes (rules S2 and S3).
 
 use super::PresenceState;
-use crate::index::{Hashes, Held, Id};
+use crate::index::{Hashes, HeldEntries, Id};
 use crate::presence::Slot;
 use crate::{Diff, Field, JoinError, Presence, UpdateError};
 
@@ -104,7 +104,7 @@ impl<M> PresenceState<M> {
 
     fn replace(
         &mut self,
-        before: Held<M>,
+        before: HeldEntries<M>,
         (topic, key, pid): (&str, &str, &str),
         hashes: Hashes,
         meta: M,
