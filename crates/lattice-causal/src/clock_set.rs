@@ -548,20 +548,20 @@ impl FromIterator<u64> for ClockSet {
 impl Extend<u64> for ClockSet {
     /// O(n log n) for `n` clocks in any order, linear in ascending order.
     fn extend<T: IntoIterator<Item = u64>>(&mut self, clocks: T) {
-        let mut stretches = Vec::<Interval>::new();
+        let mut intervals = Vec::<Interval>::new();
         let inside = clocks
             .into_iter()
             .filter(|clock| (1..=MAX_CLOCK).contains(clock));
         for clock in inside {
-            match stretches.last_mut() {
-                Some(stretch) if stretch.last + 1 == clock => stretch.last = clock,
-                _ => stretches.push(Interval {
+            match intervals.last_mut() {
+                Some(interval) if interval.last + 1 == clock => interval.last = clock,
+                _ => intervals.push(Interval {
                     first: clock,
                     last: clock,
                 }),
             }
         }
-        self.union_with(&Self::from_unsorted(stretches));
+        self.union_with(&Self::from_unsorted(intervals));
     }
 }
 

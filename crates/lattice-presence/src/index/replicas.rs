@@ -26,7 +26,7 @@ pub(super) struct Replicas {
 
 #[derive(Clone, Debug)]
 struct Owner {
-    id: ReplicaId,
+    name: ReplicaId,
     entries: usize,
     hidden: bool,
 }
@@ -44,7 +44,7 @@ impl Replicas {
     #[inline]
     pub(super) fn number(&self, replica: &ReplicaId) -> Option<Id> {
         match self.owners.get(self.last) {
-            Some(owner) if owner.id == *replica => Some(self.last),
+            Some(owner) if owner.name == *replica => Some(self.last),
             _ => self.numbers.get(replica).copied(),
         }
     }
@@ -53,7 +53,7 @@ impl Replicas {
     pub(super) fn enter(&mut self, replica: &ReplicaId, down: &Down) -> Id {
         let number = self.number(replica).unwrap_or_else(|| {
             let number = self.owners.insert(Owner {
-                id: replica.clone(),
+                name: replica.clone(),
                 entries: 0,
                 hidden: down.hides(replica),
             });
@@ -75,7 +75,7 @@ impl Replicas {
         if owner.entries == 0
             && let Some(owner) = self.owners.remove(number)
         {
-            self.numbers.remove(&owner.id);
+            self.numbers.remove(&owner.name);
         }
     }
 
@@ -100,7 +100,7 @@ impl Replicas {
     }
 
     pub(super) fn name(&self, number: Id) -> &ReplicaId {
-        &self.owners.at(number).id
+        &self.owners.at(number).name
     }
 
     pub(super) fn cmp(&self, a: Id, b: Id) -> Ordering {
