@@ -44,7 +44,7 @@ struct Tag {
 }
 
 /// The value of `entry`.
-struct Entry<'a, M> {
+struct EntryContent<'a, M> {
     topic: Arc<str>,
     key: Cow<'a, str>,
     pid: Cow<'a, str>,
@@ -144,8 +144,8 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
     fn read_values(&mut self) -> Result<()> {
         let mut items = self.cursor.items()?;
         while let Some(index) = items.next(&mut self.cursor)? {
-            let presence = self.value(index).map_err(|e| e.within_index(index))?;
-            self.entries.push(presence);
+            let entry = self.value(index).map_err(|e| e.within_index(index))?;
+            self.entries.push(entry);
         }
         Ok(())
     }
@@ -156,8 +156,8 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
             let reason = format!("more than {} values", self.limits.max_entries);
             return Err(DecodeError::new(Category::Limit, start, reason));
         }
-        if let Some(presence) = self.shortcut() {
-            return Ok(presence);
+        if let Some(entry) = self.shortcut() {
+            return Ok(entry);
         }
         let (mut tag, mut entry) = (None, None);
         let mut fields = self.cursor.fields()?;
@@ -201,7 +201,7 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
         })
     }
 
-    fn entry(&mut self) -> Result<Entry<'a, M>> {
+    fn entry(&mut self) -> Result<EntryContent<'a, M>> {
         let (mut topic, mut key, mut pid, mut meta) = (None, None, None, None);
         let mut fields = self.cursor.fields()?;
         let start = self.cursor.offset() - 1;
@@ -220,7 +220,7 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
                 _ => self.cursor.skip_unknown()?,
             }
         }
-        Ok(Entry {
+        Ok(EntryContent {
             topic: required(topic, "topic", start)?,
             key: required(key, "key", start)?,
             pid: required(pid, "pid", start)?,

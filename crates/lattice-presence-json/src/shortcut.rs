@@ -20,11 +20,11 @@ impl<M: DeserializeOwned + 'static> Payload<'_, '_, M> {
     #[inline]
     pub(crate) fn shortcut(&mut self) -> Option<Presence<M>> {
         let start = self.cursor.offset();
-        let presence = self.in_usual_layout();
-        if presence.is_none() {
+        let entry = self.in_usual_layout();
+        if entry.is_none() {
             self.cursor.rewind(start);
         }
-        presence
+        entry
     }
 
     #[inline]

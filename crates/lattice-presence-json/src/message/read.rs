@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::header::{MessageHeader, header, one_of, small};
 use crate::cloud::CloudReader;
 use crate::cursor::{Cursor, Fields, Result};
-use crate::digest::{self, Line, fingerprint};
+use crate::digest::{self, LineReader, fingerprint};
 use crate::error::{Category, DecodeError, Segment};
 use crate::field::{once, required, set};
 use crate::intern::{Replicas, Topics};
@@ -102,7 +102,7 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
 
     fn heartbeat(&mut self, mut fields: Fields) -> Result<Body<M>> {
         let pushes = self.number().map_err(|e| e.within_field("heartbeat"))?;
-        let mut line = Line::default();
+        let mut line = LineReader::default();
         while let Some((name, at)) = fields.next(&mut self.cursor)? {
             if !line.read(&name, at, &mut self.cursor, &mut self.clouds)? {
                 self.cursor.skip_unknown()?;
@@ -423,7 +423,7 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
     }
 
     fn asked(&mut self) -> Result<Asked> {
-        let (mut line, mut parts) = (Line::default(), None);
+        let (mut line, mut parts) = (LineReader::default(), None);
         let mut fields = self.cursor.fields()?;
         while let Some((name, at)) = fields.next(&mut self.cursor)? {
             if name == "parts" {
