@@ -226,12 +226,12 @@ impl Encoder {
         // Clocks that are listed in any case, and rather than one entry more: a written
         // entry is about so many times as long as a written clock.
         const FEW_CLOCKS: u64 = 64;
-        const CLOCKS_PER_ENTRY: u64 = 8;
+        const ENTRY_IN_CLOCKS: u64 = 8;
         let entries = |replica| state.line(replica).and_then(|line| line.live);
         let scattered = delta.context().iter().filter(|(replica, claims)| {
             let worth = entries(replica)
                 .unwrap_or(u64::MAX)
-                .saturating_mul(CLOCKS_PER_ENTRY);
+                .saturating_mul(ENTRY_IN_CLOCKS);
             claims.len() - claims.prefix() > worth.saturating_add(FEW_CLOCKS)
         });
         let whole = scattered.filter_map(|(replica, _)| {

@@ -10,10 +10,10 @@ use lattice_presence::{
 use crate::config::{MAX_ENTRIES, Trust};
 use crate::event::Event;
 use crate::machine::Sync;
+use crate::mail::Mail;
 use crate::push::CLOCKS_PER_ENTRY;
 use crate::refused::Refused;
 use crate::status::Stranger;
-use crate::transmit::Mail;
 
 /// Lives of one node that it may speak of, its own and former ones: in one message, and in
 /// all of them until they are let go.

@@ -10,9 +10,9 @@ use crate::admission::MAX_LIVES;
 use crate::config::Trust;
 use crate::event::Cause;
 use crate::machine::Sync;
-use crate::peer::{Asking, Life};
+use crate::mail::Mail;
+use crate::peer::{Asking, Condition};
 use crate::refused::Refused;
-use crate::transmit::Mail;
 
 /// Heartbeats in a row that fall behind earlier ones: no delay explains so many.
 const SECOND_LIFE: u8 = 3;
@@ -214,9 +214,9 @@ impl<M> Sync<M> {
             if is_silent || self.has_established_successor(replica) {
                 let diff = self.state.replica_down(replica);
                 debug_assert!(diff.is_empty(), "nothing was known of it");
-                self.meet(replica, Life::Down);
+                self.meet(replica, Condition::Down);
             } else {
-                self.meet(replica, Life::Unheard);
+                self.meet(replica, Condition::Unheard);
             }
         }
         Ok(new)
