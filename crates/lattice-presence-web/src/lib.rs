@@ -88,6 +88,7 @@
 
 extern crate alloc;
 
+mod calls;
 mod channel;
 mod channels;
 mod config;
@@ -103,11 +104,13 @@ mod socket;
 mod stream;
 mod topic;
 mod watch;
+mod web;
 
+pub use calls::{Connect, Join, Joined, Refused, Reply, View};
 pub use channel::Channel;
-pub use channels::{Channels, Connect, Join, Joined, Refused, Reply, View};
+pub use channels::Channels;
 pub use config::{Config, Origins};
-pub use server::{Web, stop_signal};
+pub use web::{Web, stop_signal};
 
 use lattice_presence_node::Node;
 

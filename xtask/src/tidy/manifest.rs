@@ -29,19 +29,19 @@ pub(crate) struct Dependency<'a> {
 /// Every dependency of a manifest, those of targets included.
 pub(crate) fn dependencies(manifest: &str) -> Vec<Dependency<'_>> {
     let mut found: Vec<Dependency<'_>> = Vec::new();
-    for entry in entries(manifest) {
-        let Some((kind, named)) = dependency_table(entry.table) else {
+    for setting in settings(manifest) {
+        let Some((kind, named)) = dependency_table(setting.table) else {
             continue;
         };
-        let renamed = package_of(&entry);
-        let name = renamed.or(named).unwrap_or(entry.key);
+        let renamed = package_of(&setting);
+        let name = renamed.or(named).unwrap_or(setting.key);
         if named.is_some() && renamed.is_none() && found.last().is_some_and(|d| d.name == name) {
             continue; // another key of the same `[dependencies.name]`
         }
         found.push(Dependency {
             kind,
             name,
-            line: entry.line,
+            line: setting.line,
         });
     }
     found
@@ -49,20 +49,20 @@ pub(crate) fn dependencies(manifest: &str) -> Vec<Dependency<'_>> {
 
 /// The string or word under `key` in `[table]`.
 pub(crate) fn value(manifest: &str, table: &str, key: &str) -> Option<String> {
-    entries(manifest)
-        .find(|entry| entry.table == table && entry.key == key)
-        .map(|entry| entry.value.trim_matches('"').to_owned())
+    settings(manifest)
+        .find(|setting| setting.table == table && setting.key == key)
+        .map(|setting| setting.value.trim_matches('"').to_owned())
 }
 
 /// The keys of `[table]`, in order.
 pub(crate) fn keys(manifest: &str, table: &str) -> Vec<String> {
-    entries(manifest)
-        .filter(|entry| entry.table == table)
-        .map(|entry| entry.key.to_owned())
+    settings(manifest)
+        .filter(|setting| setting.table == table)
+        .map(|setting| setting.key.to_owned())
         .collect()
 }
 
-struct Entry<'a> {
+struct Setting<'a> {
     table: &'a str,
     /// Up to the first dot: `serde` of `serde.workspace = true`.
     key: &'a str,
@@ -70,7 +70,7 @@ struct Entry<'a> {
     line: usize,
 }
 
-fn entries(manifest: &str) -> impl Iterator<Item = Entry<'_>> {
+fn settings(manifest: &str) -> impl Iterator<Item = Setting<'_>> {
     let mut table = "";
     manifest
         .lines()
@@ -86,7 +86,7 @@ fn entries(manifest: &str) -> impl Iterator<Item = Entry<'_>> {
                 return None;
             }
             let (key, value) = line.split_once('=')?;
-            Some(Entry {
+            Some(Setting {
                 table,
                 key: key.split('.').next().unwrap_or_default().trim(),
                 value: value.trim(),
@@ -115,11 +115,11 @@ fn dependency_table(table: &str) -> Option<(Kind, Option<&str>)> {
 }
 
 /// The real name behind a rename: `json = { package = "serde_json" }`.
-fn package_of<'a>(entry: &Entry<'a>) -> Option<&'a str> {
-    let value = if entry.key == "package" {
-        entry.value
+fn package_of<'a>(setting: &Setting<'a>) -> Option<&'a str> {
+    let value = if setting.key == "package" {
+        setting.value
     } else {
-        let (_, after) = entry.value.split_once("package")?;
+        let (_, after) = setting.value.split_once("package")?;
         after.trim_start().strip_prefix('=')?
     };
     value.split('"').nth(1)
