@@ -83,7 +83,7 @@ impl Encoder {
         what.encode(self)
     }
 
-    /// The same into a writer, in pieces of some 64 KiB, more only if one entry takes
+    /// The same into a writer, some 64 KiB at a time, more only if one entry takes
     /// more: buffering it is not necessary. Each entry is looked at before the first
     /// byte is written.
     ///
@@ -360,7 +360,7 @@ impl<M: Serialize + 'static> Encodable for Message<M> {
     }
 }
 
-/// What is short is written in one piece.
+/// What is short is written at once.
 fn at_once(encoded: Encoded, writer: &mut dyn io::Write) -> Result<LeftOut> {
     let written = writer.write_all(encoded.text.as_bytes());
     let written = written.and_then(|()| writer.flush());
@@ -393,7 +393,7 @@ fn whole_to<M: Serialize + 'static>(
     } else {
         encoder.plan(source)?
     };
-    let sink = Sink::pieces(writer, encoder.limits.max_bytes);
+    let sink = Sink::streamed(writer, encoder.limits.max_bytes);
     encoder.payload(sink, source, &plan)?;
     Ok(plan.left_out)
 }
