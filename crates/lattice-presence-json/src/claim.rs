@@ -3,6 +3,10 @@
 use lattice_presence::{CausalContext, ClockSet, ReplicaId};
 
 use crate::intern::Replicas;
+use crate::room;
+
+/// Bytes that a cloud takes at least: `,"a":[]`.
+const CLOUD: usize = 7;
 
 /// What a payload claims of one replica, clouds apart, in one word: a payload of
 /// many short names costs mostly what is kept for each of them.
@@ -44,8 +48,9 @@ pub(crate) struct ClaimedClouds(Vec<(usize, ClockSet)>);
 
 impl ClaimedClouds {
     /// The cloud of a replica that [`has_cloud`](Claim::has_cloud) and had none.
-    pub(crate) fn push(&mut self, place: usize, cloud: ClockSet) {
-        self.0.push((place, cloud));
+    /// The payload has `left` bytes behind it.
+    pub(crate) fn push(&mut self, place: usize, cloud: ClockSet, left: usize) {
+        room::push(&mut self.0, (place, cloud), left, CLOUD);
     }
 
     /// Prefixes and clouds as one context. O(n log n) for `n` replicas.
@@ -55,13 +60,17 @@ impl ClaimedClouds {
         clouds.shrink_to_fit();
         clouds.sort_unstable_by(|(a, _), (b, _)| replicas.id(*a).cmp(replicas.id(*b)));
         let mut clouds = clouds.into_iter().map(|(_, cloud)| cloud);
-        let replicas = replicas.into_sorted().into_iter();
-        let seen = replicas.map(|(replica, claim)| {
+        let replicas = replicas.into_sorted();
+        let claiming = |(_, claim): &&(ReplicaId, Claim)| claim.prefix() > 0 || claim.has_cloud();
+        // Exactly as long as it gets: the context is built in it.
+        let mut seen = Vec::with_capacity(replicas.iter().filter(claiming).count());
+        for (replica, claim) in replicas.into_iter().filter(|known| claiming(&known)) {
             let cloud = claim.has_cloud().then(|| clouds.next()).flatten();
-            let mut seen = cloud.unwrap_or_default();
-            seen.insert_range(1..=claim.prefix());
-            (replica, seen)
-        });
-        seen.collect()
+            let mut clocks = cloud.unwrap_or_default();
+            clocks.insert_range(1..=claim.prefix());
+            seen.push((replica, clocks));
+        }
+        drop(clouds);
+        seen.into_iter().collect()
     }
 }

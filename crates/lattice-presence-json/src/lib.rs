@@ -89,6 +89,7 @@ mod parts;
 mod payload;
 pub mod phoenix;
 mod plan;
+mod room;
 mod scan;
 mod shortcut;
 mod sink;

@@ -1,6 +1,7 @@
 //! Messages on their way in.
 
 use alloc::borrow::Cow;
+use alloc::vec;
 
 use lattice_presence::{
     Asked, Body, CausalContext, ClockSet, Dot, Held, MAX_CLOCK, MESSAGE_VERSION, Message, Part,
@@ -18,6 +19,13 @@ use crate::intern::{Replicas, Topics};
 use crate::limits::Limits;
 use crate::meta::{self, too_long};
 use crate::payload::check_claims;
+use crate::room;
+
+/// Bytes that it takes at least to say something of a replica: `,"a":{}`.
+const NAMED: usize = 7;
+
+/// Bytes that an entry takes at least: `,[1,"","","",0]`.
+const ENTRY: usize = 15;
 
 pub(crate) fn decode<M>(text: &str, limits: &Limits) -> Result<Message<M>>
 where
@@ -34,7 +42,7 @@ where
         cursor,
         limits,
         from: header.from.clone(),
-        replicas: Replicas::default(),
+        replicas: Replicas::new(text.len()),
         topics: Topics::default(),
         clouds: CloudReader::new(limits),
         entries: Vec::new(),
@@ -257,9 +265,12 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
         let mut claims = Vec::new();
         let mut groups = self.cursor.items()?;
         while let Some(index) = groups.next(&mut self.cursor)? {
-            claims.push(self.group().map_err(|e| e.within_index(index))?);
+            let group = self.group().map_err(|e| e.within_index(index))?;
+            room::push(&mut claims, group, self.cursor.left(), NAMED);
         }
-        let context: CausalContext<ReplicaId> = claims.into_iter().collect();
+        // Of no more use, and as large as the topics are many.
+        self.topics = Topics::default();
+        let context = context(claims);
         let entries = core::mem::take(&mut self.entries);
         check_claims(&context, entries.len(), self.limits, start)?;
         PresenceDelta::from_parts(self.from.clone(), context, entries).map_err(|error| {
@@ -339,7 +350,7 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
         let mut items = self.cursor.items()?;
         while let Some(index) = items.next(&mut self.cursor)? {
             let entry = self.entry(place).map_err(|e| e.within_index(index))?;
-            self.entries.push(entry);
+            room::push(&mut self.entries, entry, self.cursor.left(), ENTRY);
         }
         Ok(())
     }
@@ -398,9 +409,10 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
                 let clocks = self.clouds.read(&mut self.cursor)?;
                 Ok((self.replicas.id(place).clone(), clocks))
             });
-            differing.push(read.map_err(|e| e.within(Segment::name(&name)))?);
+            let named = read.map_err(|e| e.within(Segment::name(&name)))?;
+            room::push(&mut differing, named, self.cursor.left(), NAMED);
         }
-        Ok(differing.into_iter().collect())
+        Ok(context(differing))
     }
 
     fn asks(&mut self) -> Result<Question<ReplicaId>> {
@@ -411,15 +423,10 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
                 let asked = self.asked()?;
                 Ok((self.replicas.id(place).clone(), asked))
             });
-            asks.push(read.map_err(|e| e.within(Segment::name(&name)))?);
+            let named = read.map_err(|e| e.within(Segment::name(&name)))?;
+            room::push(&mut asks, named, self.cursor.left(), NAMED);
         }
-        // In order, each one is an append.
-        asks.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        let mut question = Question::new();
-        for (replica, asked) in asks {
-            question.insert(replica, asked);
-        }
-        Ok(question)
+        Ok(in_order(asks).collect())
     }
 
     fn asked(&mut self) -> Result<Asked> {
@@ -522,6 +529,17 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
         }
         Ok(())
     }
+}
+
+/// What is said of replicas that are named once each, in replica order: so it is put
+/// together where it lies.
+fn in_order<T>(mut named: Vec<(ReplicaId, T)>) -> vec::IntoIter<(ReplicaId, T)> {
+    named.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    named.into_iter()
+}
+
+fn context(claims: Vec<(ReplicaId, ClockSet)>) -> CausalContext<ReplicaId> {
+    in_order(claims).collect()
 }
 
 #[cold]
