@@ -44,10 +44,9 @@ impl<R, T> Default for ReplicaMap<R, T> {
     }
 }
 
-/// Many pairs that lie in a `Vec` stay where they are: `Vec` collects its own iterator in
-/// place. Few are as small as can be.
+/// Pairs that lie in a `Vec` stay where they are: `Vec` collects its own iterator in place.
 fn collected<R, T>(pairs: impl Iterator<Item = (R, T)>) -> SmallVec<[(R, T); 1]> {
-    if pairs.size_hint().1.is_some_and(|most| most > FEW) {
+    if pairs.size_hint().1.is_some_and(|most| most > 1) {
         SmallVec::from_vec(pairs.collect())
     } else {
         pairs.collect()
@@ -206,7 +205,8 @@ impl<R: Ord, T> ReplicaMap<R, T> {
                 same
             });
         }
-        if entries.capacity() > FEW {
+        // One pair moves inline.
+        if entries.capacity() > FEW || entries.capacity() >= 2 * entries.len() {
             entries.shrink_to_fit();
         }
         let entries = Entries::Vector(entries);
@@ -399,13 +399,13 @@ mod tests {
         type Change = fn(&mut ReplicaMap<u32, u32>, &mut BTreeMap<u32, u32>);
         let changes: [(bool, Change); 8] = [
             (true, |map, plain| {
-                assert_eq!(map.insert(6, 0), plain.insert(6, 0))
+                assert_eq!(map.insert(6, 0), plain.insert(6, 0));
             }),
             (true, |map, plain| {
-                assert_eq!(map.remove(&7), plain.remove(&7))
+                assert_eq!(map.remove(&7), plain.remove(&7));
             }),
             (true, |map, plain| {
-                *map.get_mut(&8).unwrap() += plain.insert(8, 9).unwrap() + 1
+                *map.get_mut(&8).unwrap() += plain.insert(8, 9).unwrap() + 1;
             }),
             (true, |map, plain| {
                 map.retain(|replica, _| *replica > 100);
@@ -416,10 +416,10 @@ mod tests {
                 *plain.entry(8).or_default() = 1;
             }),
             (false, |map, plain| {
-                assert_eq!(map.insert(7, 1), plain.insert(7, 1))
+                assert_eq!(map.insert(7, 1), plain.insert(7, 1));
             }),
             (false, |map, plain| {
-                assert_eq!(map.remove(&8), plain.remove(&8))
+                assert_eq!(map.remove(&8), plain.remove(&8));
             }),
             (false, |map, plain| {
                 *map.get_or_insert_with(&9, || 0) = 1;

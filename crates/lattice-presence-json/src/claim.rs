@@ -11,13 +11,15 @@ const CLOUD: usize = 7;
 /// What a payload claims of one replica, clouds apart, in one word: a payload of
 /// many short names costs mostly what is kept for each of them.
 ///
-/// A clock takes 53 bits; the two uppermost say which claims were made.
+/// A clock takes 53 bits; three of the others say which claims were made.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Claim(u64);
 
 impl Claim {
-    const PREFIX: u64 = 1 << 62;
-    const CLOUD: u64 = 1 << 63;
+    const CLOCK: u64 = (1 << 53) - 1;
+    const PREFIX: u64 = 1 << 61;
+    const CLOUD: u64 = 1 << 62;
+    const CLOCKS: u64 = 1 << 63;
 
     /// Whether the context named the replica.
     pub(crate) const fn has_prefix(self) -> bool {
@@ -37,8 +39,22 @@ impl Claim {
         self.0 |= Self::CLOUD;
     }
 
+    const fn claim_clocks(&mut self) {
+        self.0 |= Self::CLOCKS;
+    }
+
+    /// Whether there are clocks in the cloud.
+    const fn has_clocks(self) -> bool {
+        self.0 & Self::CLOCKS != 0
+    }
+
     const fn prefix(self) -> u64 {
-        self.0 & !(Self::PREFIX | Self::CLOUD)
+        self.0 & Self::CLOCK
+    }
+
+    /// Whether anything was seen.
+    const fn says_something(self) -> bool {
+        self.has_clocks() || self.prefix() > 0
     }
 }
 
@@ -47,10 +63,13 @@ impl Claim {
 pub(crate) struct ClaimedClouds(Vec<(usize, ClockSet)>);
 
 impl ClaimedClouds {
-    /// The cloud of a replica that [`has_cloud`](Claim::has_cloud) and had none.
-    /// The payload has `left` bytes behind it.
-    pub(crate) fn push(&mut self, place: usize, cloud: ClockSet, left: usize) {
-        room::push(&mut self.0, (place, cloud), left, CLOUD);
+    /// The cloud of a replica that had none, and `claim` of it. The payload has `left`
+    /// bytes behind it.
+    pub(crate) fn push(&mut self, place: usize, claim: &mut Claim, cloud: ClockSet, left: usize) {
+        if !cloud.is_empty() {
+            claim.claim_clocks();
+            room::push(&mut self.0, (place, cloud), left, CLOUD);
+        }
     }
 
     /// Prefixes and clouds as one context. O(n log n) for `n` replicas.
@@ -61,11 +80,11 @@ impl ClaimedClouds {
         clouds.sort_unstable_by(|(a, _), (b, _)| replicas.id(*a).cmp(replicas.id(*b)));
         let mut clouds = clouds.into_iter().map(|(_, cloud)| cloud);
         let replicas = replicas.into_sorted();
-        let claiming = |(_, claim): &&(ReplicaId, Claim)| claim.prefix() > 0 || claim.has_cloud();
+        let claiming = |(_, claim): &&(ReplicaId, Claim)| claim.says_something();
         // Exactly as long as it gets: the context is built in it.
         let mut seen = Vec::with_capacity(replicas.iter().filter(claiming).count());
         for (replica, claim) in replicas.into_iter().filter(|known| claiming(&known)) {
-            let cloud = claim.has_cloud().then(|| clouds.next()).flatten();
+            let cloud = claim.has_clocks().then(|| clouds.next()).flatten();
             let mut clocks = cloud.unwrap_or_default();
             clocks.insert_range(1..=claim.prefix());
             seen.push((replica, clocks));

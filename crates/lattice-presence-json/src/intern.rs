@@ -11,8 +11,8 @@ use crate::error::{Category, DecodeError};
 use crate::limits::Limits;
 use crate::room;
 
-/// Bytes that naming a replica takes at least: `"a":`.
-const NAMED: usize = 4;
+/// Bytes that naming a replica takes at least: `,"a":0`.
+const NAMED: usize = 6;
 
 /// The topics of one payload.
 #[derive(Default)]
@@ -22,6 +22,11 @@ impl Topics {
     #[inline]
     pub(crate) fn intern(&mut self, topic: &str) -> Arc<str> {
         Arc::clone(self.0.get_or_insert_with(topic, |topic| topic.into()))
+    }
+
+    /// Gives up the table: as large as the topics are many.
+    pub(crate) fn forget(&mut self) {
+        self.0 = HashSet::with_hasher(self.0.hasher().clone());
     }
 }
 

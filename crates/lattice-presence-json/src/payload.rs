@@ -135,7 +135,8 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
         once(claim.has_cloud(), at)?;
         claim.claim_cloud();
         let cloud = self.cloud_reader.read(&mut self.cursor)?;
-        self.clouds.push(replica, cloud, self.cursor.left());
+        let claim = self.replicas.of_mut(replica);
+        self.clouds.push(replica, claim, cloud, self.cursor.left());
         Ok(())
     }
 
@@ -247,9 +248,8 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
         meta::decode(&skipped).map_err(|source| DecodeError::meta(start, source))
     }
 
-    fn build(self, writer: usize) -> Result<PresenceDelta<M>> {
-        // Of no more use, and as large as the topics are many.
-        drop(self.topics);
+    fn build(mut self, writer: usize) -> Result<PresenceDelta<M>> {
+        self.topics.forget();
         let writer = self.replicas.id(writer).clone();
         let context = self.clouds.into_context(self.replicas);
         check_claims(&context, self.entries.len(), self.limits, 0)

@@ -43,6 +43,7 @@ where
         limits,
         from: header.from.clone(),
         replicas: Replicas::new(text.len()),
+        named: Named::default(),
         topics: Topics::default(),
         clouds: CloudReader::new(limits),
         entries: Vec::new(),
@@ -60,9 +61,26 @@ where
     Ok(Message::new(cluster, shard, from, body))
 }
 
-/// Where a message has named a replica already.
-#[derive(Clone, Copy, Default)]
-struct Named(u8);
+/// Where a message has named each replica already, by its place. A byte for each: a
+/// question of many short names costs mostly what is kept for each of them.
+#[derive(Default)]
+struct Named {
+    /// The sender has place 0. Most messages name nobody else.
+    sender: u8,
+    others: Vec<u8>,
+}
+
+impl Named {
+    fn of_mut(&mut self, place: usize) -> &mut u8 {
+        let Some(other) = place.checked_sub(1) else {
+            return &mut self.sender;
+        };
+        if self.others.len() <= other {
+            self.others.resize(other + 1, 0);
+        }
+        &mut self.others[other]
+    }
+}
 
 const IN_DELTA: u8 = 1;
 const IN_ASKS: u8 = 2;
@@ -72,7 +90,8 @@ struct Reader<'a, 'l, M> {
     cursor: Cursor<'a>,
     limits: &'l Limits,
     from: ReplicaId,
-    replicas: Replicas<Named>,
+    replicas: Replicas<()>,
+    named: Named,
     topics: Topics,
     clouds: CloudReader<'l>,
     entries: Vec<Presence<M>>,
@@ -268,8 +287,7 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
             let group = self.group().map_err(|e| e.within_index(index))?;
             room::push(&mut claims, group, self.cursor.left(), NAMED);
         }
-        // Of no more use, and as large as the topics are many.
-        self.topics = Topics::default();
+        self.topics.forget();
         let context = context(claims);
         let entries = core::mem::take(&mut self.entries);
         check_claims(&context, entries.len(), self.limits, start)?;
@@ -330,8 +348,13 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
             entries.sort_unstable_by_key(|entry| entry.dot().clock);
         }
         let clocks: ClockSet = entries.iter().map(|entry| entry.dot().clock).collect();
-        let mut seen = seen.unwrap_or_default();
-        seen.union_with(&clocks);
+        let seen = match seen {
+            Some(mut seen) if !seen.is_empty() => {
+                seen.union_with(&clocks);
+                seen
+            }
+            _ => clocks,
+        };
         Ok((self.replicas.id(place).clone(), seen))
     }
 
@@ -500,9 +523,9 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
     fn named(&mut self, name: &str, at: usize, part: u8) -> Result<usize> {
         self.limits.check_string(name, at)?;
         let place = self.replicas.intern(name, at, self.limits)?;
-        let named = self.replicas.of_mut(place);
-        once(named.0 & part != 0, at)?;
-        named.0 |= part;
+        let named = self.named.of_mut(place);
+        once(*named & part != 0, at)?;
+        *named |= part;
         Ok(place)
     }
 
