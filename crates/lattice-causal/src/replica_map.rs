@@ -434,8 +434,12 @@ mod tests {
             assert!((0..900).all(|n| map.get(&n) == plain.get(&n)), "{n}");
         }
         // What few leave behind is as small as they are.
-        let one: ReplicaMap<_, _> = whole.into_iter().filter(|(n, _)| *n == 8).collect();
-        assert_eq!(vector_of(&one), Some((1, 1)));
+        for few in [0, 1, 2, 60, 100] {
+            let pairs: Vec<_> = plain.clone().into_iter().collect();
+            let map: ReplicaMap<_, _> = pairs.into_iter().filter(|(n, _)| *n < 2 * few).collect();
+            let len = few as usize;
+            assert_eq!(vector_of(&map), Some((len, len.max(1))));
+        }
     }
 
     #[test]
