@@ -60,8 +60,8 @@
 //!   form, and in the default form but for claims that it would have to list.
 //! - Nothing that a state holds keeps it from being written.
 //! - The heap that decoding takes at its peak is at most 16 times the length of
-//!   the input and 4 KiB, 20 times for a message that asks or compares; metadata of the
-//!   caller's own types apart.
+//!   the input and 4 KiB, 20 times for a question of a node; metadata of the caller's own types
+//!   apart.
 //! - A call that fails returns nothing in part, and no input makes one panic.
 //! - The depth of the input costs neither stack nor, beyond one bit a level, heap.
 

@@ -50,8 +50,9 @@ pub(crate) fn list(n: usize, piece: impl FnMut(usize) -> String) -> String {
     (0..n).map(piece).collect::<Vec<_>>().join(",")
 }
 
-/// Whether `docs/wire-format.md` says so, whatever its line breaks.
-pub(crate) fn is_stated(words: &str) -> bool {
+/// Whether `docs/wire-format.md` says that a payload costs at most so many times its length.
+pub(crate) fn is_stated(bound: f64) -> bool {
     let page = include_str!("../../../../docs/wire-format.md").split_whitespace();
-    page.collect::<Vec<_>>().join(" ").contains(words)
+    let page = page.collect::<Vec<_>>().join(" ");
+    page.contains(&format!("at most `{bound} × length + 4 KiB`"))
 }
