@@ -184,6 +184,14 @@ impl<R: Ord> Question<R> {
     }
 }
 
+impl<R: Ord> FromIterator<(R, Asked)> for Question<R> {
+    /// Of two lines for one replica the later one stays.
+    fn from_iter<T: IntoIterator<Item = (R, Asked)>>(asks: T) -> Self {
+        let replicas = asks.into_iter().collect();
+        Self { replicas }
+    }
+}
+
 impl<R> Default for Question<R> {
     fn default() -> Self {
         Self::new()

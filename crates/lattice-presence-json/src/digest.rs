@@ -22,7 +22,7 @@ pub(crate) fn read(
     clouds: &mut CloudReader<'_>,
     limits: &Limits,
 ) -> Result<Digest<ReplicaId>> {
-    let mut replicas = Replicas::<Option<ReplicaDigest>>::default();
+    let mut replicas = Replicas::<Option<ReplicaDigest>>::new(cursor.bytes().len());
     let mut fields = cursor.fields()?;
     while let Some((name, at)) = fields.next(cursor)? {
         limits

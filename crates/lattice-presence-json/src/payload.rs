@@ -15,6 +15,10 @@ use crate::intern::{Replicas, Topics};
 use crate::limits::Limits;
 use crate::locate;
 use crate::meta::{self, too_long};
+use crate::room;
+
+/// Bytes that a value takes at least, and then some.
+const VALUE: usize = 64;
 
 pub(crate) fn decode<M>(text: &str, limits: &Limits) -> Result<PresenceDelta<M>>
 where
@@ -57,7 +61,7 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
             text,
             cursor: Cursor::new(text),
             limits,
-            replicas: Replicas::default(),
+            replicas: Replicas::new(text.len()),
             topics: Topics::default(),
             cloud_reader: CloudReader::new(limits),
             clouds: ClaimedClouds::default(),
@@ -131,7 +135,8 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
         once(claim.has_cloud(), at)?;
         claim.claim_cloud();
         let cloud = self.cloud_reader.read(&mut self.cursor)?;
-        self.clouds.push(replica, cloud);
+        let claim = self.replicas.of_mut(replica);
+        self.clouds.push(replica, claim, cloud, self.cursor.left());
         Ok(())
     }
 
@@ -145,7 +150,7 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
         let mut items = self.cursor.items()?;
         while let Some(index) = items.next(&mut self.cursor)? {
             let entry = self.value(index).map_err(|e| e.within_index(index))?;
-            self.entries.push(entry);
+            room::push(&mut self.entries, entry, self.cursor.left(), VALUE);
         }
         Ok(())
     }
@@ -243,9 +248,8 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
         meta::decode(&skipped).map_err(|source| DecodeError::meta(start, source))
     }
 
-    fn build(self, writer: usize) -> Result<PresenceDelta<M>> {
-        // Of no more use, and as large as the topics are many.
-        drop(self.topics);
+    fn build(mut self, writer: usize) -> Result<PresenceDelta<M>> {
+        self.topics.forget();
         let writer = self.replicas.id(writer).clone();
         let context = self.clouds.into_context(self.replicas);
         check_claims(&context, self.entries.len(), self.limits, 0)

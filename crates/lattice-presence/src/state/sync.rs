@@ -34,6 +34,7 @@ impl<M> PresenceState<M> {
         state.rebuild_index();
         let known: Vec<ReplicaId> = state.context().replicas().cloned().collect();
         state.hear_of(known.iter());
+        drop(known);
         if !state.names_claimant() {
             state.name_claimant();
         }
