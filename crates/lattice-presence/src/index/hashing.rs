@@ -1,10 +1,8 @@
-//! The hashes of slots.
+//! The hashes of topics, keys and pids.
 
 use core::hash::BuildHasher;
 
 use hashbrown::DefaultHashBuilder;
-
-use crate::presence::Slot;
 
 /// The one place that hashes: clients choose topics, keys and pids, so it is keyed, per
 /// state. Whoever does not know the key cannot build texts that collide, in a table that
@@ -17,19 +15,14 @@ pub(crate) struct Hashing {
     key: [u64; 2],
 }
 
-/// The hashes of a slot, computed once for all that a call does with it.
+/// The hash of a pid, computed once for all that a call does with its entry.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Hashes {
-    pub(super) topic: u32,
-    /// Of the key within its topic.
-    pub(super) key: u32,
-    pub(super) pid: u32,
-}
+pub(crate) struct PidHash(pub(super) u32);
 
-impl Hashes {
-    /// Of the whole slot.
-    pub(super) fn slot(self) -> u32 {
-        self.key.rotate_left(16) ^ self.pid
+impl PidHash {
+    /// Of a slot, from the hash of its key.
+    pub(super) const fn slot(self, key: u32) -> u32 {
+        key.rotate_left(16) ^ self.0
     }
 }
 
@@ -49,13 +42,8 @@ impl Hashing {
         Self { key }
     }
 
-    pub(super) fn of(&self, slot: Slot<'_>) -> Hashes {
-        let topic = self.text(slot.topic);
-        Hashes {
-            topic,
-            key: self.key(topic, slot.key),
-            pid: self.text(slot.pid),
-        }
+    pub(super) fn pid(&self, pid: &[u8]) -> PidHash {
+        PidHash(self.text(pid))
     }
 
     #[inline]
@@ -63,6 +51,7 @@ impl Hashing {
         folded(Sip::new(self.key).finish(text))
     }
 
+    /// Of a key in the topic of that hash.
     #[inline]
     pub(super) fn key(&self, topic: u32, key: &[u8]) -> u32 {
         let mut sip = Sip::new(self.key);

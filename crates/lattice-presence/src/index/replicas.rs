@@ -49,6 +49,15 @@ impl Replicas {
         }
     }
 
+    /// The number of the owner of an entry that is here.
+    #[inline]
+    pub(super) fn number_of(&self, owner: &ReplicaId) -> Id {
+        match self.number(owner) {
+            Some(number) => number,
+            None => unreachable!("owners of entries have numbers"),
+        }
+    }
+
     /// The number of the owner of one entry more.
     pub(super) fn enter(&mut self, replica: &ReplicaId, down: &Down) -> Id {
         let number = self.number(replica).unwrap_or_else(|| {
@@ -95,6 +104,11 @@ impl Replicas {
         self.known.at(number).hidden
     }
 
+    #[inline]
+    pub(super) fn is_shown(&self, number: Id) -> bool {
+        self.hidden == 0 || !self.hides(number)
+    }
+
     pub(super) fn hidden(&self) -> usize {
         self.hidden
     }
@@ -103,7 +117,7 @@ impl Replicas {
         &self.known.at(number).id
     }
 
-    pub(super) fn cmp(&self, a: Id, b: Id) -> Ordering {
+    pub(super) fn order_of(&self, a: Id, b: Id) -> Ordering {
         if a == b {
             return Ordering::Equal;
         }

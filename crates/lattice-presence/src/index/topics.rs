@@ -4,34 +4,190 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use super::groups::{Members, Place, View};
+use super::entries::{Place, Placed};
 use super::hashing::Hashing;
-use super::order::{Order, Rank};
+use super::order::{CHUNK, Order, Rank};
+use super::replicas::Replicas;
 use super::slab::{Id, Slab};
-use super::table::Table;
+use super::table::{Hashed, Table};
+use crate::{Presence, steps};
 
 /// Topics by number, by name, and in the order of their names.
 ///
 /// # Invariants
 ///
 /// No topic is without members.
-#[derive(Clone, Debug)]
-pub(super) struct Topics {
-    table: Table,
-    known: Slab<Topic>,
-    names: Order<Rung>,
+#[derive(Debug)]
+pub(super) struct Topics<M> {
+    table: Table<Named>,
+    known: Slab<Topic<M>>,
+    names: Order<Id, Rung>,
     /// The one that was asked for last: mostly the one that is asked for next.
     last: Id,
 }
 
-#[derive(Clone, Debug)]
-pub(super) struct Topic {
+/// A topic in the table.
+#[derive(Clone, Copy, Debug)]
+struct Named {
+    hash: u32,
+    topic: Id,
+}
+
+impl Hashed for Named {
+    fn hash(&self) -> u32 {
+        self.hash
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Topic<M> {
     pub(super) name: Arc<str>,
-    pub(super) members: Members,
+    pub(super) members: Order<Member<M>, Place>,
+    /// The clock of the last member, if it is known: most entries come behind it, and
+    /// to ask it itself would touch two cache lines more. Clock 0 is none.
+    last_clock: u64,
+    pub(super) hash: u32,
+    /// How many members are hidden.
+    pub(super) hidden: u32,
+}
+
+/// An entry among those of its topic, with what is asked of all of them: so that to ask
+/// touches one stretch of memory.
+#[derive(Debug)]
+pub(super) struct Member<M> {
+    pub(super) entry: Presence<M>,
+    /// The number of its owner.
+    pub(super) replica: Id,
+    /// The hash of its key.
+    pub(super) key: u32,
+}
+
+impl<M> Placed for Member<M> {
+    type Meta = M;
+
+    fn entry(&self) -> &Presence<M> {
+        &self.entry
+    }
+
+    fn replica(&self, _: &Replicas) -> Id {
+        self.replica
+    }
+}
+
+impl<M> Topic<M> {
+    pub(super) fn visible_len(&self) -> usize {
+        self.members.len() - self.hidden as usize
+    }
+
+    /// Whether its members are found by their key in a table: to look at all of them is
+    /// too much.
+    pub(super) fn is_keyed(&self) -> bool {
+        self.members.few().is_none()
+    }
+
+    /// The members of that key, if all are looked at.
+    #[inline]
+    pub(super) fn of_key<'a, 'k>(&'a self, hash: u32, key: &'k [u8]) -> OfKey<'a, 'k, M> {
+        let members = self.members.few().unwrap_or_default();
+        steps::count(members.len() / 16 + 1);
+        OfKey {
+            members: members.iter(),
+            hash,
+            key,
+        }
+    }
+
+    pub(super) fn add(&mut self, member: Member<M>, clock: u64, hidden: bool, replicas: &Replicas) {
+        self.hidden += u32::from(hidden);
+        let place = (member.replica, clock);
+        match self.members.last() {
+            Some(last) if self.last_clock != 0 => {
+                let last = (last.replica, self.last_clock);
+                if replicas.cmp_places(&last, &place).is_lt() {
+                    self.last_clock = clock;
+                    self.members.push(member, place, replicas);
+                } else {
+                    self.members.insert(member, place, replicas);
+                }
+            }
+            _ => {
+                let entry = member.entry.clone();
+                self.members.insert(member, place, replicas);
+                if self
+                    .members
+                    .last()
+                    .is_some_and(|last| last.entry.is(&entry))
+                {
+                    self.last_clock = clock;
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn take(
+        &mut self,
+        entry: &Presence<M>,
+        place: Place,
+        replicas: &Replicas,
+    ) -> Option<Member<M>> {
+        let is_it = |member: &Member<M>| member.entry.is(entry);
+        if place.1 == self.last_clock && self.members.last().is_some_and(is_it) {
+            self.last_clock = 0;
+        }
+        let member = self.members.remove(place, replicas, is_it)?;
+        self.hidden -= u32::from(replicas.hides(place.0));
+        Some(member)
+    }
+
+    fn check_invariants(&self, hashing: &Hashing, replicas: &Replicas) -> bool {
+        let is_hidden = |member: &&Member<M>| replicas.hides(member.replica);
+        let hidden = self.members.iter().filter(is_hidden).count();
+        let last = self.members.last();
+        let knows_last = last.is_some_and(|last| last.entry.dot().clock == self.last_clock);
+        self.members.len() > 0
+            && self.members.check_invariants(replicas)
+            && (self.last_clock == 0 || knows_last)
+            && self.hidden as usize == hidden
+            && self.hash == hashing.text(self.name.as_bytes())
+            && self.members.iter().all(|member| {
+                member.key == hashing.key(self.hash, member.entry.slot().key)
+                    && member.replica == replicas.number_of(member.entry.owner())
+                    && member.entry.topic() == &*self.name
+            })
+    }
+}
+
+/// The members of one key among few.
+#[derive(Debug)]
+pub(super) struct OfKey<'a, 'k, M> {
+    members: core::slice::Iter<'a, Member<M>>,
+    hash: u32,
+    key: &'k [u8],
+}
+
+impl<'a, M> Iterator for OfKey<'a, '_, M> {
+    type Item = &'a Member<M>;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a Member<M>> {
+        let Self { hash, key, .. } = *self;
+        let is_it = |member: &&Member<M>| member.key == hash && member.entry.slot().key == key;
+        self.members.find(is_it)
+    }
+}
+
+impl<M> Clone for OfKey<'_, '_, M> {
+    fn clone(&self) -> Self {
+        Self {
+            members: self.members.clone(),
+            ..*self
+        }
+    }
 }
 
 /// Topics are sorted by their names.
-struct ByName<'a>(&'a Slab<Topic>);
+struct ByName<'a, M>(&'a Slab<Topic<M>>);
 
 /// A topic among others: what its name begins with mostly decides, without a look at the
 /// name itself, which lies elsewhere.
@@ -52,11 +208,11 @@ impl Rung {
     }
 }
 
-impl Rank for ByName<'_> {
+impl<M> Rank<Id> for ByName<'_, M> {
     type Key = Rung;
 
-    fn key(&self, id: Id) -> Rung {
-        Rung::of(&self.0.at(id).name, id)
+    fn key(&self, topic: &Id) -> Rung {
+        Rung::of(&self.0.at(*topic).name, *topic)
     }
 
     fn cmp(&self, a: &Rung, b: &Rung) -> Ordering {
@@ -68,9 +224,9 @@ impl Rank for ByName<'_> {
 
 /// Members that a topic may have and still be given another number: each of them
 /// learns it.
-const MOVABLE: usize = 64;
+const MOVABLE: usize = CHUNK;
 
-impl Topics {
+impl<M> Topics<M> {
     pub(super) const fn new() -> Self {
         Self {
             table: Table::new(),
@@ -81,8 +237,8 @@ impl Topics {
     }
 
     pub(super) fn find(&self, name: &str, hash: u32) -> Option<Id> {
-        let is_it = |topic| *self.known.at(topic).name == *name;
-        self.table.find(hash, is_it)
+        let is_it = |named: &Named| *self.known.at(named.topic).name == *name;
+        Some(self.table.find(hash, is_it)?.topic)
     }
 
     /// The name of a topic, to be shared by one more entry.
@@ -91,71 +247,89 @@ impl Topics {
         Some(self.known.at(self.last).name.clone())
     }
 
-    pub(super) fn at(&self, topic: Id) -> &Topic {
+    pub(super) fn at(&self, topic: Id) -> &Topic<M> {
         self.known.at(topic)
     }
 
-    pub(super) fn at_mut(&mut self, topic: Id) -> &mut Topic {
+    pub(super) fn get(&self, topic: Id) -> Option<&Topic<M>> {
+        self.known.get(topic)
+    }
+
+    pub(super) fn at_mut(&mut self, topic: Id) -> &mut Topic<M> {
         self.known.at_mut(topic)
     }
 
     /// The number of a topic; a new one gets its name from the caller.
-    pub(super) fn find_or_add(&mut self, name: &Arc<str>, hash: u32) -> Id {
-        let is_last = |topic: &&Topic| Arc::ptr_eq(&topic.name, name);
+    pub(super) fn find_or_add(&mut self, name: &Arc<str>, hashing: &Hashing) -> Id {
+        let is_last = |topic: &&Topic<M>| Arc::ptr_eq(&topic.name, name);
         if self.known.get(self.last).filter(is_last).is_some() {
             return self.last;
         }
-        let is_it = |topic| {
-            let known = &self.known.at(topic).name;
+        let hash = hashing.text(name.as_bytes());
+        let is_it = |named: &Named| {
+            let known = &self.known.at(named.topic).name;
             Arc::ptr_eq(known, name) || known == name
         };
-        if let Some(topic) = self.table.find(hash, is_it) {
-            return topic;
+        if let Some(named) = self.table.find(hash, is_it) {
+            return named.topic;
         }
         let topic = self.known.insert(Topic {
             name: name.clone(),
-            members: Members::new(),
+            members: Order::new(),
+            last_clock: 0,
+            hash,
+            hidden: 0,
         });
-        self.table.find_or_insert(hash, topic, |_| false);
+        self.table.find_or_insert(Named { hash, topic }, |_| false);
         self.names
             .insert(topic, Rung::of(name, topic), &ByName(&self.known));
         topic
     }
 
     /// Takes an entry out of a topic, and the topic if nothing is left of it.
-    pub(super) fn remove<M>(
+    #[inline]
+    pub(super) fn remove(
         &mut self,
-        (topic, hash): (Id, u32),
-        (id, place, hidden): (Id, Place, bool),
-        view: View<'_, M>,
-    ) {
-        let Topic { members, .. } = self.known.at_mut(topic);
-        members.take(id, place, hidden, view);
-        if members.order.len() == 0 {
-            self.table.remove(hash, topic);
-            let by_name = ByName(&self.known);
-            self.names.remove(topic, by_name.key(topic), &by_name);
+        topic: Id,
+        entry: &Presence<M>,
+        place: Place,
+        replicas: &Replicas,
+    ) -> Option<Member<M>> {
+        let of_topic = self.known.at_mut(topic);
+        let member = of_topic.take(entry, place, replicas)?;
+        if of_topic.members.len() == 0 {
+            let hash = of_topic.hash;
+            self.table.take(hash, |named| named.topic == topic);
+            self.forget_name(topic);
             self.known.remove(topic);
         }
+        Some(member)
     }
 
-    /// Moves some topics to free places where most places are idle; gives their new
+    fn forget_name(&mut self, topic: Id) {
+        let by_name = ByName(&self.known);
+        let rung = by_name.key(&topic);
+        self.names.remove(rung, &by_name, |other| *other == topic);
+    }
+
+    /// Moves some topics to free places if most places are idle; gives their new
     /// numbers, for their members to learn.
-    pub(super) fn compact(&mut self, hashing: &Hashing) -> Vec<Id> {
-        let is_movable = |topic: &Topic| topic.members.order.len() <= MOVABLE;
+    pub(super) fn compact(&mut self) -> Vec<Id> {
+        let is_movable = |topic: &Topic<M>| topic.members.len() <= MOVABLE;
         if !self.known.is_sparse() || !self.known.last_piece().all(is_movable) {
             return Vec::new();
         }
         let mut moved = Vec::new();
         for old in self.known.seal_last_piece() {
-            let by_name = ByName(&self.known);
-            self.names.remove(old, by_name.key(old), &by_name);
+            self.forget_name(old);
             if let Some(topic) = self.known.remove(old) {
-                let hash = hashing.text(topic.name.as_bytes());
+                let hash = topic.hash;
                 let new = self.known.insert(topic);
-                self.table.replace(hash, old, new);
+                if let Some(named) = self.table.find_mut(hash, |named| named.topic == old) {
+                    named.topic = new;
+                }
                 let by_name = ByName(&self.known);
-                self.names.insert(new, by_name.key(new), &by_name);
+                self.names.insert(new, by_name.key(&new), &by_name);
                 moved.push(new);
             }
         }
@@ -163,24 +337,56 @@ impl Topics {
     }
 
     /// Ascending.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Topic> + Clone {
-        self.names.iter().map(|topic| self.known.at(topic))
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Topic<M>> + Clone {
+        self.names.iter().map(|topic| self.known.at(*topic))
     }
 
-    pub(super) fn check_invariants<M>(&self, hashing: &Hashing, view: View<'_, M>) -> bool {
-        let are_right = |members: &Members| {
-            let is_hidden = |id: &Id| view.replicas.hides(view.entries.at(*id).replica);
-            let hidden = members.order.iter().filter(is_hidden).count();
-            members.order.len() > 0
-                && members.order.check_invariants(&view)
-                && members.knows_last(view)
-                && members.hidden as usize == hidden
-        };
+    /// All of them, in no order.
+    pub(super) fn for_each(&mut self, visit: impl FnMut(&mut Topic<M>)) {
+        self.known.for_each(visit);
+    }
+
+    #[cfg(test)]
+    pub(super) fn places(&self) -> usize {
+        self.known.places()
+    }
+
+    pub(super) fn check_invariants(&self, hashing: &Hashing, replicas: &Replicas) -> bool {
         self.names.len() == self.known.len()
             && self.names.check_invariants(&ByName(&self.known))
             && self.known.iter().all(|(number, topic)| {
-                self.find(&topic.name, hashing.text(topic.name.as_bytes())) == Some(number)
-                    && are_right(&topic.members)
+                self.find(&topic.name, topic.hash) == Some(number)
+                    && topic.check_invariants(hashing, replicas)
             })
+    }
+}
+
+impl<M> Clone for Member<M> {
+    fn clone(&self) -> Self {
+        Self {
+            entry: self.entry.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<M> Clone for Topics<M> {
+    fn clone(&self) -> Self {
+        Self {
+            table: self.table.clone(),
+            known: self.known.clone(),
+            names: self.names.clone(),
+            last: self.last,
+        }
+    }
+}
+
+impl<M> Clone for Topic<M> {
+    fn clone(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            members: self.members.clone(),
+            ..*self
+        }
     }
 }

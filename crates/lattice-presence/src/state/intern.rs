@@ -16,7 +16,8 @@ impl<M> PresenceState<M> {
                 continue;
             }
             drop(entry);
-            self.causal.rewrite(&dot, |entry| self.index.adopt(entry));
+            self.causal
+                .rewrite(&dot, |entry| self.index.adopt(entry, &self.down));
         }
     }
 }

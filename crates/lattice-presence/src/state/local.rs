@@ -1,7 +1,7 @@
 //! What the local replica writes (rules S2 and S3).
 
 use super::PresenceState;
-use crate::index::{Hashes, Held, Id};
+use crate::index::{Held, PidHash};
 use crate::presence::Slot;
 use crate::{Diff, Field, JoinError, Presence, UpdateError};
 
@@ -61,9 +61,9 @@ impl<M> PresenceState<M> {
     ) -> Result<Diff<M>, JoinError> {
         check_texts(pid, topic, key)?;
         let slot = Slot::new(topic, key, pid);
-        let hashes = self.index.hashes(slot);
-        let before = self.index.held_in(slot, hashes, &self.replica);
-        self.replace(before, (topic, key, pid), hashes, meta)
+        let hash = self.index.hash(slot.pid);
+        let before = self.index.held_in(slot, hash, &self.replica);
+        self.replace(before, (topic, key, pid), hash, meta)
     }
 
     /// Gives the entry of a slot new metadata: [`join`](Self::join), but only
@@ -94,35 +94,35 @@ impl<M> PresenceState<M> {
     ) -> Result<Diff<M>, UpdateError> {
         check_texts(pid, topic, key)?;
         let slot = Slot::new(topic, key, pid);
-        let hashes = self.index.hashes(slot);
-        let before = self.index.held_in(slot, hashes, &self.replica);
+        let hash = self.index.hash(slot.pid);
+        let before = self.index.held_in(slot, hash, &self.replica);
         if before.is_empty() {
             return Err(UpdateError::Absent);
         }
-        Ok(self.replace(before, (topic, key, pid), hashes, meta)?)
+        Ok(self.replace(before, (topic, key, pid), hash, meta)?)
     }
 
     fn replace(
         &mut self,
         before: Held<M>,
         (topic, key, pid): (&str, &str, &str),
-        hashes: Hashes,
+        hash: PidHash,
         meta: M,
     ) -> Result<Diff<M>, JoinError> {
         let dot = self.context().next_dot(&self.replica)?;
         let topic = match before.first() {
-            Some((_, entry)) => entry.shared_topic().clone(),
+            Some(entry) => entry.shared_topic().clone(),
             None => {
-                let shared = self.index.shared_name(topic, hashes);
+                let shared = self.index.shared_name(topic);
                 shared.unwrap_or_else(|| topic.into())
             }
         };
         let mut diff = Diff::new();
-        for (id, entry) in before {
-            self.drop_held(id, entry, hashes, &mut diff);
+        for entry in before {
+            self.drop_own(entry, hash, &mut diff);
         }
         let entry = Presence::new(dot, topic, key, pid, meta);
-        self.add_own(entry, hashes, &mut diff);
+        self.add_own(entry, hash, &mut diff);
         Ok(diff)
     }
 
@@ -140,11 +140,15 @@ impl<M> PresenceState<M> {
     /// ```
     pub fn leave(&mut self, pid: &str, topic: &str, key: &str) -> Diff<M> {
         let slot = Slot::new(topic, key, pid);
-        let hashes = self.index.hashes(slot);
-        let held = self.index.held_in(slot, hashes, &self.replica);
+        let hash = self.index.hash(slot.pid);
         let mut diff = Diff::new();
-        for (id, entry) in held {
-            self.drop_held(id, entry, hashes, &mut diff);
+        match self.index.take_only(slot, hash, &self.replica) {
+            Some((entry, edge)) => self.drop_unindexed(entry, edge, &mut diff),
+            None => {
+                for entry in self.index.held_in(slot, hash, &self.replica) {
+                    self.drop_own(entry, hash, &mut diff);
+                }
+            }
         }
         diff
     }
@@ -162,36 +166,36 @@ impl<M> PresenceState<M> {
     /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     pub fn leave_by_pid(&mut self, pid: &str) -> Diff<M> {
-        let held = self.index.held_by(pid, &self.replica);
+        let hash = self.index.hash(pid.as_bytes());
+        if let Some((entry, edge)) = self.index.take_only_of(pid, hash, &self.replica) {
+            let mut diff = Diff::new();
+            self.drop_unindexed(entry, edge, &mut diff);
+            return diff;
+        }
+        let held = self.index.held_by(pid, hash, &self.replica);
         let mut diff = Diff::with_capacity(held.len());
-        for (id, entry) in held {
-            let hashes = self.index.hashes(entry.slot());
-            self.drop_held(id, entry, hashes, &mut diff);
+        for entry in held {
+            self.drop_own(entry, hash, &mut diff);
         }
         diff
     }
 
     /// Adds an entry under a dot that was just minted.
-    pub(super) fn add_own(&mut self, entry: Presence<M>, hashes: Hashes, diff: &mut Diff<M>) {
+    pub(super) fn add_own(&mut self, entry: Presence<M>, pid: PidHash, diff: &mut Diff<M>) {
         self.pending.insert(entry.dot().clock);
         self.causal.insert(entry.dot(), entry.clone());
-        let edge = self.index.insert(&entry, hashes, &self.down);
+        let edge = self.index.insert(&entry, pid, &self.down);
         if !self.hides_self() {
             diff.push_join(entry, edge);
         }
     }
 
-    pub(super) fn drop_own(&mut self, entry: Presence<M>, hashes: Hashes, diff: &mut Diff<M>) {
-        let edge = self.index.remove(&entry, hashes);
+    pub(super) fn drop_own(&mut self, entry: Presence<M>, pid: PidHash, diff: &mut Diff<M>) {
+        let edge = self.index.remove(&entry, pid);
         self.drop_unindexed(entry, edge, diff);
     }
 
-    /// [`drop_own`](Self::drop_own), without the search.
-    fn drop_held(&mut self, id: Id, entry: Presence<M>, hashes: Hashes, diff: &mut Diff<M>) {
-        let edge = self.index.remove_held(id, &entry, hashes);
-        self.drop_unindexed(entry, edge, diff);
-    }
-
+    /// [`drop_own`](Self::drop_own) of an entry that the index has let go of.
     fn drop_unindexed(&mut self, entry: Presence<M>, edge: bool, diff: &mut Diff<M>) {
         self.pending.insert(entry.dot().clock);
         self.causal.remove(entry.dot());
@@ -207,8 +211,8 @@ impl<M> PresenceState<M> {
             return;
         };
         let again = entry.under(dot);
-        let hashes = self.index.hashes(entry.slot());
-        self.drop_own(entry, hashes, diff);
-        self.add_own(again, hashes, diff);
+        let pid = self.index.pid_hash(&entry);
+        self.drop_own(entry, pid, diff);
+        self.add_own(again, pid, diff);
     }
 }
