@@ -45,6 +45,7 @@ struct Death {
 }
 
 impl Log {
+    #[inline]
     fn push(&mut self, (clock, fingerprint): (u64, u64), at: u64) {
         if self.deaths.len() >= MOST {
             self.deaths.pop_front();
@@ -56,8 +57,16 @@ impl Log {
         });
     }
 
+    #[inline]
     fn trim(&mut self, live: usize) {
-        let excess = self.deaths.len().saturating_sub(live.max(FEW));
+        let most = live.max(FEW);
+        if self.deaths.len() > most {
+            self.cut(most);
+        }
+    }
+
+    fn cut(&mut self, most: usize) {
+        let excess = self.deaths.len() - most;
         self.deaths.drain(..excess);
         if self.deaths.capacity() > 4 * self.deaths.len().max(FEW) {
             self.deaths.shrink_to(2 * self.deaths.len());
@@ -91,9 +100,13 @@ impl<R: Clone + Ord> Deaths<R> {
             self.replicas.remove(replica);
             return;
         }
-        let log = self.replicas.get_or_insert_with(replica, Log::default);
-        log.push(death, at);
-        log.trim(live);
+        match self.replicas.get_mut(replica) {
+            Some(log) => {
+                log.push(death, at);
+                log.trim(live);
+            }
+            None => self.push(replica, death, at),
+        }
     }
 
     /// Forgets the oldest deaths of `replica`, of which `live` dots are alive, beyond

@@ -21,7 +21,7 @@ use smallvec::SmallVec;
 use crate::down::Down;
 use crate::presence::Slot;
 use crate::{Presence, ReplicaId};
-use entries::{Place, place_of};
+use entries::Place;
 use groups::{Found, Groups, New};
 pub(crate) use hashing::{Hashing, PidHash};
 use replicas::Replicas;
@@ -164,10 +164,7 @@ impl<M> Index<M> {
         self.by_key.remove(key, entry, &self.replicas, same_key);
         match self.by_key.find(key, same_key) {
             None => true,
-            Some(Found::One(other, _)) => {
-                let replica = self.replicas.number_of(other.owner());
-                self.replicas.hides(replica)
-            }
+            Some(Found::One(other, _)) => !self.replicas.shows(other),
             Some(Found::Several(_, group)) => group.visible_len() == 0,
         }
     }
@@ -279,9 +276,8 @@ impl<M> Index<M> {
     /// Takes an entry, which is in no group of a pid any more, out of its topic and its
     /// key; says whether no visible one of its key is left.
     fn remove_by_topic(&mut self, entry: &Presence<M>, topic: Id) -> bool {
-        let place = place_of(entry, &self.replicas);
         let was_keyed = self.topics.at(topic).is_keyed();
-        let Some(member) = self.topics.remove(topic, entry, place, &self.replicas) else {
+        let Some(member) = self.topics.remove(topic, entry, &self.replicas) else {
             return false;
         };
         let is_last = if was_keyed {
@@ -294,8 +290,10 @@ impl<M> Index<M> {
             !topic.is_some_and(|topic| topic.of_key(member.key, entry.slot().key).any(shows))
         };
         self.len -= 1;
-        self.replicas.leave(place.0);
-        self.compact();
+        self.replicas.leave(member.replica);
+        if self.topics.is_sparse() {
+            self.compact();
+        }
         is_last
     }
 
@@ -309,7 +307,7 @@ impl<M> Index<M> {
         }
     }
 
-    /// Moves some topics if most numbers are idle.
+    /// Moves some topics to numbers that are idle.
     fn compact(&mut self) {
         for topic in self.topics.compact() {
             for member in self.topics.at(topic).members.iter() {
@@ -345,11 +343,6 @@ impl<M> Index<M> {
         self.by_pid.find(hash.0, |other| other.slot().pid == pid)
     }
 
-    fn is_shown(&self, entry: &Presence<M>) -> bool {
-        let replicas = &self.replicas;
-        replicas.hidden() == 0 || replicas.is_shown(replicas.number_of(entry.owner()))
-    }
-
     /// The visible entries of a topic, in dot order.
     pub(crate) fn by_topic<'a>(
         &'a self,
@@ -377,7 +370,7 @@ impl<M> Index<M> {
         let keyed = of_topic.filter(|topic| topic.is_keyed());
         let same_key = |other: &Presence<M>| other.slot().same_key(&slot);
         let many = self.in_group(keyed.and_then(|_| self.by_key.find(hash, same_key)));
-        few.filter(|entry| self.is_shown(entry)).chain(many)
+        few.filter(|entry| self.replicas.shows(entry)).chain(many)
     }
 
     /// The visible entries of a pid, in dot order.
@@ -396,7 +389,9 @@ impl<M> Index<M> {
     ) -> impl Iterator<Item = &'a Presence<M>> + Clone + use<'a, M> {
         let (one, several) = match group {
             None => (None, None),
-            Some(Found::One(entry, _)) => (Some(entry).filter(|entry| self.is_shown(entry)), None),
+            Some(Found::One(entry, _)) => {
+                (Some(entry).filter(|entry| self.replicas.shows(entry)), None)
+            }
             Some(Found::Several(_, group)) => (None, Some(group)),
         };
         let several = several.into_iter();
@@ -475,11 +470,11 @@ impl<M> Index<M> {
         let pid = self.hash(slot.pid);
         match self.group_of_pid(slot.pid, pid) {
             None => false,
-            Some(Found::One(entry, _)) => entry.slot() == slot && self.is_shown(entry),
+            Some(Found::One(entry, _)) => entry.slot() == slot && self.replicas.shows(entry),
             Some(Found::Several(_, group)) => {
                 let key = self.key_hash(slot);
                 if let Some(grouped) = group.order.few() {
-                    in_slot(grouped, key, slot).any(|entry| self.is_shown(entry))
+                    in_slot(grouped, key, slot).any(|entry| self.replicas.shows(entry))
                 } else {
                     let group = self.group_of_slot(slot, pid.slot(key));
                     self.in_group(group).next().is_some()

@@ -78,7 +78,11 @@ impl<V> Run<V> {
             return Some(chunks.len() - 1);
         }
         let end = chunks.len() - 1;
-        let scaled = u128::from(clock - first) * end as u128 / u128::from(last - first);
+        // A clock has 53 bits: with up to 2^11 chunks the product fits.
+        let scaled = match (clock - first).checked_mul(end as u64) {
+            Some(product) => product / (last - first),
+            None => (clock - first) / ((last - first) / end as u64).max(1),
+        };
         let guess = usize::try_from(scaled).map_or(end, |at| at.min(end));
         let is_at = |at: usize| {
             let begins = chunks.get(at).is_some_and(|chunk| chunk.first() <= clock);
@@ -259,8 +263,22 @@ impl<V> Run<V> {
         let slot = chunk.search(clock).ok()?;
         let (value, fingerprint) = chunk.bury::<I>(slot)?;
         self.summary.subtract(fingerprint);
-        self.settle(at, at);
+        chunk.tidy_at(slot);
+        let live = chunk.live();
+        if live <= SMALL && self.is_small(at, live) {
+            self.unite(at.saturating_sub(1), (at + 2).min(self.chunks.len()));
+        }
+        debug_assert!(self.check_ends());
         Some((value, fingerprint))
+    }
+
+    /// Whether a chunk of so many live slots is none any more, or holds few together with a
+    /// neighbour.
+    fn is_small(&self, at: usize, live: usize) -> bool {
+        let is_few = |other: &Chunk<V>| other.live() + live <= SMALL;
+        live == 0
+            || self.chunks.get(at + 1).is_some_and(is_few)
+            || at > 0 && is_few(&self.chunks[at - 1])
     }
 
     /// Takes out every live value whose clock lies in `range` and that `dies`

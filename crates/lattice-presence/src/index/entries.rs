@@ -38,6 +38,12 @@ impl<P: Placed> Rank<P> for Replicas {
 }
 
 impl Replicas {
+    /// Whether the owner of an entry is not hidden.
+    #[inline]
+    pub(super) fn shows<M>(&self, entry: &Presence<M>) -> bool {
+        self.hidden() == 0 || !self.hides(self.number_of(entry.owner()))
+    }
+
     /// Which of two places comes first in dot order.
     pub(super) fn cmp_places(&self, a: &Place, b: &Place) -> Ordering {
         self.order_of(a.0, b.0).then(a.1.cmp(&b.1))

@@ -244,10 +244,11 @@ impl<M> Groups<M> {
         replicas: &Replicas,
     ) -> Option<(Id, u32)> {
         let group = self.several.at_mut(number);
-        let place = place_of(entry, replicas);
+        let place = || place_of(entry, replicas);
         let is_it = |grouped: &Grouped<M>| grouped.entry.is(entry);
         let gone = group.order.remove(place, replicas, is_it)?;
-        group.hidden -= u32::from(self.counts_hidden && replicas.hides(place.0));
+        let hidden = self.counts_hidden && !replicas.shows(entry);
+        group.hidden -= u32::from(hidden);
         if let Order::One(_) = group.order {
             self.dissolve(number);
         }

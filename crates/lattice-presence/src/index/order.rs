@@ -135,11 +135,12 @@ impl<T, K: Copy> Order<T, K> {
         };
     }
 
-    /// Takes the item of that key out, which `is_it` knows without a look at its key.
+    /// Takes the item of that key out, which `is_it` knows; the key is asked for only
+    /// if there are many.
     #[inline]
     pub(super) fn remove(
         &mut self,
-        key: K,
+        key: impl FnOnce() -> K,
         rank: &impl Rank<T, Key = K>,
         is_it: impl Fn(&T) -> bool,
     ) -> Option<T> {
@@ -163,7 +164,7 @@ impl<T, K: Copy> Order<T, K> {
                 Some(item)
             }
             Self::Many(many) => {
-                let item = many.remove(key, rank, is_it)?;
+                let item = many.remove(key(), rank, is_it)?;
                 if many.len <= CHUNK / 2 {
                     let chunks = core::mem::take(&mut many.chunks);
                     let items = chunks.into_iter().flat_map(|chunk| chunk.items);
@@ -477,11 +478,11 @@ mod tests {
         for step in 0..count {
             let number = step * 7919 % count;
             let key = keys.0[number];
-            let remove = || order.remove(key, &keys, |other| *other == number);
+            let remove = || order.remove(|| key, &keys, |other| *other == number);
             let (steps, removed) = steps::of(remove);
             assert!(steps < 100, "{steps} steps for one of {count}");
             assert_eq!(removed, oracle.remove(&key));
-            let again = order.remove(key, &keys, |other| *other == number);
+            let again = order.remove(|| key, &keys, |other| *other == number);
             assert_eq!(again, None);
             assert_eq!(order.len(), oracle.len());
             if step % 97 == 0 {

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use super::entries::{Place, Placed};
+use super::entries::{Place, Placed, place_of};
 use super::hashing::Hashing;
 use super::order::{CHUNK, Order, Rank};
 use super::replicas::Replicas;
@@ -125,18 +125,15 @@ impl<M> Topic<M> {
     }
 
     #[inline]
-    fn take(
-        &mut self,
-        entry: &Presence<M>,
-        place: Place,
-        replicas: &Replicas,
-    ) -> Option<Member<M>> {
+    fn take(&mut self, entry: &Presence<M>, replicas: &Replicas) -> Option<Member<M>> {
         let is_it = |member: &Member<M>| member.entry.is(entry);
-        if place.1 == self.last_clock && self.members.last().is_some_and(is_it) {
+        let clock = entry.dot().clock;
+        if clock == self.last_clock && self.members.last().is_some_and(is_it) {
             self.last_clock = 0;
         }
+        let place = || place_of(entry, replicas);
         let member = self.members.remove(place, replicas, is_it)?;
-        self.hidden -= u32::from(replicas.hides(place.0));
+        self.hidden -= u32::from(!replicas.is_shown(member.replica));
         Some(member)
     }
 
@@ -292,11 +289,10 @@ impl<M> Topics<M> {
         &mut self,
         topic: Id,
         entry: &Presence<M>,
-        place: Place,
         replicas: &Replicas,
     ) -> Option<Member<M>> {
         let of_topic = self.known.at_mut(topic);
-        let member = of_topic.take(entry, place, replicas)?;
+        let member = of_topic.take(entry, replicas)?;
         if of_topic.members.len() == 0 {
             let hash = of_topic.hash;
             self.table.take(hash, |named| named.topic == topic);
@@ -309,14 +305,21 @@ impl<M> Topics<M> {
     fn forget_name(&mut self, topic: Id) {
         let by_name = ByName(&self.known);
         let rung = by_name.key(&topic);
-        self.names.remove(rung, &by_name, |other| *other == topic);
+        self.names
+            .remove(|| rung, &by_name, |other| *other == topic);
     }
 
-    /// Moves some topics to free places if most places are idle; gives their new
-    /// numbers, for their members to learn.
+    /// Whether most numbers are idle.
+    #[inline]
+    pub(super) fn is_sparse(&self) -> bool {
+        self.known.is_sparse()
+    }
+
+    /// Moves some topics to free places; gives their new numbers, for their members to
+    /// learn.
     pub(super) fn compact(&mut self) -> Vec<Id> {
         let is_movable = |topic: &Topic<M>| topic.members.len() <= MOVABLE;
-        if !self.known.is_sparse() || !self.known.last_piece().all(is_movable) {
+        if !self.known.last_piece().all(is_movable) {
             return Vec::new();
         }
         let mut moved = Vec::new();

@@ -11,8 +11,8 @@ use crate::store::{Identify, Summary};
 /// Slots of a chunk at most.
 pub(super) const CHUNK: usize = 256;
 
-/// How far from the place in proportion a slot is looked for at first.
-const NEAR: usize = 16;
+/// Slots beside the place in proportion that are looked at before a search by halves.
+const NEAR: usize = 8;
 
 /// Tombstones that a small chunk may keep before it is compacted.
 pub(super) const SLACK: usize = 8;
@@ -123,20 +123,42 @@ impl<V> Chunk<V> {
         }
         // A clock has 53 bits and a place 8, so the product fits.
         let end = self.slots.len() - 1;
-        let scaled = (clock - self.first) * end as u64 / (self.last - self.first).max(1);
+        let span = (self.last - self.first).max(1);
+        let scaled = (clock - self.first) * end as u64 / span;
         let guess = usize::try_from(scaled).map_or(end, |at| at.min(end));
-        let low = guess.saturating_sub(NEAR);
-        let high = (guess + NEAR).min(end);
         let slots = &*self.slots;
-        let (low, high) = match slots[guess].clock.cmp(&clock) {
-            Ordering::Equal => return Ok(guess),
-            Ordering::Less if clock <= slots[high].clock => (guess + 1, high + 1),
-            Ordering::Less => (high + 1, end + 1),
-            Ordering::Greater if slots[low].clock <= clock => (low, guess),
-            Ordering::Greater => (0, low),
+        let there = slots[guess].clock;
+        if there == clock {
+            return Ok(guess);
+        }
+        // Again in proportion, from what is there: now it is mostly in the same cache line.
+        let apart = there.abs_diff(clock) * end as u64 / span;
+        let apart = usize::try_from(apart).unwrap_or(end);
+        let near = if there < clock {
+            (guess + apart).min(end)
+        } else {
+            guess.saturating_sub(apart)
         };
-        let found = slots[low..high].binary_search_by(|slot| slot.clock.cmp(&clock));
-        found.map(|at| low + at).map_err(|at| low + at)
+        self.search_near(near, clock)
+    }
+
+    /// Where `clock` is, or where it would go, from a place that is not far from it.
+    fn search_near(&self, near: usize, clock: u64) -> Result<usize, usize> {
+        let slots = &*self.slots;
+        let mut at = near;
+        for _ in 0..NEAR {
+            match slots[at].clock.cmp(&clock) {
+                Ordering::Equal => return Ok(at),
+                Ordering::Less if slots.get(at + 1).is_none_or(|next| next.clock > clock) => {
+                    return Err(at + 1);
+                }
+                Ordering::Less => at += 1,
+                Ordering::Greater if at == 0 => return Err(0),
+                Ordering::Greater if slots[at - 1].clock < clock => return Err(at),
+                Ordering::Greater => at -= 1,
+            }
+        }
+        slots.binary_search_by(|slot| slot.clock.cmp(&clock))
     }
 
     pub(super) fn rewrite(&mut self, clock: u64, rewritten: impl FnOnce(V) -> V) -> bool {
@@ -217,6 +239,16 @@ impl<V> Chunk<V> {
         }
         self.summary.subtract_all(gone);
         gone
+    }
+
+    /// [`tidy`](Self::tidy) after that slot alone was buried: mostly there is nothing to do,
+    /// and nothing is touched.
+    #[inline]
+    pub(super) fn tidy_at(&mut self, at: usize) {
+        let (slots, live) = (self.slots.len(), self.summary.live);
+        if at + 1 == slots || slots - live > live + SLACK {
+            self.tidy();
+        }
     }
 
     /// Restores the invariants about tombstones, and gives memory back.
