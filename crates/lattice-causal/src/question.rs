@@ -65,7 +65,7 @@ pub struct Part {
 }
 
 impl Part {
-    /// Whether the part is a stretch of clocks, and lists none outside of it.
+    /// Whether the part is an interval of clocks, and lists none outside of it.
     #[cfg(feature = "serde")]
     pub(crate) fn is_valid(&self) -> bool {
         let inside = match &self.held {

@@ -5,10 +5,10 @@ mod entries;
 mod groups;
 mod hashing;
 mod hide;
+mod intern;
 mod order;
 mod replicas;
 mod slab;
-mod strangers;
 mod table;
 mod topics;
 mod walk;
@@ -21,7 +21,7 @@ use smallvec::SmallVec;
 use crate::down::Down;
 use crate::presence::Slot;
 use crate::{Presence, ReplicaId};
-use entries::Place;
+use entries::DotRank;
 use groups::{Found, Groups, New};
 pub(crate) use hashing::{Hashing, PidHash};
 use replicas::Replicas;
@@ -57,12 +57,12 @@ pub(crate) struct Index<M> {
     by_slot: Groups<M>,
     pub(crate) hashing: Hashing,
     /// Entries that came with names of their own.
-    strangers: Vec<Presence<M>>,
+    uninterned: Vec<Presence<M>>,
 }
 
 /// The entries of one replica in one slot: one, but for payloads of peers that
 /// keep several.
-pub(crate) type Held<M> = SmallVec<[Presence<M>; 1]>;
+pub(crate) type HeldEntries<M> = SmallVec<[Presence<M>; 1]>;
 
 impl<M> Index<M> {
     pub(crate) fn new(hashing: Hashing) -> Self {
@@ -74,7 +74,7 @@ impl<M> Index<M> {
             by_key: Groups::new(true),
             by_slot: Groups::new(false),
             hashing,
-            strangers: Vec::new(),
+            uninterned: Vec::new(),
         }
     }
 
@@ -98,7 +98,7 @@ impl<M> Index<M> {
     pub(crate) fn insert(&mut self, entry: &Presence<M>, pid: PidHash, down: &Down) -> bool {
         let replica = self.replicas.enter(entry.owner(), down);
         let topic = self.topics.find_or_add(entry.shared_topic(), &self.hashing);
-        self.note_stranger(entry, topic, replica);
+        self.note_uninterned(entry, topic, replica);
         self.len += 1;
         let hidden = self.replicas.hides(replica);
         let new = New {
@@ -410,9 +410,9 @@ impl<M> Index<M> {
     }
 
     /// The entries of `owner` that `pid` holds. O(those, log).
-    pub(crate) fn held_by(&self, pid: &str, hash: PidHash, owner: &ReplicaId) -> Held<M> {
+    pub(crate) fn held_by(&self, pid: &str, hash: PidHash, owner: &ReplicaId) -> HeldEntries<M> {
         match self.group_of_pid(pid.as_bytes(), hash) {
-            None => Held::new(),
+            None => HeldEntries::new(),
             Some(group) => self.of(group, owner).cloned().collect(),
         }
     }
@@ -430,7 +430,7 @@ impl<M> Index<M> {
         let number = self.replicas.number(owner);
         let several = several.zip(number).map(|(group, number)| {
             let replicas = &self.replicas;
-            let before = |place: &Place| replicas.cmp_places(place, &(number, 0)).is_lt();
+            let before = |rank: &DotRank| replicas.cmp_ranks(rank, &(number, 0)).is_lt();
             group.order.starting(before, replicas)
         });
         let several = several.into_iter().flatten().map(|grouped| &grouped.entry);
@@ -439,9 +439,14 @@ impl<M> Index<M> {
     }
 
     /// The entries of `owner` in a slot. O(1), however many share its key or pid.
-    pub(crate) fn held_in(&self, slot: Slot<'_>, pid: PidHash, owner: &ReplicaId) -> Held<M> {
+    pub(crate) fn held_in(
+        &self,
+        slot: Slot<'_>,
+        pid: PidHash,
+        owner: &ReplicaId,
+    ) -> HeldEntries<M> {
         let of_owner = |entry: &&Presence<M>| entry.owner() == owner;
-        let mut held = Held::new();
+        let mut held = HeldEntries::new();
         match self.group_of_pid(slot.pid, pid) {
             None => {}
             Some(Found::One(entry, _)) => {
@@ -517,7 +522,7 @@ impl<M> Clone for Index<M> {
             by_key: self.by_key.clone(),
             by_slot: self.by_slot.clone(),
             hashing: self.hashing.clone(),
-            strangers: self.strangers.clone(),
+            uninterned: self.uninterned.clone(),
         }
     }
 }

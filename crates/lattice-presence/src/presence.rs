@@ -25,6 +25,19 @@ use crate::text::Text;
 /// ```
 pub struct Presence<M>(Arc<Inner<M>>);
 
+/// How many bytes a topic, a key or a pid may have: what every peer reads (rule S2).
+///
+/// ```
+/// use lattice_presence::{Field, JoinError, MAX_TEXT_BYTES, PresenceState};
+///
+/// let mut state = PresenceState::new("a");
+/// let long = "k".repeat(MAX_TEXT_BYTES + 1);
+/// let error = state.join("pid-1", "room", &long, ()).unwrap_err();
+/// assert_eq!(error, JoinError::TooLong { field: Field::Key, len: 65_537 });
+/// assert!(state.is_empty());
+/// ```
+pub const MAX_TEXT_BYTES: usize = 64 << 10;
+
 /// In the order in which look-ups touch it: the metadata, which only readers want, may
 /// lie in a cache line of its own.
 #[repr(C)]

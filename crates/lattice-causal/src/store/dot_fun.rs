@@ -302,7 +302,7 @@ impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
             return;
         };
         let added = |clock, value: &V| observer.added(replica, clock, || (), value);
-        let seen = mine.cursor();
+        let seen = mine.sweep();
         if let Some(run) = self.runs.get_mut(replica) {
             self.len += run.extend_unseen::<I>(theirs, seen, added);
             return;

@@ -2,7 +2,7 @@
 
 use super::Index;
 use super::PidHash;
-use super::entries::{Place, Placed, place_of};
+use super::entries::{DotRank, Placed, rank_of};
 use super::groups::{Found, Group};
 use super::order::Order;
 use super::replicas::Replicas;
@@ -70,12 +70,12 @@ impl<M> Found<'_, M> {
 }
 
 fn is_in<P: Placed>(
-    order: &Order<P, Place>,
+    order: &Order<P, DotRank>,
     entry: &Presence<P::Meta>,
     replicas: &Replicas,
 ) -> bool {
-    let place = place_of(entry, replicas);
-    let before = |other: &Place| replicas.cmp_places(other, &place).is_lt();
+    let rank = rank_of(entry, replicas);
+    let before = |other: &DotRank| replicas.cmp_ranks(other, &rank).is_lt();
     let next = order.starting(before, replicas).next();
     next.is_some_and(|placed| placed.entry().is(entry))
 }

@@ -1,14 +1,14 @@
-//! The place of an entry among others.
+//! The rank of an entry among others.
 
 use core::cmp::Ordering;
 
-use super::order::Rank;
+use super::order::Ranking;
 use super::replicas::Replicas;
 use super::slab::Id;
 use crate::Presence;
 
-/// The place of an entry in dot order: the number of its owner, and its clock.
-pub(super) type Place = (Id, u64);
+/// The rank of an entry in dot order: the number of its owner, and its clock.
+pub(super) type DotRank = (Id, u64);
 
 /// What stands for an entry in an [`Order`](super::order::Order).
 pub(super) trait Placed {
@@ -20,20 +20,20 @@ pub(super) trait Placed {
     fn replica(&self, replicas: &Replicas) -> Id;
 }
 
-pub(super) fn place_of<M>(entry: &Presence<M>, replicas: &Replicas) -> Place {
+pub(super) fn rank_of<M>(entry: &Presence<M>, replicas: &Replicas) -> DotRank {
     (replicas.number_of(entry.owner()), entry.dot().clock)
 }
 
 /// Entries are sorted by their dots.
-impl<P: Placed> Rank<P> for Replicas {
-    type Key = Place;
+impl<P: Placed> Ranking<P> for Replicas {
+    type Rank = DotRank;
 
-    fn key(&self, placed: &P) -> Place {
+    fn rank(&self, placed: &P) -> DotRank {
         (placed.replica(self), placed.entry().dot().clock)
     }
 
-    fn cmp(&self, a: &Place, b: &Place) -> Ordering {
-        self.cmp_places(a, b)
+    fn cmp(&self, a: &DotRank, b: &DotRank) -> Ordering {
+        self.cmp_ranks(a, b)
     }
 }
 
@@ -45,7 +45,7 @@ impl Replicas {
     }
 
     /// Which of two places comes first in dot order.
-    pub(super) fn cmp_places(&self, a: &Place, b: &Place) -> Ordering {
+    pub(super) fn cmp_ranks(&self, a: &DotRank, b: &DotRank) -> Ordering {
         self.order_of(a.0, b.0).then(a.1.cmp(&b.1))
     }
 }

@@ -1,6 +1,6 @@
 //! The entries that share a pid, a key or a slot.
 
-use super::entries::{Place, Placed, place_of};
+use super::entries::{DotRank, Placed, rank_of};
 use super::order::Order;
 use super::replicas::Replicas;
 use super::slab::{Id, Slab};
@@ -63,7 +63,7 @@ impl<M> Hashed for Bucket<M> {
 /// A group of several.
 #[derive(Debug)]
 pub(super) struct Group<M> {
-    pub(super) order: Order<Grouped<M>, Place>,
+    pub(super) order: Order<Grouped<M>, DotRank>,
     pub(super) hidden: u32,
     /// The hash of what they share.
     hash: u32,
@@ -103,8 +103,8 @@ impl<'a, M> Found<'a, M> {
         match self {
             Self::One(only, topic) => only.is(entry).then_some(*topic),
             Self::Several(_, group) => {
-                let place = place_of(entry, replicas);
-                let before = |other: &Place| replicas.cmp_places(other, &place).is_lt();
+                let rank = rank_of(entry, replicas);
+                let before = |other: &DotRank| replicas.cmp_ranks(other, &rank).is_lt();
                 let grouped = group.order.starting(before, replicas).next();
                 Some(grouped.filter(|grouped| grouped.entry.is(entry))?.topic)
             }
@@ -182,12 +182,12 @@ impl<M> Groups<M> {
         };
         let (new_bucket, found) = self.table.find_or_insert(bucket, is_it)?;
         let add = |group: &mut Group<M>, entry: Presence<M>, topic: Id, hidden: bool| {
-            let place = place_of(&entry, replicas);
+            let rank = rank_of(&entry, replicas);
             let key = key_of(&entry, topic);
             group.hidden += u32::from(hidden && counts_hidden);
             group
                 .order
-                .insert(Grouped { entry, topic, key }, place, replicas);
+                .insert(Grouped { entry, topic, key }, rank, replicas);
         };
         if let Some(first) = found.only.take() {
             let mut group = Group {
@@ -244,9 +244,9 @@ impl<M> Groups<M> {
         replicas: &Replicas,
     ) -> Option<(Id, u32)> {
         let group = self.several.at_mut(number);
-        let place = || place_of(entry, replicas);
+        let rank = || rank_of(entry, replicas);
         let is_it = |grouped: &Grouped<M>| grouped.entry.is(entry);
-        let gone = group.order.remove(place, replicas, is_it)?;
+        let gone = group.order.remove(rank, replicas, is_it)?;
         let hidden = self.counts_hidden && !replicas.shows(entry);
         group.hidden -= u32::from(hidden);
         if let Order::One(_) = group.order {
@@ -293,7 +293,7 @@ impl<M> Groups<M> {
         }
         let order = &mut self.several.at_mut(bucket.number).order;
         let is_it = |grouped: &Grouped<M>| grouped.entry.is(entry);
-        order.update(place_of(entry, replicas), replicas, is_it, |grouped| {
+        order.update(rank_of(entry, replicas), replicas, is_it, |grouped| {
             Grouped { topic, ..grouped }
         });
     }
@@ -319,7 +319,7 @@ impl<M> Groups<M> {
         if !self.several.is_sparse() {
             return;
         }
-        for old in self.several.seal_last_piece() {
+        for old in self.several.seal_last_block() {
             if let Some(group) = self.several.remove(old) {
                 let hash = group.hash;
                 let new = self.several.insert(group);

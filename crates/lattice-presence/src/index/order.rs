@@ -7,55 +7,55 @@ use core::cmp::Ordering;
 use crate::steps;
 
 /// What the items of an [`Order`] are sorted by.
-pub(super) trait Rank<T> {
-    type Key: Copy;
+pub(super) trait Ranking<T> {
+    type Rank: Copy;
 
-    fn key(&self, item: &T) -> Self::Key;
+    fn rank(&self, item: &T) -> Self::Rank;
 
-    fn cmp(&self, a: &Self::Key, b: &Self::Key) -> Ordering;
+    fn cmp(&self, a: &Self::Rank, b: &Self::Rank) -> Ordering;
 
-    fn is_less(&self, a: &Self::Key, b: &Self::Key) -> bool {
+    fn is_less(&self, a: &Self::Rank, b: &Self::Rank) -> bool {
         steps::count(1);
         self.cmp(a, b) == Ordering::Less
     }
 }
 
-/// Items in the order of their keys.
+/// Items in the order of their ranks.
 ///
 /// One lies in place, few in one allocation, many in chunks under a directory of
-/// first keys. So an insertion anywhere and a removal cost a search and the move of
+/// first ranks. So an insertion anywhere and a removal cost a search and the move of
 /// a part of one chunk, however many items there are, and adding what comes last is
 /// O(1).
 ///
 /// # Invariants
 ///
-/// - Ascending by key; keys are distinct.
+/// - Ascending by rank; ranks are distinct.
 /// - `Few` has at most [`CHUNK`] items, and not one. Chunks have as many, and are not
 ///   empty.
-/// - `first` is the key of a chunk's first item.
+/// - `first` is the rank of a chunk's first item.
 #[derive(Clone, Debug)]
-pub(super) enum Order<T, K> {
+pub(super) enum Order<T, R> {
     One(T),
     Few(Vec<T>),
-    Many(Box<Chunks<T, K>>),
+    Chunked(Box<Chunked<T, R>>),
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Chunks<T, K> {
+pub(super) struct Chunked<T, R> {
     len: usize,
-    chunks: Vec<Chunk<T, K>>,
+    chunks: Vec<Chunk<T, R>>,
 }
 
 #[derive(Clone, Debug)]
-struct Chunk<T, K> {
-    first: K,
+struct Chunk<T, R> {
+    first: R,
     items: Vec<T>,
 }
 
 /// Items in one allocation.
 pub(super) const CHUNK: usize = 64;
 
-impl<T, K: Copy> Order<T, K> {
+impl<T, R: Copy> Order<T, R> {
     pub(super) const fn new() -> Self {
         Self::Few(Vec::new())
     }
@@ -64,7 +64,7 @@ impl<T, K: Copy> Order<T, K> {
         match self {
             Self::One(_) => 1,
             Self::Few(items) => items.len(),
-            Self::Many(many) => many.len,
+            Self::Chunked(chunked) => chunked.len,
         }
     }
 
@@ -73,7 +73,7 @@ impl<T, K: Copy> Order<T, K> {
         match self {
             Self::One(item) => Some(item),
             Self::Few(items) => items.last(),
-            Self::Many(many) => many.chunks.last()?.items.last(),
+            Self::Chunked(chunked) => chunked.chunks.last()?.items.last(),
         }
     }
 
@@ -83,42 +83,42 @@ impl<T, K: Copy> Order<T, K> {
         match self {
             Self::One(item) => Some(core::slice::from_ref(item)),
             Self::Few(items) => Some(items),
-            Self::Many(_) => None,
+            Self::Chunked(_) => None,
         }
     }
 
-    /// Adds an item, which is not in it, under its key.
-    pub(super) fn insert(&mut self, item: T, key: K, rank: &impl Rank<T, Key = K>) {
+    /// Adds an item, which is not in it, under its rank.
+    pub(super) fn insert(&mut self, item: T, rank: R, ranking: &impl Ranking<T, Rank = R>) {
         match self {
             Self::Few(items) if items.is_empty() => *self = Self::One(item),
-            Self::Few(items) if items.len() < CHUNK => insert(items, item, key, rank),
-            Self::Many(many) => many.insert(item, key, rank),
+            Self::Few(items) if items.len() < CHUNK => insert(items, item, rank, ranking),
+            Self::Chunked(chunked) => chunked.insert(item, rank, ranking),
             _ => {
-                self.grow(rank);
-                self.insert(item, key, rank);
+                self.grow(ranking);
+                self.insert(item, rank, ranking);
             }
         }
     }
 
     /// Adds an item behind all others, of which there are some.
     #[inline]
-    pub(super) fn push(&mut self, item: T, key: K, rank: &impl Rank<T, Key = K>) {
+    pub(super) fn push(&mut self, item: T, rank: R, ranking: &impl Ranking<T, Rank = R>) {
         steps::count(1);
         match self {
             Self::Few(items) if items.len() < CHUNK => {
                 reserve(items);
                 items.push(item);
             }
-            Self::Many(many) => many.push(item, key),
+            Self::Chunked(chunked) => chunked.push(item, rank),
             _ => {
-                self.grow(rank);
-                self.push(item, key, rank);
+                self.grow(ranking);
+                self.push(item, rank, ranking);
             }
         }
     }
 
-    /// Lets one become few, or few many.
-    fn grow(&mut self, rank: &impl Rank<T, Key = K>) {
+    /// Lets one become few, or few chunked.
+    fn grow(&mut self, ranking: &impl Ranking<T, Rank = R>) {
         *self = match core::mem::replace(self, Self::new()) {
             Self::One(item) => {
                 let mut items = Vec::with_capacity(3);
@@ -126,22 +126,22 @@ impl<T, K: Copy> Order<T, K> {
                 Self::Few(items)
             }
             Self::Few(items) if !items.is_empty() => {
-                let first = rank.key(&items[0]);
+                let first = ranking.rank(&items[0]);
                 let len = items.len();
                 let chunks = Vec::from([Chunk { first, items }]);
-                Self::Many(Box::new(Chunks { len, chunks }))
+                Self::Chunked(Box::new(Chunked { len, chunks }))
             }
             other => other,
         };
     }
 
-    /// Takes the item of that key out, which `is_it` knows; the key is asked for only
-    /// if there are many.
+    /// Takes the item of that rank out, which `is_it` knows; the rank is asked for only
+    /// if there are chunked.
     #[inline]
     pub(super) fn remove(
         &mut self,
-        key: impl FnOnce() -> K,
-        rank: &impl Rank<T, Key = K>,
+        rank: impl FnOnce() -> R,
+        ranking: &impl Ranking<T, Rank = R>,
         is_it: impl Fn(&T) -> bool,
     ) -> Option<T> {
         match self {
@@ -163,10 +163,10 @@ impl<T, K: Copy> Order<T, K> {
                 }
                 Some(item)
             }
-            Self::Many(many) => {
-                let item = many.remove(key(), rank, is_it)?;
-                if many.len <= CHUNK / 2 {
-                    let chunks = core::mem::take(&mut many.chunks);
+            Self::Chunked(chunked) => {
+                let item = chunked.remove(rank(), ranking, is_it)?;
+                if chunked.len <= CHUNK / 2 {
+                    let chunks = core::mem::take(&mut chunked.chunks);
                     let items = chunks.into_iter().flat_map(|chunk| chunk.items);
                     *self = Self::Few(items.collect());
                 }
@@ -175,12 +175,12 @@ impl<T, K: Copy> Order<T, K> {
         }
     }
 
-    /// Passes the item of that key, which `is_it` knows, through `updated`, which keeps
-    /// its key.
+    /// Passes the item of that rank, which `is_it` knows, through `updated`, which keeps
+    /// its rank.
     pub(super) fn update(
         &mut self,
-        key: K,
-        rank: &impl Rank<T, Key = K>,
+        rank: R,
+        ranking: &impl Ranking<T, Rank = R>,
         is_it: impl Fn(&T) -> bool,
         updated: impl FnOnce(T) -> T,
     ) {
@@ -193,9 +193,9 @@ impl<T, K: Copy> Order<T, K> {
             }
             Self::One(_) => return,
             Self::Few(items) => items,
-            Self::Many(many) => {
-                let at = many.chunk_of(key, rank);
-                &mut many.chunks[at].items
+            Self::Chunked(chunked) => {
+                let at = chunked.chunk_of(rank, ranking);
+                &mut chunked.chunks[at].items
             }
         };
         steps::count(items.len() / 16 + 1);
@@ -205,31 +205,31 @@ impl<T, K: Copy> Order<T, K> {
         }
     }
 
-    pub(super) fn iter(&self) -> Items<'_, T, K> {
+    pub(super) fn iter(&self) -> Items<'_, T, R> {
         match self {
             Self::One(item) => Items::of(core::slice::from_ref(item), &[]),
             Self::Few(items) => Items::of(items, &[]),
-            Self::Many(many) => Items::of(&[], &many.chunks),
+            Self::Chunked(chunked) => Items::of(&[], &chunked.chunks),
         }
     }
 
-    /// From the first one on whose key is not `before`; keys that are come first.
+    /// From the first one on whose rank is not `before`; ranks that are come first.
     pub(super) fn starting(
         &self,
-        before: impl Fn(&K) -> bool,
-        rank: &impl Rank<T, Key = K>,
-    ) -> Items<'_, T, K> {
-        let before = |key: &K| {
+        before: impl Fn(&R) -> bool,
+        ranking: &impl Ranking<T, Rank = R>,
+    ) -> Items<'_, T, R> {
+        let before = |rank: &R| {
             steps::count(1);
-            before(key)
+            before(rank)
         };
-        let start = |items: &[T]| items.partition_point(|item| before(&rank.key(item)));
+        let start = |items: &[T]| items.partition_point(|item| before(&ranking.rank(item)));
         match self {
-            Self::One(item) if before(&rank.key(item)) => Items::of(&[], &[]),
+            Self::One(item) if before(&ranking.rank(item)) => Items::of(&[], &[]),
             Self::One(item) => Items::of(core::slice::from_ref(item), &[]),
             Self::Few(items) => Items::of(&items[start(items)..], &[]),
-            Self::Many(many) => {
-                let chunks = &*many.chunks;
+            Self::Chunked(chunked) => {
+                let chunks = &*chunked.chunks;
                 let next = chunks.partition_point(|chunk| before(&chunk.first));
                 let within = next.checked_sub(1).map_or(&[][..], |at| {
                     let items = &*chunks[at].items;
@@ -241,23 +241,24 @@ impl<T, K: Copy> Order<T, K> {
     }
 
     /// Whether it is what it should be.
-    pub(super) fn check_invariants(&self, rank: &impl Rank<T, Key = K>) -> bool {
+    pub(super) fn check_invariants(&self, ranking: &impl Ranking<T, Rank = R>) -> bool {
         let chunks_are_right = match self {
             Self::One(_) => true,
             Self::Few(items) => items.len() != 1 && items.len() <= CHUNK,
-            Self::Many(many) => {
-                let lens = many.chunks.iter().map(|chunk| chunk.items.len());
-                many.len == lens.sum::<usize>()
-                    && many.chunks.iter().all(|chunk| {
-                        let is_first =
-                            |item: &T| rank.cmp(&rank.key(item), &chunk.first) == Ordering::Equal;
+            Self::Chunked(chunked) => {
+                let lens = chunked.chunks.iter().map(|chunk| chunk.items.len());
+                chunked.len == lens.sum::<usize>()
+                    && chunked.chunks.iter().all(|chunk| {
+                        let is_first = |item: &T| {
+                            ranking.cmp(&ranking.rank(item), &chunk.first) == Ordering::Equal
+                        };
                         chunk.items.len() <= CHUNK && chunk.items.first().is_some_and(is_first)
                     })
             }
         };
-        let keys = self.iter().map(|item| rank.key(item));
-        let pairs = keys.clone().zip(keys.skip(1));
-        chunks_are_right && pairs.into_iter().all(|(a, b)| rank.is_less(&a, &b))
+        let ranks = self.iter().map(|item| ranking.rank(item));
+        let pairs = ranks.clone().zip(ranks.skip(1));
+        chunks_are_right && pairs.into_iter().all(|(a, b)| ranking.is_less(&a, &b))
     }
 }
 
@@ -269,9 +270,9 @@ fn reserve<T>(items: &mut Vec<T>) {
     }
 }
 
-fn insert<T, K: Copy>(items: &mut Vec<T>, item: T, key: K, rank: &impl Rank<T, Key = K>) {
+fn insert<T, R: Copy>(items: &mut Vec<T>, item: T, rank: R, ranking: &impl Ranking<T, Rank = R>) {
     reserve(items);
-    let is_before = |other: &T| rank.is_less(&rank.key(other), &key);
+    let is_before = |other: &T| ranking.is_less(&ranking.rank(other), &rank);
     if items.last().is_none_or(is_before) {
         items.push(item);
     } else {
@@ -292,10 +293,10 @@ fn remove<T>(items: &mut Vec<T>, is_it: impl Fn(&T) -> bool) -> Option<(bool, T)
     Some((at == 0, item))
 }
 
-impl<T, K: Copy> Chunks<T, K> {
-    /// The chunk in which `key` is, or into which it goes.
-    fn chunk_of(&self, key: K, rank: &impl Rank<T, Key = K>) -> usize {
-        let is_at_most = |chunk: &Chunk<T, K>| !rank.is_less(&key, &chunk.first);
+impl<T, R: Copy> Chunked<T, R> {
+    /// The chunk in which `rank` is, or into which it goes.
+    fn chunk_of(&self, rank: R, ranking: &impl Ranking<T, Rank = R>) -> usize {
+        let is_at_most = |chunk: &Chunk<T, R>| !ranking.is_less(&rank, &chunk.first);
         // Mostly what comes is the newest.
         if self.chunks.last().is_none_or(is_at_most) {
             return self.chunks.len() - 1;
@@ -304,58 +305,58 @@ impl<T, K: Copy> Chunks<T, K> {
         after.saturating_sub(1)
     }
 
-    fn insert(&mut self, item: T, key: K, rank: &impl Rank<T, Key = K>) {
+    fn insert(&mut self, item: T, rank: R, ranking: &impl Ranking<T, Rank = R>) {
         self.len += 1;
-        let mut at = self.chunk_of(key, rank);
+        let mut at = self.chunk_of(rank, ranking);
         if self.chunks[at].items.len() == CHUNK {
             let ends = (self.chunks[at].items.last()).is_some_and(|last| {
-                at + 1 == self.chunks.len() && rank.is_less(&rank.key(last), &key)
+                at + 1 == self.chunks.len() && ranking.is_less(&ranking.rank(last), &rank)
             });
-            let begins = at == 0 && rank.is_less(&key, &self.chunks[0].first);
+            let begins = at == 0 && ranking.is_less(&rank, &self.chunks[0].first);
             if ends || begins {
                 // At either end chunks stay full, as entries come in order.
                 let at = if ends { at + 1 } else { 0 };
-                self.chunks.insert(at, Chunk::of(item, key));
+                self.chunks.insert(at, Chunk::of(item, rank));
                 return;
             }
-            self.split(at, rank);
-            if !rank.is_less(&key, &self.chunks[at + 1].first) {
+            self.split(at, ranking);
+            if !ranking.is_less(&rank, &self.chunks[at + 1].first) {
                 at += 1;
             }
         }
         let chunk = &mut self.chunks[at];
-        if rank.is_less(&key, &chunk.first) {
-            chunk.first = key;
+        if ranking.is_less(&rank, &chunk.first) {
+            chunk.first = rank;
         }
-        insert(&mut chunk.items, item, key, rank);
+        insert(&mut chunk.items, item, rank, ranking);
     }
 
-    fn push(&mut self, item: T, key: K) {
+    fn push(&mut self, item: T, rank: R) {
         self.len += 1;
         match self.chunks.last_mut() {
             Some(last) if last.items.len() < CHUNK => {
                 reserve(&mut last.items);
                 last.items.push(item);
             }
-            _ => self.chunks.push(Chunk::of(item, key)),
+            _ => self.chunks.push(Chunk::of(item, rank)),
         }
     }
 
-    fn split(&mut self, at: usize, rank: &impl Rank<T, Key = K>) {
+    fn split(&mut self, at: usize, ranking: &impl Ranking<T, Rank = R>) {
         steps::count(self.chunks.len() / 16);
         let mut items = Vec::with_capacity(CHUNK);
         items.extend(self.chunks[at].items.drain(CHUNK / 2..));
-        let first = rank.key(&items[0]);
+        let first = ranking.rank(&items[0]);
         self.chunks.insert(at + 1, Chunk { first, items });
     }
 
     fn remove(
         &mut self,
-        key: K,
-        rank: &impl Rank<T, Key = K>,
+        rank: R,
+        ranking: &impl Ranking<T, Rank = R>,
         is_it: impl Fn(&T) -> bool,
     ) -> Option<T> {
-        let at = self.chunk_of(key, rank);
+        let at = self.chunk_of(rank, ranking);
         let chunk = &mut self.chunks[at];
         let (was_first, item) = remove(&mut chunk.items, is_it)?;
         self.len -= 1;
@@ -364,7 +365,7 @@ impl<T, K: Copy> Chunks<T, K> {
                 self.drop_chunk(at);
                 return Some(item);
             }
-            Some(first) if was_first => chunk.first = rank.key(first),
+            Some(first) if was_first => chunk.first = ranking.rank(first),
             Some(_) => {}
         }
         let next = at + 1;
@@ -378,7 +379,7 @@ impl<T, K: Copy> Chunks<T, K> {
         Some(item)
     }
 
-    fn drop_chunk(&mut self, at: usize) -> Chunk<T, K> {
+    fn drop_chunk(&mut self, at: usize) -> Chunk<T, R> {
         steps::count(self.chunks.len() / 16);
         let chunk = self.chunks.remove(at);
         if self.chunks.capacity() > 4 * self.chunks.len() {
@@ -388,8 +389,8 @@ impl<T, K: Copy> Chunks<T, K> {
     }
 }
 
-impl<T, K> Chunk<T, K> {
-    fn of(item: T, first: K) -> Self {
+impl<T, R> Chunk<T, R> {
+    fn of(item: T, first: R) -> Self {
         let mut items = Vec::with_capacity(CHUNK);
         items.push(item);
         Self { first, items }
@@ -398,13 +399,13 @@ impl<T, K> Chunk<T, K> {
 
 /// Items of an [`Order`], one after the other.
 #[derive(Debug)]
-pub(super) struct Items<'a, T, K> {
+pub(super) struct Items<'a, T, R> {
     items: core::slice::Iter<'a, T>,
-    chunks: core::slice::Iter<'a, Chunk<T, K>>,
+    chunks: core::slice::Iter<'a, Chunk<T, R>>,
 }
 
-impl<'a, T, K> Items<'a, T, K> {
-    fn of(items: &'a [T], chunks: &'a [Chunk<T, K>]) -> Self {
+impl<'a, T, R> Items<'a, T, R> {
+    fn of(items: &'a [T], chunks: &'a [Chunk<T, R>]) -> Self {
         Self {
             items: items.iter(),
             chunks: chunks.iter(),
@@ -412,7 +413,7 @@ impl<'a, T, K> Items<'a, T, K> {
     }
 }
 
-impl<'a, T, K> Iterator for Items<'a, T, K> {
+impl<'a, T, R> Iterator for Items<'a, T, R> {
     type Item = &'a T;
 
     fn next(&mut self) -> Option<&'a T> {
@@ -426,7 +427,7 @@ impl<'a, T, K> Iterator for Items<'a, T, K> {
     }
 }
 
-impl<T, K> Clone for Items<'_, T, K> {
+impl<T, R> Clone for Items<'_, T, R> {
     fn clone(&self) -> Self {
         Self {
             items: self.items.clone(),
@@ -441,13 +442,13 @@ mod tests {
 
     use super::*;
 
-    /// Keys by number.
-    struct Keys(Vec<u64>);
+    /// Ranks by number.
+    struct Ranks(Vec<u64>);
 
-    impl Rank<usize> for Keys {
-        type Key = u64;
+    impl Ranking<usize> for Ranks {
+        type Rank = u64;
 
-        fn key(&self, number: &usize) -> u64 {
+        fn rank(&self, number: &usize) -> u64 {
             self.0[*number]
         }
 
@@ -456,38 +457,38 @@ mod tests {
         }
     }
 
-    /// Numbers whose keys come in that order, then leave in a scattered one.
-    fn comes_and_goes(keys: Vec<u64>) {
-        let count = keys.len();
-        let keys = Keys(keys);
+    /// Numbers whose ranks come in that order, then leave in a scattered one.
+    fn comes_and_goes(ranks: Vec<u64>) {
+        let count = ranks.len();
+        let ranks = Ranks(ranks);
         let mut order = Order::new();
         let mut oracle = BTreeMap::new();
         let mut worst = 0;
-        for (number, &key) in keys.0.iter().enumerate() {
-            let (steps, ()) = steps::of(|| order.insert(number, key, &keys));
+        for (number, &rank) in ranks.0.iter().enumerate() {
+            let (steps, ()) = steps::of(|| order.insert(number, rank, &ranks));
             worst = worst.max(steps);
-            oracle.insert(key, number);
+            oracle.insert(rank, number);
         }
         assert!(worst < 100, "{worst} steps for one of {count}");
         assert!(order.iter().eq(oracle.values()));
         assert_eq!(order.last(), oracle.values().next_back());
         for from in [0, 1, 700, 5000, 20_000, u64::MAX] {
             let expected = oracle.range(from..).map(|(_, number)| number);
-            assert!(order.starting(|&key| key < from, &keys).eq(expected));
+            assert!(order.starting(|&rank| rank < from, &ranks).eq(expected));
         }
         for step in 0..count {
             let number = step * 7919 % count;
-            let key = keys.0[number];
-            let remove = || order.remove(|| key, &keys, |other| *other == number);
+            let rank = ranks.0[number];
+            let remove = || order.remove(|| rank, &ranks, |other| *other == number);
             let (steps, removed) = steps::of(remove);
             assert!(steps < 100, "{steps} steps for one of {count}");
-            assert_eq!(removed, oracle.remove(&key));
-            let again = order.remove(|| key, &keys, |other| *other == number);
+            assert_eq!(removed, oracle.remove(&rank));
+            let again = order.remove(|| rank, &ranks, |other| *other == number);
             assert_eq!(again, None);
             assert_eq!(order.len(), oracle.len());
             if step % 97 == 0 {
                 assert!(order.iter().eq(oracle.values()));
-                assert!(order.check_invariants(&keys));
+                assert!(order.check_invariants(&ranks));
                 let few = order.few().map(<[usize]>::len);
                 assert!(few.is_none_or(|few| few == order.len()));
             }
@@ -508,26 +509,26 @@ mod tests {
     fn one_costs_no_allocation_and_a_group_24_bytes() {
         assert_eq!(size_of::<Order<(usize, u64), (u32, u64)>>(), 24);
         let mut order = Order::new();
-        order.insert(0, 0, &Keys(Vec::from([0])));
+        order.insert(0, 0, &Ranks(Vec::from([0])));
         assert!(matches!(order, Order::One(0)));
     }
 
     #[test]
     fn an_item_may_be_replaced_anywhere() {
         for count in [1, 20, 500] {
-            let keys = Keys((0..2 * count).map(|number| number % count).collect());
-            let count = keys.0.len() / 2;
+            let ranks = Ranks((0..2 * count).map(|number| number % count).collect());
+            let count = ranks.0.len() / 2;
             let mut order = Order::new();
             for number in 0..count {
-                order.insert(number, keys.key(&number), &keys);
+                order.insert(number, ranks.rank(&number), &ranks);
             }
             for number in 0..count {
                 let is_it = |other: &usize| *other == number;
-                order.update(keys.key(&number), &keys, is_it, |other| other + count);
+                order.update(ranks.rank(&number), &ranks, is_it, |other| other + count);
             }
             let all: Vec<usize> = order.iter().copied().collect();
             assert_eq!(all, (count..2 * count).collect::<Vec<_>>());
-            assert!(order.check_invariants(&keys));
+            assert!(order.check_invariants(&ranks));
         }
     }
 }

@@ -11,7 +11,7 @@ pub(super) trait Hashed {
     fn hash(&self) -> u32;
 }
 
-/// The hash as a part wants it: its place comes from the low bits, its tag from the
+/// The hash as a section wants it: its place comes from the low bits, its tag from the
 /// high ones.
 fn spread(hash: u32) -> u64 {
     u64::from(hash) << 32 | u64::from(hash)
@@ -25,53 +25,53 @@ fn rehash(bucket: &impl Hashed) -> u64 {
 ///
 /// A large table that doubles would stop everything for the time that it takes to
 /// move all of it, and stand half empty after it. So there are several, each for a
-/// part of the hashes; the parts differ in width, so that they double one after the
+/// section of the hashes; the sections differ in width, so that they double one after the
 /// other, and on the whole two thirds of the room are used, whatever the number.
 #[derive(Clone, Debug)]
 pub(super) struct Table<B> {
-    /// None, one or [`PARTS`].
-    parts: Vec<HashTable<B>>,
+    /// None, one or [`SECTIONS`].
+    sections: Vec<HashTable<B>>,
     len: usize,
 }
 
-const PARTS: usize = 64;
+const SECTIONS: usize = 64;
 
-/// Buckets that one part holds alone.
+/// Buckets that one section holds alone.
 const ALONE: usize = 256;
 
-/// Where the stretches of a part begin: the last one is twice as wide as the first.
-const fn begin(part: usize) -> usize {
-    11 * part + 5 * part * part / PARTS
+/// Where the stretches of a section begin: the last one is twice as wide as the first.
+const fn begin(section: usize) -> usize {
+    11 * section + 5 * section * section / SECTIONS
 }
 
-/// The part of each stretch of hashes.
-const PART_OF: [u8; 1024] = {
-    let mut part_of = [0; 1024];
-    let (mut at, mut part) = (0, 0);
-    while at < part_of.len() {
-        if at == begin(part + 1) {
-            part += 1;
+/// The section of each stretch of hashes.
+const SECTION_OF: [u8; 1024] = {
+    let mut section_of = [0; 1024];
+    let (mut at, mut section) = (0, 0);
+    while at < section_of.len() {
+        if at == begin(section + 1) {
+            section += 1;
         }
-        part_of[at] = part as u8;
+        section_of[at] = section as u8;
         at += 1;
     }
-    part_of
+    section_of
 };
 
 impl<B: Hashed> Table<B> {
     pub(super) const fn new() -> Self {
         Self {
-            parts: Vec::new(),
+            sections: Vec::new(),
             len: 0,
         }
     }
 
-    fn part(hash: u32, parts: usize) -> usize {
-        if parts < PARTS {
+    fn section(hash: u32, sections: usize) -> usize {
+        if sections < SECTIONS {
             return 0;
         }
-        // Bits of their own: within a part, places and tags must differ.
-        usize::from(PART_OF[(hash.wrapping_mul(0x9E37_79B1) >> 22) as usize])
+        // Bits of their own: within a section, places and tags must differ.
+        usize::from(SECTION_OF[(hash.wrapping_mul(0x9E37_79B1) >> 22) as usize])
     }
 
     #[cfg(test)]
@@ -81,8 +81,10 @@ impl<B: Hashed> Table<B> {
 
     /// The bucket of that hash that `is_it` knows.
     pub(super) fn find(&self, hash: u32, mut is_it: impl FnMut(&B) -> bool) -> Option<&B> {
-        let part = self.parts.get(Self::part(hash, self.parts.len()))?;
-        part.find(spread(hash), |bucket| {
+        let section = self
+            .sections
+            .get(Self::section(hash, self.sections.len()))?;
+        section.find(spread(hash), |bucket| {
             steps::count(1);
             bucket.hash() == hash && is_it(bucket)
         })
@@ -93,8 +95,8 @@ impl<B: Hashed> Table<B> {
         hash: u32,
         mut is_it: impl FnMut(&B) -> bool,
     ) -> Option<&mut B> {
-        let at = Self::part(hash, self.parts.len());
-        self.parts.get_mut(at)?.find_mut(spread(hash), |bucket| {
+        let at = Self::section(hash, self.sections.len());
+        self.sections.get_mut(at)?.find_mut(spread(hash), |bucket| {
             steps::count(1);
             bucket.hash() == hash && is_it(bucket)
         })
@@ -107,14 +109,14 @@ impl<B: Hashed> Table<B> {
         bucket: B,
         mut is_it: impl FnMut(&B) -> bool,
     ) -> Option<(B, &mut B)> {
-        if self.parts.len() != PARTS {
+        if self.sections.len() != SECTIONS {
             self.divide_if(self.len >= ALONE);
         }
         let hash = bucket.hash();
-        let at = Self::part(hash, self.parts.len());
-        let part = &mut self.parts[at];
-        steps::count(if part.len() == part.capacity() {
-            part.len() / 8 + 1
+        let at = Self::section(hash, self.sections.len());
+        let section = &mut self.sections[at];
+        steps::count(if section.len() == section.capacity() {
+            section.len() / 8 + 1
         } else {
             1
         });
@@ -122,7 +124,7 @@ impl<B: Hashed> Table<B> {
             steps::count(1);
             other.hash() == hash && is_it(other)
         };
-        match part.entry(spread(hash), is_it, rehash) {
+        match section.entry(spread(hash), is_it, rehash) {
             Spot::Occupied(found) => Some((bucket, found.into_mut())),
             Spot::Vacant(spot) => {
                 spot.insert(bucket);
@@ -132,26 +134,26 @@ impl<B: Hashed> Table<B> {
         }
     }
 
-    /// Makes one part of all, or many of one.
+    /// Makes one section of all, or many of one.
     fn divide_if(&mut self, many: bool) {
-        if many && self.parts.len() < PARTS {
-            let alone = core::mem::take(&mut self.parts);
-            self.parts.resize_with(PARTS, HashTable::new);
+        if many && self.sections.len() < SECTIONS {
+            let alone = core::mem::take(&mut self.sections);
+            self.sections.resize_with(SECTIONS, HashTable::new);
             for bucket in alone.into_iter().flatten() {
-                let at = Self::part(bucket.hash(), PARTS);
-                self.parts[at].insert_unique(rehash(&bucket), bucket, rehash);
+                let at = Self::section(bucket.hash(), SECTIONS);
+                self.sections[at].insert_unique(rehash(&bucket), bucket, rehash);
             }
-        } else if self.parts.is_empty() {
-            self.parts.push(HashTable::new());
+        } else if self.sections.is_empty() {
+            self.sections.push(HashTable::new());
         }
     }
 
     fn unite(&mut self) {
         let mut alone = HashTable::with_capacity(2 * self.len);
-        for bucket in core::mem::take(&mut self.parts).into_iter().flatten() {
+        for bucket in core::mem::take(&mut self.sections).into_iter().flatten() {
             alone.insert_unique(rehash(&bucket), bucket, rehash);
         }
-        self.parts.push(alone);
+        self.sections.push(alone);
     }
 
     /// Makes room for `more` buckets at once.
@@ -160,50 +162,50 @@ impl<B: Hashed> Table<B> {
             return;
         }
         self.divide_if(true);
-        for (at, part) in self.parts.iter_mut().enumerate() {
-            part.reserve(more * Self::width(at) / PART_OF.len(), rehash);
+        for (at, section) in self.sections.iter_mut().enumerate() {
+            section.reserve(more * Self::width(at) / SECTION_OF.len(), rehash);
         }
     }
 
-    const fn width(part: usize) -> usize {
-        begin(part + 1) - begin(part)
+    const fn width(section: usize) -> usize {
+        begin(section + 1) - begin(section)
     }
 
     /// Takes the bucket of that hash out that `is_it` knows.
     #[inline]
     pub(super) fn take(&mut self, hash: u32, mut is_it: impl FnMut(&B) -> bool) -> Option<B> {
-        let at = Self::part(hash, self.parts.len());
-        let part = self.parts.get_mut(at)?;
-        let found = part.find_entry(spread(hash), |bucket| {
+        let at = Self::section(hash, self.sections.len());
+        let section = self.sections.get_mut(at)?;
+        let found = section.find_entry(spread(hash), |bucket| {
             steps::count(1);
             bucket.hash() == hash && is_it(bucket)
         });
         let (bucket, _) = found.ok()?.remove();
         self.len -= 1;
         // Not the capacity, which does not count places that were taken.
-        if part.len() < part.num_buckets() / 8 && part.num_buckets() > 16 {
-            steps::count(part.num_buckets() / 8);
-            part.shrink_to(2 * part.len(), rehash);
+        if section.len() < section.num_buckets() / 8 && section.num_buckets() > 16 {
+            steps::count(section.num_buckets() / 8);
+            section.shrink_to(2 * section.len(), rehash);
         }
         self.shrink();
         Some(bucket)
     }
 
-    /// Gives the parts back that so few buckets do not need.
+    /// Gives the sections back that so few buckets do not need.
     #[inline]
     fn shrink(&mut self) {
         if self.len >= ALONE / 8 {
             return;
         }
         if self.len == 0 {
-            self.parts = Vec::new();
-        } else if self.parts.len() == PARTS {
+            self.sections = Vec::new();
+        } else if self.sections.len() == SECTIONS {
             self.unite();
         }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &B> {
-        self.parts.iter().flatten()
+        self.sections.iter().flatten()
     }
 }
 
@@ -227,15 +229,15 @@ mod tests {
 
     #[test]
     fn every_part_is_used_and_the_last_one_is_twice_as_wide_as_the_first() {
-        for part in 0..PARTS {
-            let width = PART_OF
+        for section in 0..SECTIONS {
+            let width = SECTION_OF
                 .iter()
-                .filter(|&&at| usize::from(at) == part)
+                .filter(|&&at| usize::from(at) == section)
                 .count();
-            assert_eq!(width, Numbers::width(part));
+            assert_eq!(width, Numbers::width(section));
         }
-        assert_eq!((Numbers::width(0), Numbers::width(PARTS - 1)), (11, 21));
-        assert_eq!(begin(PARTS), PART_OF.len());
+        assert_eq!((Numbers::width(0), Numbers::width(SECTIONS - 1)), (11, 21));
+        assert_eq!(begin(SECTIONS), SECTION_OF.len());
     }
 
     fn hash(n: u32) -> u32 {
@@ -276,7 +278,7 @@ mod tests {
             assert_eq!(table.len(), all.len() - step - 1);
             assert_eq!(table.iter().count(), table.len());
         }
-        assert!(table.parts.is_empty());
+        assert!(table.sections.is_empty());
     }
 
     #[test]
@@ -284,7 +286,7 @@ mod tests {
         let mut table = Numbers::new();
         let room = |table: &Numbers| {
             table
-                .parts
+                .sections
                 .iter()
                 .map(HashTable::num_buckets)
                 .sum::<usize>()

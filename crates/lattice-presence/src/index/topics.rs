@@ -4,9 +4,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use super::entries::{Place, Placed, place_of};
+use super::entries::{DotRank, Placed, rank_of};
 use super::hashing::Hashing;
-use super::order::{CHUNK, Order, Rank};
+use super::order::{CHUNK, Order, Ranking};
 use super::replicas::Replicas;
 use super::slab::{Id, Slab};
 use super::table::{Hashed, Table};
@@ -42,7 +42,7 @@ impl Hashed for Named {
 #[derive(Debug)]
 pub(super) struct Topic<M> {
     pub(super) name: Arc<str>,
-    pub(super) members: Order<Member<M>, Place>,
+    pub(super) members: Order<Member<M>, DotRank>,
     /// The clock of the last member, if it is known: most entries come behind it, and
     /// to ask it itself would touch two cache lines more. Clock 0 is none.
     last_clock: u64,
@@ -99,20 +99,20 @@ impl<M> Topic<M> {
 
     pub(super) fn add(&mut self, member: Member<M>, clock: u64, hidden: bool, replicas: &Replicas) {
         self.hidden += u32::from(hidden);
-        let place = (member.replica, clock);
+        let rank = (member.replica, clock);
         match self.members.last() {
             Some(last) if self.last_clock != 0 => {
                 let last = (last.replica, self.last_clock);
-                if replicas.cmp_places(&last, &place).is_lt() {
+                if replicas.cmp_ranks(&last, &rank).is_lt() {
                     self.last_clock = clock;
-                    self.members.push(member, place, replicas);
+                    self.members.push(member, rank, replicas);
                 } else {
-                    self.members.insert(member, place, replicas);
+                    self.members.insert(member, rank, replicas);
                 }
             }
             _ => {
                 let entry = member.entry.clone();
-                self.members.insert(member, place, replicas);
+                self.members.insert(member, rank, replicas);
                 if self
                     .members
                     .last()
@@ -131,8 +131,8 @@ impl<M> Topic<M> {
         if clock == self.last_clock && self.members.last().is_some_and(is_it) {
             self.last_clock = 0;
         }
-        let place = || place_of(entry, replicas);
-        let member = self.members.remove(place, replicas, is_it)?;
+        let rank = || rank_of(entry, replicas);
+        let member = self.members.remove(rank, replicas, is_it)?;
         self.hidden -= u32::from(!replicas.is_shown(member.replica));
         Some(member)
     }
@@ -205,10 +205,10 @@ impl Rung {
     }
 }
 
-impl<M> Rank<Id> for ByName<'_, M> {
-    type Key = Rung;
+impl<M> Ranking<Id> for ByName<'_, M> {
+    type Rank = Rung;
 
-    fn key(&self, topic: &Id) -> Rung {
+    fn rank(&self, topic: &Id) -> Rung {
         Rung::of(&self.0.at(*topic).name, *topic)
     }
 
@@ -304,7 +304,7 @@ impl<M> Topics<M> {
 
     fn forget_name(&mut self, topic: Id) {
         let by_name = ByName(&self.known);
-        let rung = by_name.key(&topic);
+        let rung = by_name.rank(&topic);
         self.names
             .remove(|| rung, &by_name, |other| *other == topic);
     }
@@ -319,11 +319,11 @@ impl<M> Topics<M> {
     /// learn.
     pub(super) fn compact(&mut self) -> Vec<Id> {
         let is_movable = |topic: &Topic<M>| topic.members.len() <= MOVABLE;
-        if !self.known.last_piece().all(is_movable) {
+        if !self.known.last_block().all(is_movable) {
             return Vec::new();
         }
         let mut moved = Vec::new();
-        for old in self.known.seal_last_piece() {
+        for old in self.known.seal_last_block() {
             self.forget_name(old);
             if let Some(topic) = self.known.remove(old) {
                 let hash = topic.hash;
@@ -332,7 +332,7 @@ impl<M> Topics<M> {
                     named.topic = new;
                 }
                 let by_name = ByName(&self.known);
-                self.names.insert(new, by_name.key(&new), &by_name);
+                self.names.insert(new, by_name.rank(&new), &by_name);
                 moved.push(new);
             }
         }

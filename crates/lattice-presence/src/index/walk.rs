@@ -1,6 +1,6 @@
 //! The entries of an order, for readers.
 
-use super::entries::{Place, Placed};
+use super::entries::{DotRank, Placed};
 use super::order::{Items, Order};
 use super::replicas::Replicas;
 use super::slab::Id;
@@ -12,8 +12,8 @@ use crate::{Presence, steps};
 /// replica by a search.
 pub(super) struct Visible<'a, P> {
     replicas: &'a Replicas,
-    items: Items<'a, P, Place>,
-    order: &'a Order<P, Place>,
+    items: Items<'a, P, DotRank>,
+    order: &'a Order<P, DotRank>,
     passed: u8,
 }
 
@@ -21,7 +21,7 @@ pub(super) struct Visible<'a, P> {
 const FEW: u8 = 8;
 
 impl<'a, P: Placed> Visible<'a, P> {
-    pub(super) fn of(order: &'a Order<P, Place>, replicas: &'a Replicas) -> Self {
+    pub(super) fn of(order: &'a Order<P, DotRank>, replicas: &'a Replicas) -> Self {
         Self {
             replicas,
             items: order.iter(),
@@ -36,7 +36,7 @@ impl<'a, P: Placed> Visible<'a, P> {
         self.passed += 1;
         if self.passed == FEW {
             let end = (replica, u64::MAX);
-            let before = |place: &Place| self.replicas.cmp_places(place, &end).is_lt();
+            let before = |rank: &DotRank| self.replicas.cmp_ranks(rank, &end).is_lt();
             self.items = self.order.starting(before, self.replicas);
             self.passed = 0;
         }

@@ -83,7 +83,7 @@ impl<M> PresenceState<M> {
             self.add_own(again, pid, &mut diff);
         }
         if self.context().get(&self.replica).is_none() {
-            self.sign_claims();
+            self.name_claimant();
             self.pending.insert(1);
         }
         let heard: Vec<_> = self.context().replicas().cloned().collect();

@@ -34,8 +34,8 @@ impl<M> PresenceState<M> {
         state.rebuild_index();
         let known: Vec<ReplicaId> = state.context().replicas().cloned().collect();
         state.hear_of(known.iter());
-        if !state.is_signed() {
-            state.sign_claims();
+        if !state.names_claimant() {
+            state.name_claimant();
         }
         debug_assert!(state.check_invariants());
         state

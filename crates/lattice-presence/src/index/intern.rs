@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::entries::place_of;
+use super::entries::rank_of;
 use super::groups::Found;
 use super::slab::Id;
 use super::topics::Member;
@@ -14,72 +14,72 @@ use crate::{Presence, ReplicaId};
 /// Holders of a name that make it one of the entry's own.
 const FEW: usize = 4;
 
-/// Entries that are adopted in one go.
+/// Entries that are interned in one go.
 const AT_ONCE: usize = 256;
 
 impl<M> Index<M> {
     /// Remembers an entry whose names take memory that few others share: what came in a
     /// delta of its own brought its own topic and its own owner.
-    pub(super) fn note_stranger(&mut self, entry: &Presence<M>, topic: Id, replica: Id) {
+    pub(super) fn note_uninterned(&mut self, entry: &Presence<M>, topic: Id, replica: Id) {
         let (name, owner) = (entry.shared_topic(), entry.owner());
         let topic_is_strange = !Arc::ptr_eq(name, &self.topics.at(topic).name);
         let owner_is_strange = !owner.is(self.replicas.name(replica));
         if topic_is_strange && Arc::strong_count(name) <= FEW
             || owner_is_strange && owner.sharers() <= 2 * FEW
         {
-            self.strangers.push(entry.clone());
+            self.uninterned.push(entry.clone());
         }
     }
 
     /// Some of the entries that came with names of their own.
-    pub(crate) fn take_strangers(&mut self) -> Vec<Presence<M>> {
-        if self.strangers.is_empty() {
+    pub(crate) fn take_uninterned(&mut self) -> Vec<Presence<M>> {
+        if self.uninterned.is_empty() {
             return Vec::new();
         }
-        let rest = self.strangers.len().saturating_sub(AT_ONCE);
-        let taken = self.strangers.split_off(rest);
+        let rest = self.uninterned.len().saturating_sub(AT_ONCE);
+        let taken = self.uninterned.split_off(rest);
         if rest == 0 {
-            self.strangers = Vec::new();
+            self.uninterned = Vec::new();
         }
         taken
     }
 
     /// Lets the entry share its names with the others, if nobody but the caller, who
     /// hands over what it holds, and the index hold it.
-    pub(crate) fn adopt(&mut self, of_store: Presence<M>, down: &Down) -> Presence<M> {
+    pub(crate) fn intern(&mut self, of_store: Presence<M>, down: &Down) -> Presence<M> {
         let pid = self.pid_hash(&of_store);
-        let place = place_of(&of_store, &self.replicas);
-        let owner = self.replicas.name(place.0).clone();
+        let rank = rank_of(&of_store, &self.replicas);
+        let owner = self.replicas.name(rank.0).clone();
         let group = self.by_pid.find(pid.0, |only| only.is(&of_store));
         let Some(Found::One(_, topic)) = group else {
-            return self.adopt_again(of_store, pid, &owner, down);
+            return self.intern_again(of_store, pid, &owner, down);
         };
         let of_topic = self.topics.at_mut(topic);
         if of_topic.is_keyed() {
-            return self.adopt_again(of_store, pid, &owner, down);
+            return self.intern_again(of_store, pid, &owner, down);
         }
         let (by_pid, name) = (&mut self.by_pid, of_topic.name.clone());
         let address = of_store.address();
-        let mut adopted = of_store;
+        let mut interned = of_store;
         let is_it = |member: &Member<M>| member.entry.address() == address;
         of_topic
             .members
-            .update(place, &self.replicas, is_it, |member| {
+            .update(rank, &self.replicas, is_it, |member| {
                 drop(member.entry);
                 by_pid.update_only(pid.0, address, |entry| {
                     drop(entry);
-                    adopted.share(&name, &owner);
-                    adopted.clone()
+                    interned.share(&name, &owner);
+                    interned.clone()
                 });
-                let entry = adopted.clone();
+                let entry = interned.clone();
                 Member { entry, ..member }
             });
-        adopted
+        interned
     }
 
-    /// [`adopt`](Self::adopt) of an entry that is in more places than two: all let go of
+    /// [`intern`](Self::intern) of an entry that is in more places than two: all let go of
     /// it.
-    fn adopt_again(
+    fn intern_again(
         &mut self,
         mut entry: Presence<M>,
         pid: PidHash,
