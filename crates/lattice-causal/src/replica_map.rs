@@ -66,11 +66,13 @@ impl<R, T> ReplicaMap<R, T> {
     }
 }
 
+#[inline]
 fn search<R: Ord, T>(entries: &[(R, T)], replica: &R) -> Result<usize, usize> {
     entries.binary_search_by(|(at, _)| at.cmp(replica))
 }
 
 impl<R: Ord, T> ReplicaMap<R, T> {
+    #[inline]
     pub(crate) fn get(&self, replica: &R) -> Option<&T> {
         match &self.entries {
             Entries::Few(entries) => {
@@ -81,6 +83,7 @@ impl<R: Ord, T> ReplicaMap<R, T> {
         }
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, replica: &R) -> Option<&mut T> {
         match &mut self.entries {
             Entries::Few(entries) => {

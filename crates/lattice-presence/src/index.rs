@@ -276,8 +276,9 @@ impl<M> Index<M> {
     /// Takes an entry, which is in no group of a pid any more, out of its topic and its
     /// key; says whether no visible one of its key is left.
     fn remove_by_topic(&mut self, entry: &Presence<M>, topic: Id) -> bool {
-        let was_keyed = self.topics.at(topic).is_keyed();
-        let Some(member) = self.topics.remove(topic, entry, &self.replicas) else {
+        let of_topic = self.topics.at_mut(topic);
+        let was_keyed = of_topic.is_keyed();
+        let Some(member) = of_topic.take(entry, &self.replicas) else {
             return false;
         };
         let is_last = if was_keyed {
@@ -285,9 +286,11 @@ impl<M> Index<M> {
             self.unkey(topic);
             is_last
         } else {
-            let shows = |other: &Member<M>| self.replicas.is_shown(other.replica);
-            let topic = self.topics.get(topic);
-            !topic.is_some_and(|topic| topic.of_key(member.key, entry.slot().key).any(shows))
+            let is_last = !of_topic.shows_key_of(&member, &self.replicas);
+            if of_topic.members.len() == 0 {
+                self.topics.remove_empty(topic);
+            }
+            is_last
         };
         self.len -= 1;
         self.replicas.leave(member.replica);

@@ -202,6 +202,7 @@ impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
 
     /// [`remove`](Self::remove); the fingerprint of the dot comes with its value, and how
     /// many dots of the replica live on.
+    #[inline]
     pub(crate) fn bury(&mut self, dot: &Dot<R>) -> Option<(V, u64, usize)> {
         let run = self.runs.get_mut(&dot.replica)?;
         let (value, fingerprint) = run.remove::<I>(dot.clock)?;

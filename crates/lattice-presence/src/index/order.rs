@@ -287,7 +287,7 @@ fn remove<T>(items: &mut Vec<T>, is_it: impl Fn(&T) -> bool) -> Option<(bool, T)
     steps::count(items.len() / 16 + 1);
     let at = items.iter().position(is_it)?;
     let item = items.remove(at);
-    if items.capacity() > 8 && items.capacity() > 4 * items.len() {
+    if items.capacity() > 16 && items.capacity() > 4 * items.len() {
         items.shrink_to(2 * items.len());
     }
     Some((at == 0, item))

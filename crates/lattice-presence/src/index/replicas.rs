@@ -77,13 +77,18 @@ impl Replicas {
     }
 
     /// One entry of it goes.
+    #[inline]
     pub(super) fn leave(&mut self, number: Id) {
         let owner = self.owners.at_mut(number);
         owner.entries -= 1;
         self.hidden -= usize::from(owner.hidden);
-        if owner.entries == 0
-            && let Some(owner) = self.owners.remove(number)
-        {
+        if owner.entries == 0 {
+            self.forget(number);
+        }
+    }
+
+    fn forget(&mut self, number: Id) {
+        if let Some(owner) = self.owners.remove(number) {
             self.numbers.remove(&owner.name);
         }
     }

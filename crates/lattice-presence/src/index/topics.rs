@@ -124,8 +124,21 @@ impl<M> Topic<M> {
         }
     }
 
+    /// Whether one of few members shows the key of that one, which is not among them.
     #[inline]
-    fn take(&mut self, entry: &Presence<M>, replicas: &Replicas) -> Option<Member<M>> {
+    pub(super) fn shows_key_of(&self, gone: &Member<M>, replicas: &Replicas) -> bool {
+        let members = self.members.few().unwrap_or_default();
+        steps::count(members.len() / 16 + 1);
+        members.iter().any(|member| {
+            member.key == gone.key
+                && member.entry.slot().key == gone.entry.slot().key
+                && replicas.is_shown(member.replica)
+        })
+    }
+
+    /// Takes an entry out. The topic may be without members then.
+    #[inline]
+    pub(super) fn take(&mut self, entry: &Presence<M>, replicas: &Replicas) -> Option<Member<M>> {
         let is_it = |member: &Member<M>| member.entry.is(entry);
         let clock = entry.dot().clock;
         if clock == self.last_clock && self.members.last().is_some_and(is_it) {
@@ -248,10 +261,6 @@ impl<M> Topics<M> {
         self.known.at(topic)
     }
 
-    pub(super) fn get(&self, topic: Id) -> Option<&Topic<M>> {
-        self.known.get(topic)
-    }
-
     pub(super) fn at_mut(&mut self, topic: Id) -> &mut Topic<M> {
         self.known.at_mut(topic)
     }
@@ -283,23 +292,12 @@ impl<M> Topics<M> {
         topic
     }
 
-    /// Takes an entry out of a topic, and the topic if nothing is left of it.
-    #[inline]
-    pub(super) fn remove(
-        &mut self,
-        topic: Id,
-        entry: &Presence<M>,
-        replicas: &Replicas,
-    ) -> Option<Member<M>> {
-        let of_topic = self.known.at_mut(topic);
-        let member = of_topic.take(entry, replicas)?;
-        if of_topic.members.len() == 0 {
-            let hash = of_topic.hash;
-            self.table.take(hash, |named| named.topic == topic);
-            self.forget_name(topic);
-            self.known.remove(topic);
-        }
-        Some(member)
+    /// Takes a topic out that has no members any more.
+    pub(super) fn remove_empty(&mut self, topic: Id) {
+        let hash = self.known.at(topic).hash;
+        self.table.take(hash, |named| named.topic == topic);
+        self.forget_name(topic);
+        self.known.remove(topic);
     }
 
     fn forget_name(&mut self, topic: Id) {
