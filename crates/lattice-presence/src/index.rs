@@ -64,6 +64,15 @@ pub(crate) struct Index<M> {
 /// keep several.
 pub(crate) type HeldEntries<M> = SmallVec<[Presence<M>; 1]>;
 
+/// An entry that is in no group of a pid any more, but still in its topic.
+#[derive(Debug)]
+pub(crate) struct Detached<M> {
+    pub(crate) entry: Presence<M>,
+    topic: Id,
+    /// Where it is among the members of the topic, if they are few.
+    at: Option<usize>,
+}
+
 impl<M> Index<M> {
     pub(crate) fn new(hashing: Hashing) -> Self {
         Self {
@@ -161,12 +170,8 @@ impl<M> Index<M> {
     fn remove_by_key(&mut self, entry: &Presence<M>, key: u32) -> bool {
         let slot = entry.slot();
         let same_key = |other: &Presence<M>| other.slot().same_key(&slot);
-        self.by_key.remove(key, entry, &self.replicas, same_key);
-        match self.by_key.find(key, same_key) {
-            None => true,
-            Some(Found::One(other, _)) => !self.replicas.shows(other),
-            Some(Found::Several(_, group)) => group.visible_len() == 0,
-        }
+        let left = self.by_key.remove(key, entry, &self.replicas, same_key);
+        left.is_none_or(|gone| gone.visible_left == 0)
     }
 
     /// The hash of a key that may be in no topic.
@@ -206,20 +211,17 @@ impl<M> Index<M> {
         }
     }
 
-    /// Takes an entry out of its pid; gives the number of its topic.
+    /// Takes an entry out of a pid that has several; gives the number of its topic.
     fn remove_by_pid(&mut self, entry: &Presence<M>, pid: PidHash) -> Option<Id> {
-        if let Some((_, topic)) = self.by_pid.take_only(pid.0, |only| only.is(entry)) {
-            return Some(topic);
-        }
         let slot = entry.slot();
         let same_pid = |other: &Presence<M>| other.slot().pid == slot.pid;
         let Found::Several(number, group) = self.by_pid.find(pid.0, same_pid)? else {
-            return None;
+            return self.by_pid.take_other(pid.0, entry);
         };
         let was_by_slot = group.is_by_slot();
-        let (topic, key) = self.by_pid.remove_of(number, entry, &self.replicas)?;
+        let gone = self.by_pid.remove_of(number, entry, &self.replicas)?;
         if was_by_slot {
-            self.remove_by_slot(entry, pid.slot(key));
+            self.remove_by_slot(entry, pid.slot(gone.key));
             let group = self.by_pid.several(number);
             if !group.is_by_slot() {
                 for grouped in group.order.clone().iter() {
@@ -227,7 +229,7 @@ impl<M> Index<M> {
                 }
             }
         }
-        Some(topic)
+        Some(gone.topic)
     }
 
     fn remove_by_slot(&mut self, entry: &Presence<M>, hash: u32) {
@@ -238,39 +240,66 @@ impl<M> Index<M> {
 
     /// Takes `entry` out; says whether no visible one of its key is left. O(log).
     pub(crate) fn remove(&mut self, entry: &Presence<M>, pid: PidHash) -> bool {
+        if let Some(detached) = self.detach(pid, |only| only.is(entry)) {
+            return self.finish(&detached);
+        }
         let topic = self.remove_by_pid(entry, pid);
         debug_assert!(topic.is_some(), "the entry is in the index");
         topic.is_some_and(|topic| self.remove_by_topic(entry, topic))
     }
 
-    /// Takes the entry of `owner` in a slot out, if nothing else has its pid; says with
-    /// it whether no visible entry of its key is left.
+    /// Takes the entry out of the group of that pid, if it is alone there and `is_it` knows
+    /// it. [`finish`](Self::finish) comes after.
+    ///
+    /// What is asked first is where the entry is in its topic: that memory is on its way
+    /// while the texts of the entry, which lie elsewhere, are compared.
     #[inline]
-    pub(crate) fn take_only(
+    pub(crate) fn detach(
         &mut self,
-        slot: Slot<'_>,
         pid: PidHash,
-        owner: &ReplicaId,
-    ) -> Option<(Presence<M>, bool)> {
-        let is_it = |entry: &Presence<M>| entry.slot() == slot && entry.owner() == owner;
-        let (entry, topic) = self.by_pid.take_only(pid.0, is_it)?;
-        let is_last = self.remove_by_topic(&entry, topic);
-        Some((entry, is_last))
+        is_it: impl FnOnce(&Presence<M>) -> bool,
+    ) -> Option<Detached<M>> {
+        let topics = &self.topics;
+        let confirmed = |entry: &Presence<M>, topic| {
+            let at = topics.at(topic).position(entry);
+            is_it(entry).then_some(at)
+        };
+        let (entry, topic, at) = self.by_pid.take_only(pid.0, confirmed)?;
+        Some(Detached { entry, topic, at })
     }
 
-    /// Takes the entry of `owner` that alone has a pid out, as
-    /// [`take_only`](Self::take_only).
-    pub(crate) fn take_only_of(
-        &mut self,
-        pid: &str,
-        hash: PidHash,
-        owner: &ReplicaId,
-    ) -> Option<(Presence<M>, bool)> {
-        let pid = pid.as_bytes();
-        let is_it = |entry: &Presence<M>| entry.slot().pid == pid && entry.owner() == owner;
-        let (entry, topic) = self.by_pid.take_only(hash.0, is_it)?;
-        let is_last = self.remove_by_topic(&entry, topic);
-        Some((entry, is_last))
+    /// Takes the rest of what was detached out; says whether no visible entry of its key is
+    /// left.
+    pub(crate) fn finish(&mut self, detached: &Detached<M>) -> bool {
+        let Detached { entry, topic, at } = detached;
+        let Some(at) = *at else {
+            return self.remove_by_topic(entry, *topic);
+        };
+        let of_topic = self.topics.at_mut(*topic);
+        let Some(member) = of_topic.take_at(at, &self.replicas) else {
+            return false;
+        };
+        self.finish_few(*topic, &member)
+    }
+
+    /// What is left to do for a member that was taken out of a topic of few.
+    #[inline]
+    fn finish_few(&mut self, topic: Id, member: &Member<M>) -> bool {
+        let of_topic = self.topics.at(topic);
+        let is_last = !of_topic.shows_key_of(member, &self.replicas);
+        if of_topic.members.len() == 0 {
+            self.topics.remove_empty(topic);
+        }
+        self.finish_member(member);
+        is_last
+    }
+
+    fn finish_member(&mut self, member: &Member<M>) {
+        self.len -= 1;
+        self.replicas.leave(member.replica);
+        if self.topics.is_sparse() {
+            self.compact();
+        }
     }
 
     /// Takes an entry, which is in no group of a pid any more, out of its topic and its
@@ -281,22 +310,12 @@ impl<M> Index<M> {
         let Some(member) = of_topic.take(entry, &self.replicas) else {
             return false;
         };
-        let is_last = if was_keyed {
-            let is_last = self.remove_by_key(entry, member.key);
-            self.unkey(topic);
-            is_last
-        } else {
-            let is_last = !of_topic.shows_key_of(&member, &self.replicas);
-            if of_topic.members.len() == 0 {
-                self.topics.remove_empty(topic);
-            }
-            is_last
-        };
-        self.len -= 1;
-        self.replicas.leave(member.replica);
-        if self.topics.is_sparse() {
-            self.compact();
+        if !was_keyed {
+            return self.finish_few(topic, &member);
         }
+        let is_last = self.remove_by_key(entry, member.key);
+        self.unkey(topic);
+        self.finish_member(&member);
         is_last
     }
 

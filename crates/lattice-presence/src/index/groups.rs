@@ -97,6 +97,15 @@ pub(super) struct New<'a, M> {
     pub(super) hidden: bool,
 }
 
+/// What a group of several said of an entry that was taken out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gone {
+    pub(super) topic: Id,
+    pub(super) key: u32,
+    /// How many of those that are left are visible, if hidden ones are counted.
+    pub(super) visible_left: usize,
+}
+
 impl<'a, M> Found<'a, M> {
     /// The number of the topic of an entry, if it is in the group of a pid.
     pub(super) fn topic_of(&self, entry: &Presence<M>, replicas: &Replicas) -> Option<Id> {
@@ -207,52 +216,68 @@ impl<M> Groups<M> {
         Some((found.number, were_few))
     }
 
-    /// Takes an entry out that is alone in its group and that `is_it` knows, with the
-    /// number of its topic.
+    /// Takes the entry out that is alone in the group of that hash, if it is `confirmed`,
+    /// with the number of its topic and what confirmed it. Of two groups of one hash it
+    /// knows one.
     #[inline]
-    pub(super) fn take_only(
+    pub(super) fn take_only<C>(
         &mut self,
         hash: u32,
-        is_it: impl Fn(&Presence<M>) -> bool,
-    ) -> Option<(Presence<M>, Id)> {
-        let only = |bucket: &Bucket<M>| bucket.only.as_ref().is_some_and(&is_it);
-        let bucket = self.table.take(hash, only)?;
-        Some((bucket.only?, bucket.number))
+        confirmed: impl FnOnce(&Presence<M>, Id) -> Option<C>,
+    ) -> Option<(Presence<M>, Id, C)> {
+        let confirmed = |bucket: &Bucket<M>| confirmed(bucket.only.as_ref()?, bucket.number);
+        let is_only = |bucket: &Bucket<M>| bucket.only.is_some();
+        let (bucket, confirmed) = self.table.take_if(hash, is_only, confirmed)?;
+        Some((bucket.only?, bucket.number, confirmed))
     }
 
-    /// Takes an entry out of whatever group it is in.
+    /// Takes an entry out that is alone in its group, if [`take_only`](Self::take_only)
+    /// met another group of the same hash; gives the number of its topic.
+    pub(super) fn take_other(&mut self, hash: u32, entry: &Presence<M>) -> Option<Id> {
+        let is_it = |only: &Presence<M>| only.is(entry);
+        let only = |bucket: &Bucket<M>| bucket.only.as_ref().is_some_and(is_it);
+        Some(self.table.take(hash, only)?.number)
+    }
+
+    /// Takes an entry out of whatever group it is in; says what it was among, if it was not
+    /// alone.
     pub(super) fn remove(
         &mut self,
         hash: u32,
         entry: &Presence<M>,
         replicas: &Replicas,
         is_it: impl Fn(&Presence<M>) -> bool,
-    ) {
-        if self.take_only(hash, |only| only.is(entry)).is_none()
-            && let Some(Found::Several(number, _)) = self.find(hash, is_it)
-        {
-            self.remove_of(number, entry, replicas);
+    ) -> Option<Gone> {
+        match self.find(hash, is_it)? {
+            Found::One(..) => {
+                self.take_other(hash, entry);
+                None
+            }
+            Found::Several(number, _) => self.remove_of(number, entry, replicas),
         }
     }
 
-    /// Takes an entry out of a group of several; gives the number of its topic, and the
-    /// hash of its key.
+    /// Takes an entry out of a group of several.
     pub(super) fn remove_of(
         &mut self,
         number: Id,
         entry: &Presence<M>,
         replicas: &Replicas,
-    ) -> Option<(Id, u32)> {
+    ) -> Option<Gone> {
         let group = self.several.at_mut(number);
         let rank = || rank_of(entry, replicas);
         let is_it = |grouped: &Grouped<M>| grouped.entry.is(entry);
-        let gone = group.order.remove(rank, replicas, is_it)?;
-        let hidden = self.counts_hidden && !replicas.shows(entry);
-        group.hidden -= u32::from(hidden);
+        let Grouped { topic, key, .. } = group.order.remove(rank, replicas, is_it)?;
+        group.hidden -= u32::from(self.counts_hidden && !replicas.shows(entry));
+        let visible_left = group.visible_len();
         if let Order::One(_) = group.order {
             self.dissolve(number);
         }
-        Some((gone.topic, gone.key))
+        Some(Gone {
+            topic,
+            key,
+            visible_left,
+        })
     }
 
     /// Lets the entry that is left alone in a group be one.

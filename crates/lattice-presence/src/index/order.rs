@@ -136,7 +136,7 @@ impl<T, R: Copy> Order<T, R> {
     }
 
     /// Takes the item of that rank out, which `is_it` knows; the rank is asked for only
-    /// if there are chunked.
+    /// if they are chunked.
     #[inline]
     pub(super) fn remove(
         &mut self,
@@ -144,18 +144,27 @@ impl<T, R: Copy> Order<T, R> {
         ranking: &impl Ranking<T, Rank = R>,
         is_it: impl Fn(&T) -> bool,
     ) -> Option<T> {
+        let Self::Chunked(chunked) = self else {
+            let items = self.few().unwrap_or_default();
+            steps::count(items.len() / 16 + 1);
+            let at = items.iter().position(is_it)?;
+            return self.take_at(at);
+        };
+        let item = chunked.remove(rank(), ranking, is_it)?;
+        if chunked.len <= CHUNK / 2 {
+            let chunks = core::mem::take(&mut chunked.chunks);
+            let items = chunks.into_iter().flat_map(|chunk| chunk.items);
+            *self = Self::Few(items.collect());
+        }
+        Some(item)
+    }
+
+    /// Takes the item of that position out, if they are few.
+    #[inline]
+    pub(super) fn take_at(&mut self, at: usize) -> Option<T> {
         match self {
-            Self::One(item) => {
-                if !is_it(item) {
-                    return None;
-                }
-                match core::mem::replace(self, Self::new()) {
-                    Self::One(item) => Some(item),
-                    _ => None,
-                }
-            }
             Self::Few(items) => {
-                let (_, item) = remove(items, is_it)?;
+                let item = take_at(items, at);
                 if items.len() == 1
                     && let Some(only) = items.pop()
                 {
@@ -163,15 +172,11 @@ impl<T, R: Copy> Order<T, R> {
                 }
                 Some(item)
             }
-            Self::Chunked(chunked) => {
-                let item = chunked.remove(rank(), ranking, is_it)?;
-                if chunked.len <= CHUNK / 2 {
-                    let chunks = core::mem::take(&mut chunked.chunks);
-                    let items = chunks.into_iter().flat_map(|chunk| chunk.items);
-                    *self = Self::Few(items.collect());
-                }
-                Some(item)
-            }
+            Self::One(_) => match core::mem::replace(self, Self::new()) {
+                Self::One(item) => Some(item),
+                _ => None,
+            },
+            Self::Chunked(_) => None,
         }
     }
 
@@ -282,15 +287,19 @@ fn insert<T, R: Copy>(items: &mut Vec<T>, item: T, rank: R, ranking: &impl Ranki
 }
 
 /// Takes an item out; says whether it was the first one.
-#[inline]
 fn remove<T>(items: &mut Vec<T>, is_it: impl Fn(&T) -> bool) -> Option<(bool, T)> {
     steps::count(items.len() / 16 + 1);
     let at = items.iter().position(is_it)?;
+    Some((at == 0, take_at(items, at)))
+}
+
+#[inline]
+fn take_at<T>(items: &mut Vec<T>, at: usize) -> T {
     let item = items.remove(at);
     if items.capacity() > 16 && items.capacity() > 4 * items.len() {
         items.shrink_to(2 * items.len());
     }
-    Some((at == 0, item))
+    item
 }
 
 impl<T, R: Copy> Chunked<T, R> {

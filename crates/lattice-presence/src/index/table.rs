@@ -172,15 +172,28 @@ impl<B: Hashed> Table<B> {
     }
 
     /// Takes the bucket of that hash out that `is_it` knows.
+    pub(super) fn take(&mut self, hash: u32, is_it: impl FnMut(&B) -> bool) -> Option<B> {
+        self.take_if(hash, is_it, |_| Some(())).map(|taken| taken.0)
+    }
+
+    /// Takes the bucket of that hash out that may be it, if `confirmed` says so, with what
+    /// it says.
     #[inline]
-    pub(super) fn take(&mut self, hash: u32, mut is_it: impl FnMut(&B) -> bool) -> Option<B> {
+    pub(super) fn take_if<C>(
+        &mut self,
+        hash: u32,
+        mut may_be_it: impl FnMut(&B) -> bool,
+        confirmed: impl FnOnce(&B) -> Option<C>,
+    ) -> Option<(B, C)> {
         let at = Self::section(hash, self.sections.len());
         let section = self.sections.get_mut(at)?;
         let found = section.find_entry(spread(hash), |bucket| {
             steps::count(1);
-            bucket.hash() == hash && is_it(bucket)
+            bucket.hash() == hash && may_be_it(bucket)
         });
-        let (bucket, _) = found.ok()?.remove();
+        let found = found.ok()?;
+        let confirmed = confirmed(found.get())?;
+        let (bucket, _) = found.remove();
         self.len -= 1;
         // Not the capacity, which does not count places that were taken.
         if section.len() < section.num_buckets() / 8 && section.num_buckets() > 16 {
@@ -188,7 +201,7 @@ impl<B: Hashed> Table<B> {
             section.shrink_to(2 * section.len(), rehash);
         }
         self.shrink();
-        Some(bucket)
+        Some((bucket, confirmed))
     }
 
     /// Gives the sections back that so few buckets do not need.

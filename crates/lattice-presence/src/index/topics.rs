@@ -136,6 +136,26 @@ impl<M> Topic<M> {
         })
     }
 
+    /// Where an entry is among few members.
+    #[inline]
+    pub(super) fn position(&self, entry: &Presence<M>) -> Option<usize> {
+        let members = self.members.few()?;
+        steps::count(members.len() / 16 + 1);
+        members.iter().position(|member| member.entry.is(entry))
+    }
+
+    /// Takes the member of that position among few out. The topic may be without members
+    /// then.
+    #[inline]
+    pub(super) fn take_at(&mut self, at: usize, replicas: &Replicas) -> Option<Member<M>> {
+        if at + 1 == self.members.len() {
+            self.last_clock = 0;
+        }
+        let member = self.members.take_at(at)?;
+        self.hidden -= u32::from(!replicas.is_shown(member.replica));
+        Some(member)
+    }
+
     /// Takes an entry out. The topic may be without members then.
     #[inline]
     pub(super) fn take(&mut self, entry: &Presence<M>, replicas: &Replicas) -> Option<Member<M>> {

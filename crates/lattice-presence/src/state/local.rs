@@ -1,7 +1,7 @@
 //! What the local replica writes (rules S2 and S3).
 
 use super::PresenceState;
-use crate::index::{HeldEntries, PidHash};
+use crate::index::{Detached, HeldEntries, PidHash};
 use crate::presence::{MAX_TEXT_BYTES, Slot};
 use crate::{Diff, Field, JoinError, Presence, UpdateError};
 
@@ -129,8 +129,9 @@ impl<M> PresenceState<M> {
         let slot = Slot::new(topic, key, pid);
         let hash = self.index.hash(slot.pid);
         let mut diff = Diff::new();
-        match self.index.take_only(slot, hash, &self.replica) {
-            Some((entry, edge)) => self.drop_unindexed(entry, edge, &mut diff),
+        let is_it = |entry: &Presence<M>| entry.slot() == slot && *entry.owner() == self.replica;
+        match self.index.detach(hash, is_it) {
+            Some(detached) => self.drop_detached(detached, &mut diff),
             None => {
                 for entry in self.index.held_in(slot, hash, &self.replica) {
                     self.drop_own(entry, hash, &mut diff);
@@ -154,9 +155,12 @@ impl<M> PresenceState<M> {
     /// ```
     pub fn leave_by_pid(&mut self, pid: &str) -> Diff<M> {
         let hash = self.index.hash(pid.as_bytes());
-        if let Some((entry, edge)) = self.index.take_only_of(pid, hash, &self.replica) {
+        let is_it = |entry: &Presence<M>| {
+            entry.slot().pid == pid.as_bytes() && *entry.owner() == self.replica
+        };
+        if let Some(detached) = self.index.detach(hash, is_it) {
             let mut diff = Diff::new();
-            self.drop_unindexed(entry, edge, &mut diff);
+            self.drop_detached(detached, &mut diff);
             return diff;
         }
         let held = self.index.held_by(pid, hash, &self.replica);
@@ -178,16 +182,22 @@ impl<M> PresenceState<M> {
     }
 
     pub(super) fn drop_own(&mut self, entry: Presence<M>, pid: PidHash, diff: &mut Diff<M>) {
-        let edge = self.index.remove(&entry, pid);
-        self.drop_unindexed(entry, edge, diff);
-    }
-
-    /// [`drop_own`](Self::drop_own) of an entry that the index has let go of.
-    fn drop_unindexed(&mut self, entry: Presence<M>, edge: bool, diff: &mut Diff<M>) {
         self.pending.insert(entry.dot().clock);
         self.causal.remove(entry.dot());
+        let edge = self.index.remove(&entry, pid);
         if !self.hides_self() {
             diff.push_leave(entry, edge);
+        }
+    }
+
+    /// [`drop_own`](Self::drop_own), of which the index has done the first half.
+    #[inline]
+    fn drop_detached(&mut self, detached: Detached<M>, diff: &mut Diff<M>) {
+        self.causal.remove(detached.entry.dot());
+        self.pending.insert(detached.entry.dot().clock);
+        let edge = self.index.finish(&detached);
+        if !self.hides_self() {
+            diff.push_leave(detached.entry, edge);
         }
     }
 
