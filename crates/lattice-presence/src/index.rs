@@ -23,6 +23,7 @@ use crate::presence::Slot;
 use crate::{Presence, ReplicaId};
 use entries::DotRank;
 use groups::{Found, Groups, New};
+use hashing::hint;
 pub(crate) use hashing::{Hashing, PidHash};
 use replicas::Replicas;
 use slab::Id;
@@ -32,7 +33,7 @@ use walk::Visible;
 /// The entries by topic, key (in its topic), pid and, if a pid has many, slot.
 ///
 /// A topic keeps what is asked of all its members in one stretch of memory: who owns
-/// them, the hashes of their keys. So the keys of a topic of a few members need no table:
+/// them, hints of their keys. So the keys of a topic of a few members need no table:
 /// the members are looked through. Only those of a large topic are in one, as well.
 /// Everything grows and shrinks in small steps, so that no call pauses and memory follows
 /// the entries both ways.
@@ -123,23 +124,25 @@ impl<M> Index<M> {
     fn insert_by_topic(&mut self, new: New<'_, M>, replica: Id) -> bool {
         let of_topic = self.topics.at_mut(new.topic);
         let slot = new.entry.slot();
-        let key = self.hashing.key(of_topic.hash, slot.key);
+        let hint = hint(slot.key);
         let was_keyed = of_topic.is_keyed();
         let replicas = &self.replicas;
         let shows = |member: &Member<M>| replicas.is_shown(member.replica);
-        let is_only = !of_topic.of_key(key, slot.key).any(shows);
+        let is_only = !of_topic.of_key(hint, slot.key).any(shows);
         let member = Member {
             entry: new.entry.clone(),
             replica,
-            key,
+            hint,
         };
         of_topic.add(member, new.entry.dot().clock, new.hidden, replicas);
         if !of_topic.is_keyed() {
             return is_only;
         }
         if was_keyed {
-            return self.insert_by_key(new, key);
+            let topic = of_topic.hash;
+            return self.insert_by_key(new, topic);
         }
+        let topic = of_topic.hash;
         let members: Vec<_> = of_topic.members.iter().cloned().collect();
         for member in members {
             let hidden = self.replicas.hides(member.replica);
@@ -150,25 +153,29 @@ impl<M> Index<M> {
                     hidden,
                     ..new
                 },
-                member.key,
+                topic,
             );
         }
         is_only
     }
 
-    /// Adds an entry to its key; says whether it is the only visible one of it.
-    fn insert_by_key(&mut self, new: New<'_, M>, key: u32) -> bool {
+    /// Adds an entry to its key, in the topic of that hash; says whether it is the only
+    /// visible one of it.
+    fn insert_by_key(&mut self, new: New<'_, M>, topic: u32) -> bool {
         let slot = new.entry.slot();
+        let key = self.hashing.key(topic, slot.key);
         let same_key = |other: &Presence<M>| other.slot().same_key(&slot);
         let group = self
             .by_key
-            .insert(key, new, &self.replicas, |_, _| key, same_key);
+            .insert(key, new, &self.replicas, |_| 0, same_key);
         group.is_none_or(|(group, _)| self.by_key.several(group).visible_len() == 1)
     }
 
-    /// Takes an entry out of its key; says whether no visible one of it is left.
-    fn remove_by_key(&mut self, entry: &Presence<M>, key: u32) -> bool {
+    /// Takes an entry out of its key, in the topic of that hash; says whether no visible one
+    /// of it is left.
+    fn remove_by_key(&mut self, entry: &Presence<M>, topic: u32) -> bool {
         let slot = entry.slot();
+        let key = self.hashing.key(topic, slot.key);
         let same_key = |other: &Presence<M>| other.slot().same_key(&slot);
         let left = self.by_key.remove(key, entry, &self.replicas, same_key);
         left.is_none_or(|gone| gone.visible_left == 0)
@@ -181,13 +188,11 @@ impl<M> Index<M> {
 
     fn insert_by_pid(&mut self, new: New<'_, M>, pid: PidHash) {
         let slot = new.entry.slot();
-        let (hashing, topics) = (&self.hashing, &self.topics);
-        let key_of =
-            |entry: &Presence<M>, topic| hashing.key(topics.at(topic).hash, entry.slot().key);
+        let hint_of = |entry: &Presence<M>| hint_of_slot(entry.slot());
         let same_pid = |other: &Presence<M>| other.slot().pid == slot.pid;
         let group = self
             .by_pid
-            .insert(pid.0, new, &self.replicas, key_of, same_pid);
+            .insert(pid.0, new, &self.replicas, hint_of, same_pid);
         let Some((group, were_few)) = group else {
             return;
         };
@@ -195,19 +200,18 @@ impl<M> Index<M> {
         if !group.is_by_slot() {
             return;
         }
-        let mut add = |entry: &Presence<M>, key: u32| {
+        let mut add = |entry: &Presence<M>, topic: Id| {
             let slot = entry.slot();
             let same = |other: &Presence<M>| other.slot() == slot;
             let new = New { entry, ..new };
-            let hash = pid.slot(key);
-            self.by_slot
-                .insert(hash, new, &self.replicas, |_, _| key, same);
+            let hash = pid.slot(self.hashing.key(self.topics.at(topic).hash, slot.key));
+            self.by_slot.insert(hash, new, &self.replicas, |_| 0, same);
         };
         if were_few {
             let order = group.order.iter();
-            order.for_each(|grouped| add(&grouped.entry, grouped.key));
+            order.for_each(|grouped| add(&grouped.entry, grouped.topic));
         } else {
-            add(new.entry, key_of(new.entry, new.topic));
+            add(new.entry, new.topic);
         }
     }
 
@@ -221,19 +225,20 @@ impl<M> Index<M> {
         let was_by_slot = group.is_by_slot();
         let gone = self.by_pid.remove_of(number, entry, &self.replicas)?;
         if was_by_slot {
-            self.remove_by_slot(entry, pid.slot(gone.key));
+            self.remove_by_slot(entry, gone.topic, pid);
             let group = self.by_pid.several(number);
             if !group.is_by_slot() {
                 for grouped in group.order.clone().iter() {
-                    self.remove_by_slot(&grouped.entry, pid.slot(grouped.key));
+                    self.remove_by_slot(&grouped.entry, grouped.topic, pid);
                 }
             }
         }
         Some(gone.topic)
     }
 
-    fn remove_by_slot(&mut self, entry: &Presence<M>, hash: u32) {
+    fn remove_by_slot(&mut self, entry: &Presence<M>, topic: Id, pid: PidHash) {
         let slot = entry.slot();
+        let hash = pid.slot(self.hashing.key(self.topics.at(topic).hash, slot.key));
         let same = |other: &Presence<M>| other.slot() == slot;
         self.by_slot.remove(hash, entry, &self.replicas, same);
     }
@@ -313,7 +318,8 @@ impl<M> Index<M> {
         if !was_keyed {
             return self.finish_few(topic, &member);
         }
-        let is_last = self.remove_by_key(entry, member.key);
+        let hash = of_topic.hash;
+        let is_last = self.remove_by_key(entry, hash);
         self.unkey(topic);
         self.finish_member(&member);
         is_last
@@ -323,8 +329,9 @@ impl<M> Index<M> {
     fn unkey(&mut self, topic: Id) {
         let of_topic = self.topics.at(topic);
         if !of_topic.is_keyed() {
+            let hash = of_topic.hash;
             for member in of_topic.members.clone().iter() {
-                self.remove_by_key(&member.entry, member.key);
+                self.remove_by_key(&member.entry, hash);
             }
         }
     }
@@ -382,16 +389,19 @@ impl<M> Index<M> {
     ) -> impl Iterator<Item = &'a Presence<M>> + Clone + use<'a, M> {
         let slot = Slot::new(topic, key, "");
         let of_topic = self.topic(topic);
-        let hash = of_topic.map_or(0, |topic| self.hashing.key(topic.hash, slot.key));
         let few = of_topic.and_then(|topic| {
             // The text of the key that is here lives as long as the answer.
-            let first = topic.of_key(hash, slot.key).next()?;
-            Some(topic.of_key(hash, first.entry.slot().key))
+            let hint = hint(slot.key);
+            let first = topic.of_key(hint, slot.key).next()?;
+            Some(topic.of_key(hint, first.entry.slot().key))
         });
         let few = few.into_iter().flatten().map(|member| &member.entry);
         let keyed = of_topic.filter(|topic| topic.is_keyed());
         let same_key = |other: &Presence<M>| other.slot().same_key(&slot);
-        let many = self.in_group(keyed.and_then(|_| self.by_key.find(hash, same_key)));
+        let many = self.in_group(keyed.and_then(|topic| {
+            let hash = self.hashing.key(topic.hash, slot.key);
+            self.by_key.find(hash, same_key)
+        }));
         few.filter(|entry| self.replicas.shows(entry)).chain(many)
     }
 
@@ -476,11 +486,10 @@ impl<M> Index<M> {
                 held.extend(is_it.then(|| entry.clone()));
             }
             Some(Found::Several(_, group)) => {
-                let key = self.key_hash(slot);
                 if let Some(grouped) = group.order.few() {
-                    let entries = in_slot(grouped, key, slot).filter(of_owner);
+                    let entries = in_slot(grouped, slot).filter(of_owner);
                     held.extend(entries.cloned());
-                } else if let Some(group) = self.group_of_slot(slot, pid.slot(key)) {
+                } else if let Some(group) = self.group_of_slot(slot, pid) {
                     held.extend(self.of(group, owner).cloned());
                 }
             }
@@ -488,7 +497,8 @@ impl<M> Index<M> {
         held
     }
 
-    fn group_of_slot(&self, slot: Slot<'_>, hash: u32) -> Option<Found<'_, M>> {
+    fn group_of_slot(&self, slot: Slot<'_>, pid: PidHash) -> Option<Found<'_, M>> {
+        let hash = pid.slot(self.key_hash(slot));
         self.by_slot.find(hash, |other| other.slot() == slot)
     }
 
@@ -499,11 +509,10 @@ impl<M> Index<M> {
             None => false,
             Some(Found::One(entry, _)) => entry.slot() == slot && self.replicas.shows(entry),
             Some(Found::Several(_, group)) => {
-                let key = self.key_hash(slot);
                 if let Some(grouped) = group.order.few() {
-                    in_slot(grouped, key, slot).any(|entry| self.replicas.shows(entry))
+                    in_slot(grouped, slot).any(|entry| self.replicas.shows(entry))
                 } else {
-                    let group = self.group_of_slot(slot, pid.slot(key));
+                    let group = self.group_of_slot(slot, pid);
                     self.in_group(group).next().is_some()
                 }
             }
@@ -522,15 +531,20 @@ impl<M> Index<M> {
     }
 }
 
+/// A hint of a topic and a key.
+fn hint_of_slot(slot: Slot<'_>) -> u32 {
+    hint(slot.topic).rotate_left(16) ^ hint(slot.key)
+}
+
 /// The entries of a slot among few of its pid.
 fn in_slot<'a, M>(
     grouped: &'a [groups::Grouped<M>],
-    key: u32,
     slot: Slot<'a>,
 ) -> impl Iterator<Item = &'a Presence<M>> {
     crate::steps::count(grouped.len() / 16 + 1);
-    let of_key = grouped.iter().filter(move |grouped| grouped.key == key);
-    let entries = of_key.map(|grouped| &grouped.entry);
+    let hint = hint_of_slot(slot);
+    let hinted = grouped.iter().filter(move |grouped| grouped.hint == hint);
+    let entries = hinted.map(|grouped| &grouped.entry);
     entries.filter(move |entry| entry.slot() == slot)
 }
 

@@ -37,7 +37,7 @@ impl<M> Index<M> {
 
     fn is_by_slot(&self, entry: &Presence<M>, pid: PidHash) -> bool {
         let slot = entry.slot();
-        let group = self.group_of_slot(slot, pid.slot(self.key_hash(slot)));
+        let group = self.group_of_slot(slot, pid);
         group.is_some_and(|group| group.has(entry, &self.replicas))
     }
 

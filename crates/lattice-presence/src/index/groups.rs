@@ -13,8 +13,8 @@ pub(super) struct Grouped<M> {
     pub(super) entry: Presence<M>,
     /// The number of its topic, in the group of a pid.
     pub(super) topic: Id,
-    /// The hash of its key, in the group of a pid.
-    pub(super) key: u32,
+    /// A [`hint`](super::hashing::hint) of its topic and key, in the group of a pid.
+    pub(super) hint: u32,
 }
 
 impl<M> Placed for Grouped<M> {
@@ -101,7 +101,6 @@ pub(super) struct New<'a, M> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gone {
     pub(super) topic: Id,
-    pub(super) key: u32,
     /// How many of those that are left are visible, if hidden ones are counted.
     pub(super) visible_left: usize,
 }
@@ -179,7 +178,7 @@ impl<M> Groups<M> {
         hash: u32,
         new: New<'_, M>,
         replicas: &Replicas,
-        key_of: impl Fn(&Presence<M>, Id) -> u32,
+        hint_of: impl Fn(&Presence<M>) -> u32,
         is_it: impl Fn(&Presence<M>) -> bool,
     ) -> Option<(Id, bool)> {
         let (several, counts_hidden) = (&self.several, self.counts_hidden);
@@ -192,11 +191,11 @@ impl<M> Groups<M> {
         let (new_bucket, found) = self.table.find_or_insert(bucket, is_it)?;
         let add = |group: &mut Group<M>, entry: Presence<M>, topic: Id, hidden: bool| {
             let rank = rank_of(&entry, replicas);
-            let key = key_of(&entry, topic);
+            let hint = hint_of(&entry);
             group.hidden += u32::from(hidden && counts_hidden);
             group
                 .order
-                .insert(Grouped { entry, topic, key }, rank, replicas);
+                .insert(Grouped { entry, topic, hint }, rank, replicas);
         };
         if let Some(first) = found.only.take() {
             let mut group = Group {
@@ -267,7 +266,7 @@ impl<M> Groups<M> {
         let group = self.several.at_mut(number);
         let rank = || rank_of(entry, replicas);
         let is_it = |grouped: &Grouped<M>| grouped.entry.is(entry);
-        let Grouped { topic, key, .. } = group.order.remove(rank, replicas, is_it)?;
+        let Grouped { topic, .. } = group.order.remove(rank, replicas, is_it)?;
         group.hidden -= u32::from(self.counts_hidden && !replicas.shows(entry));
         let visible_left = group.visible_len();
         if let Order::One(_) = group.order {
@@ -275,7 +274,6 @@ impl<M> Groups<M> {
         }
         Some(Gone {
             topic,
-            key,
             visible_left,
         })
     }

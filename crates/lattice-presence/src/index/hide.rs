@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::Index;
 use super::groups::Found;
+use super::hashing::hint;
 use super::replicas::Replicas;
 use super::slab::Id;
 use super::topics::{Member, Topic};
@@ -19,7 +20,7 @@ struct Turn {
     hide: bool,
 }
 
-/// Entries in keyed topics, with the hashes of their keys.
+/// Entries in keyed topics, with the hashes of the topics.
 type Keyed<M> = Vec<(Presence<M>, u32)>;
 
 impl<M> Index<M> {
@@ -67,7 +68,7 @@ impl<M> Index<M> {
             let has_others = topic.visible_len() > visible;
             for member in topic.members.iter().filter(is_own) {
                 if topic.is_keyed() {
-                    keyed.push((member.entry.clone(), member.key));
+                    keyed.push((member.entry.clone(), topic.hash));
                 } else if has_others && topic.shows_other(member, replicas) {
                     found(&member.entry);
                 }
@@ -93,14 +94,13 @@ impl<M> Index<M> {
             };
             let topic = self.topics.at_mut(number);
             topic.turn(1, turn.hide);
-            let key = self.hashing.key(topic.hash, entry.slot().key);
             let member = Member {
                 entry: entry.clone(),
                 replica: turn.replica,
-                key,
+                hint: hint(entry.slot().key),
             };
             if topic.is_keyed() {
-                keyed.push((member.entry, key));
+                keyed.push((member.entry, topic.hash));
             } else if topic.shows_other(&member, &self.replicas) {
                 found(entry);
             }
@@ -119,10 +119,11 @@ impl<M> Index<M> {
     /// looks at what was there before; whoever departs, at what is left.
     fn turn_keys(&mut self, keyed: &Keyed<M>, hide: bool, mut found: impl FnMut(&Presence<M>)) {
         let mut shared = Vec::new();
-        for (entry, key) in keyed {
+        for (entry, topic) in keyed {
             let slot = entry.slot();
+            let hash = self.hashing.key(*topic, slot.key);
             let same_key = |other: &Presence<M>| other.slot().same_key(&slot);
-            if let Some(Found::Several(group, _)) = self.by_key.find(*key, same_key) {
+            if let Some(Found::Several(group, _)) = self.by_key.find(hash, same_key) {
                 shared.push((entry, group));
             }
         }
@@ -148,7 +149,7 @@ impl<M> Topic<M> {
     /// Whether another replica shows the key of a member, if all are looked at.
     fn shows_other(&self, member: &Member<M>, replicas: &Replicas) -> bool {
         let key = member.entry.slot().key;
-        let mut of_key = self.of_key(member.key, key);
+        let mut of_key = self.of_key(member.hint, key);
         of_key.any(|other| other.replica != member.replica && replicas.is_shown(other.replica))
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 
 use super::entries::{DotRank, Placed, rank_of};
-use super::hashing::Hashing;
+use super::hashing::{Hashing, hint};
 use super::order::{CHUNK, Order, Ranking};
 use super::replicas::Replicas;
 use super::slab::{Id, Slab};
@@ -58,8 +58,8 @@ pub(super) struct Member<M> {
     pub(super) entry: Presence<M>,
     /// The number of its owner.
     pub(super) replica: Id,
-    /// The hash of its key.
-    pub(super) key: u32,
+    /// A [`hint`] of its key.
+    pub(super) hint: u32,
 }
 
 impl<M> Placed for Member<M> {
@@ -87,12 +87,12 @@ impl<M> Topic<M> {
 
     /// The members of that key, if all are looked at.
     #[inline]
-    pub(super) fn of_key<'a, 'k>(&'a self, hash: u32, key: &'k [u8]) -> OfKey<'a, 'k, M> {
+    pub(super) fn of_key<'a, 'k>(&'a self, hint: u32, key: &'k [u8]) -> OfKey<'a, 'k, M> {
         let members = self.members.few().unwrap_or_default();
         steps::count(members.len() / 16 + 1);
         OfKey {
             members: members.iter(),
-            hash,
+            hint,
             key,
         }
     }
@@ -130,7 +130,7 @@ impl<M> Topic<M> {
         let members = self.members.few().unwrap_or_default();
         steps::count(members.len() / 16 + 1);
         members.iter().any(|member| {
-            member.key == gone.key
+            member.hint == gone.hint
                 && member.entry.slot().key == gone.entry.slot().key
                 && replicas.is_shown(member.replica)
         })
@@ -181,7 +181,7 @@ impl<M> Topic<M> {
             && self.hidden as usize == hidden
             && self.hash == hashing.text(self.name.as_bytes())
             && self.members.iter().all(|member| {
-                member.key == hashing.key(self.hash, member.entry.slot().key)
+                member.hint == hint(member.entry.slot().key)
                     && member.replica == replicas.number_of(member.entry.owner())
                     && member.entry.topic() == &*self.name
             })
@@ -192,7 +192,7 @@ impl<M> Topic<M> {
 #[derive(Debug)]
 pub(super) struct OfKey<'a, 'k, M> {
     members: core::slice::Iter<'a, Member<M>>,
-    hash: u32,
+    hint: u32,
     key: &'k [u8],
 }
 
@@ -201,8 +201,8 @@ impl<'a, M> Iterator for OfKey<'a, '_, M> {
 
     #[inline]
     fn next(&mut self) -> Option<&'a Member<M>> {
-        let Self { hash, key, .. } = *self;
-        let is_it = |member: &&Member<M>| member.key == hash && member.entry.slot().key == key;
+        let Self { hint, key, .. } = *self;
+        let is_it = |member: &&Member<M>| member.hint == hint && member.entry.slot().key == key;
         self.members.find(is_it)
     }
 }
