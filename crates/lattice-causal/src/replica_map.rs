@@ -98,7 +98,11 @@ impl<R: Ord, T> ReplicaMap<R, T> {
     where
         R: Clone,
     {
-        self.grow(replica);
+        if let Entries::Few(entries) = &self.entries
+            && entries.len() == FEW
+        {
+            self.grow(replica);
+        }
         match &mut self.entries {
             Entries::Few(entries) => {
                 let at = search(entries, replica).unwrap_or_else(|at| {

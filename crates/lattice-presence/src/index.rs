@@ -189,10 +189,14 @@ impl<M> Index<M> {
     fn insert_by_pid(&mut self, new: New<'_, M>, pid: PidHash) {
         let slot = new.entry.slot();
         let hint_of = |entry: &Presence<M>| hint_of_slot(entry.slot());
+        if pid.is_new {
+            self.by_pid.insert_new(pid.hash, new);
+            return;
+        }
         let same_pid = |other: &Presence<M>| other.slot().pid == slot.pid;
         let group = self
             .by_pid
-            .insert(pid.0, new, &self.replicas, hint_of, same_pid);
+            .insert(pid.hash, new, &self.replicas, hint_of, same_pid);
         let Some((group, were_few)) = group else {
             return;
         };
@@ -219,8 +223,8 @@ impl<M> Index<M> {
     fn remove_by_pid(&mut self, entry: &Presence<M>, pid: PidHash) -> Option<Id> {
         let slot = entry.slot();
         let same_pid = |other: &Presence<M>| other.slot().pid == slot.pid;
-        let Found::Several(number, group) = self.by_pid.find(pid.0, same_pid)? else {
-            return self.by_pid.take_other(pid.0, entry);
+        let Found::Several(number, group) = self.by_pid.find(pid.hash, same_pid)? else {
+            return self.by_pid.take_other(pid.hash, entry);
         };
         let was_by_slot = group.is_by_slot();
         let gone = self.by_pid.remove_of(number, entry, &self.replicas)?;
@@ -269,7 +273,7 @@ impl<M> Index<M> {
             let at = topics.at(topic).position(entry);
             is_it(entry).then_some(at)
         };
-        let (entry, topic, at) = self.by_pid.take_only(pid.0, confirmed)?;
+        let (entry, topic, at) = self.by_pid.take_only(pid.hash, confirmed)?;
         Some(Detached { entry, topic, at })
     }
 
@@ -345,7 +349,7 @@ impl<M> Index<M> {
                 let pid = self.hashing.pid(slot.pid);
                 let same_pid = |other: &Presence<M>| other.slot().pid == slot.pid;
                 self.by_pid
-                    .renumber_topic(pid.0, entry, topic, &self.replicas, same_pid);
+                    .renumber_topic(pid.hash, entry, topic, &self.replicas, same_pid);
             }
         }
     }
@@ -369,7 +373,7 @@ impl<M> Index<M> {
     }
 
     fn group_of_pid(&self, pid: &[u8], hash: PidHash) -> Option<Found<'_, M>> {
-        self.by_pid.find(hash.0, |other| other.slot().pid == pid)
+        self.by_pid.find(hash.hash, |other| other.slot().pid == pid)
     }
 
     /// The visible entries of a topic, in dot order.
@@ -470,17 +474,18 @@ impl<M> Index<M> {
         one.into_iter().chain(several).take_while(of_owner)
     }
 
-    /// The entries of `owner` in a slot. O(1), however many share its key or pid.
+    /// The entries of `owner` in a slot. O(1), however many share its key or pid. If the
+    /// pid is new, its hash knows it from now on.
     pub(crate) fn held_in(
         &self,
         slot: Slot<'_>,
-        pid: PidHash,
+        pid: &mut PidHash,
         owner: &ReplicaId,
     ) -> HeldEntries<M> {
         let of_owner = |entry: &&Presence<M>| entry.owner() == owner;
         let mut held = HeldEntries::new();
-        match self.group_of_pid(slot.pid, pid) {
-            None => {}
+        match self.group_of_pid(slot.pid, *pid) {
+            None => pid.is_new = true,
             Some(Found::One(entry, _)) => {
                 let is_it = entry.slot() == slot && of_owner(&entry);
                 held.extend(is_it.then(|| entry.clone()));
@@ -489,7 +494,7 @@ impl<M> Index<M> {
                 if let Some(grouped) = group.order.few() {
                     let entries = in_slot(grouped, slot).filter(of_owner);
                     held.extend(entries.cloned());
-                } else if let Some(group) = self.group_of_slot(slot, pid) {
+                } else if let Some(group) = self.group_of_slot(slot, *pid) {
                     held.extend(self.of(group, owner).cloned());
                 }
             }

@@ -54,6 +54,16 @@ struct Bucket<M> {
     only: Option<Presence<M>>,
 }
 
+impl<M> Bucket<M> {
+    fn of(hash: u32, new: New<'_, M>) -> Self {
+        Self {
+            hash,
+            number: new.topic,
+            only: Some(new.entry.clone()),
+        }
+    }
+}
+
 impl<M> Hashed for Bucket<M> {
     fn hash(&self) -> u32 {
         self.hash
@@ -170,6 +180,11 @@ impl<M> Groups<M> {
         self.several.at_mut(number)
     }
 
+    /// Adds an entry as a group of its own, of which there is none yet.
+    pub(super) fn insert_new(&mut self, hash: u32, new: New<'_, M>) {
+        self.table.insert_new(Bucket::of(hash, new));
+    }
+
     /// Adds an entry to the group of that hash of which `is_it` knows some entry, or
     /// to a new one; gives the number of the group if the entry is one of several, and
     /// says whether they were few enough before to be looked at one by one.
@@ -183,11 +198,7 @@ impl<M> Groups<M> {
     ) -> Option<(Id, bool)> {
         let (several, counts_hidden) = (&self.several, self.counts_hidden);
         let is_it = |bucket: &Bucket<M>| is_it(read(several, bucket).any());
-        let bucket = Bucket {
-            hash,
-            number: new.topic,
-            only: Some(new.entry.clone()),
-        };
+        let bucket = Bucket::of(hash, new);
         let (new_bucket, found) = self.table.find_or_insert(bucket, is_it)?;
         let add = |group: &mut Group<M>, entry: Presence<M>, topic: Id, hidden: bool| {
             let rank = rank_of(&entry, replicas);

@@ -17,12 +17,16 @@ pub(crate) struct Hashing {
 
 /// The hash of a pid, computed once for all that a call does with its entry.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PidHash(pub(super) u32);
+pub(crate) struct PidHash {
+    pub(super) hash: u32,
+    /// Whether no entry has the pid, so that the first one needs no search.
+    pub(super) is_new: bool,
+}
 
 impl PidHash {
     /// Of a slot, with the hash of its key in its topic.
     pub(super) const fn slot(self, key: u32) -> u32 {
-        key.rotate_left(16) ^ self.0
+        key.rotate_left(16) ^ self.hash
     }
 }
 
@@ -43,7 +47,10 @@ impl Hashing {
     }
 
     pub(super) fn pid(&self, pid: &[u8]) -> PidHash {
-        PidHash(self.text(pid))
+        PidHash {
+            hash: self.text(pid),
+            is_new: false,
+        }
     }
 
     #[inline]

@@ -50,7 +50,7 @@ impl<M> Index<M> {
         let pid = self.pid_hash(&of_store);
         let rank = rank_of(&of_store, &self.replicas);
         let owner = self.replicas.name(rank.0).clone();
-        let group = self.by_pid.find(pid.0, |only| only.is(&of_store));
+        let group = self.by_pid.find(pid.hash, |only| only.is(&of_store));
         let Some(Found::One(_, topic)) = group else {
             return self.intern_again(of_store, pid, &owner, down);
         };
@@ -66,7 +66,7 @@ impl<M> Index<M> {
             .members
             .update(rank, &self.replicas, is_it, |member| {
                 drop(member.entry);
-                by_pid.update_only(pid.0, address, |entry| {
+                by_pid.update_only(pid.hash, address, |entry| {
                     drop(entry);
                     interned.share(&name, &owner);
                     interned.clone()

@@ -148,6 +148,22 @@ impl<B: Hashed> Table<B> {
         }
     }
 
+    /// Adds a bucket, of which no other one is the like.
+    pub(super) fn insert_new(&mut self, bucket: B) {
+        if self.sections.len() != SECTIONS {
+            self.divide_if(self.len >= ALONE);
+        }
+        let at = Self::section(bucket.hash(), self.sections.len());
+        let section = &mut self.sections[at];
+        steps::count(if section.len() == section.capacity() {
+            section.len() / 8 + 1
+        } else {
+            1
+        });
+        section.insert_unique(rehash(&bucket), bucket, rehash);
+        self.len += 1;
+    }
+
     fn unite(&mut self) {
         let mut alone = HashTable::with_capacity(2 * self.len);
         for bucket in core::mem::take(&mut self.sections).into_iter().flatten() {

@@ -306,7 +306,7 @@ impl<M> Topics<M> {
             hash,
             hidden: 0,
         });
-        self.table.find_or_insert(Named { hash, topic }, |_| false);
+        self.table.insert_new(Named { hash, topic });
         self.names
             .insert(topic, Rung::of(name, topic), &ByName(&self.known));
         topic

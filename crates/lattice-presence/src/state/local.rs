@@ -48,8 +48,8 @@ impl<M> PresenceState<M> {
     ) -> Result<Diff<M>, JoinError> {
         check_texts(pid, topic, key)?;
         let slot = Slot::new(topic, key, pid);
-        let hash = self.index.hash(slot.pid);
-        let before = self.index.held_in(slot, hash, &self.replica);
+        let mut hash = self.index.hash(slot.pid);
+        let before = self.index.held_in(slot, &mut hash, &self.replica);
         self.replace(before, (topic, key, pid), hash, meta)
     }
 
@@ -81,8 +81,8 @@ impl<M> PresenceState<M> {
     ) -> Result<Diff<M>, UpdateError> {
         check_texts(pid, topic, key)?;
         let slot = Slot::new(topic, key, pid);
-        let hash = self.index.hash(slot.pid);
-        let before = self.index.held_in(slot, hash, &self.replica);
+        let mut hash = self.index.hash(slot.pid);
+        let before = self.index.held_in(slot, &mut hash, &self.replica);
         if before.is_empty() {
             return Err(UpdateError::Absent);
         }
@@ -127,13 +127,13 @@ impl<M> PresenceState<M> {
     /// ```
     pub fn leave(&mut self, pid: &str, topic: &str, key: &str) -> Diff<M> {
         let slot = Slot::new(topic, key, pid);
-        let hash = self.index.hash(slot.pid);
+        let mut hash = self.index.hash(slot.pid);
         let mut diff = Diff::new();
         let is_it = |entry: &Presence<M>| entry.slot() == slot && *entry.owner() == self.replica;
         match self.index.detach(hash, is_it) {
             Some(detached) => self.drop_detached(detached, &mut diff),
             None => {
-                for entry in self.index.held_in(slot, hash, &self.replica) {
+                for entry in self.index.held_in(slot, &mut hash, &self.replica) {
                     self.drop_own(entry, hash, &mut diff);
                 }
             }
