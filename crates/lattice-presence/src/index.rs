@@ -127,8 +127,7 @@ impl<M> Index<M> {
         let hint = hint(slot.key);
         let was_keyed = of_topic.is_keyed();
         let replicas = &self.replicas;
-        let shows = |member: &Member<M>| replicas.is_shown(member.replica);
-        let is_only = !of_topic.of_key(hint, slot.key).any(shows);
+        let is_only = !of_topic.shows_key(hint, slot.key, replicas);
         let member = Member {
             entry: new.entry.clone(),
             replica,

@@ -7,7 +7,7 @@ use super::groups::Found;
 use super::hashing::hint;
 use super::replicas::Replicas;
 use super::slab::Id;
-use super::topics::{Member, Topic};
+use super::topics::{Member, Topic, change};
 use crate::{Presence, ReplicaId, steps};
 
 /// A search for one entry costs as much as a look at so many members in a row.
@@ -141,24 +141,10 @@ impl<M> Index<M> {
 }
 
 impl<M> Topic<M> {
-    /// Hides or shows so many members.
-    fn turn(&mut self, members: usize, hide: bool) {
-        change(&mut self.hidden, members, hide);
-    }
-
     /// Whether another replica shows the key of a member, if all are looked at.
     fn shows_other(&self, member: &Member<M>, replicas: &Replicas) -> bool {
         let key = member.entry.slot().key;
         let mut of_key = self.of_key(member.hint, key);
         of_key.any(|other| other.replica != member.replica && replicas.is_shown(other.replica))
-    }
-}
-
-fn change(hidden: &mut u32, by: usize, hide: bool) {
-    let by = u32::try_from(by).unwrap_or(u32::MAX);
-    if hide {
-        *hidden += by;
-    } else {
-        *hidden -= by;
     }
 }

@@ -47,9 +47,12 @@ pub(super) struct Topic<M> {
     /// to ask it itself would touch two cache lines more. Clock 0 is none.
     last_clock: u64,
     pub(super) hash: u32,
-    /// How many members are hidden.
-    pub(super) hidden: u32,
+    /// How many members are hidden; the highest bit says whether two members may have
+    /// shared a key.
+    hidden: u32,
 }
+
+const SHARED: u32 = 1 << 31;
 
 /// An entry among those of its topic, with what is asked of all of them: so that to ask
 /// touches one stretch of memory.
@@ -76,13 +79,38 @@ impl<M> Placed for Member<M> {
 
 impl<M> Topic<M> {
     pub(super) fn visible_len(&self) -> usize {
-        self.members.len() - self.hidden as usize
+        self.members.len() - self.hidden()
+    }
+
+    fn hidden(&self) -> usize {
+        (self.hidden & !SHARED) as usize
+    }
+
+    /// Hides or shows so many members.
+    pub(super) fn turn(&mut self, members: usize, hide: bool) {
+        change(&mut self.hidden, members, hide);
     }
 
     /// Whether its members are found by their key in a table: to look at all of them is
     /// too much.
     pub(super) fn is_keyed(&self) -> bool {
         self.members.few().is_none()
+    }
+
+    /// Whether one of few members shows a key, before one more of it comes.
+    #[inline]
+    pub(super) fn shows_key(&mut self, hint: u32, key: &[u8], replicas: &Replicas) -> bool {
+        let Some(members) = self.members.few() else {
+            self.hidden |= SHARED;
+            return false;
+        };
+        steps::count(members.len() / 16 + 1);
+        if members.iter().all(|member| member.hint != hint) {
+            return false;
+        }
+        self.hidden |= SHARED;
+        let mut of_key = self.of_key(hint, key);
+        of_key.any(|member| replicas.is_shown(member.replica))
     }
 
     /// The members of that key, if all are looked at.
@@ -127,6 +155,9 @@ impl<M> Topic<M> {
     /// Whether one of few members shows the key of that one, which is not among them.
     #[inline]
     pub(super) fn shows_key_of(&self, gone: &Member<M>, replicas: &Replicas) -> bool {
+        if self.hidden & SHARED == 0 {
+            return false;
+        }
         let members = self.members.few().unwrap_or_default();
         steps::count(members.len() / 16 + 1);
         members.iter().any(|member| {
@@ -170,6 +201,13 @@ impl<M> Topic<M> {
         Some(member)
     }
 
+    fn keys_differ(&self) -> bool {
+        let hints = self.members.iter().map(|member| member.hint);
+        let mut hints: Vec<u32> = hints.collect();
+        hints.sort_unstable();
+        hints.windows(2).all(|pair| pair[0] != pair[1])
+    }
+
     fn check_invariants(&self, hashing: &Hashing, replicas: &Replicas) -> bool {
         let is_hidden = |member: &&Member<M>| replicas.hides(member.replica);
         let hidden = self.members.iter().filter(is_hidden).count();
@@ -178,13 +216,24 @@ impl<M> Topic<M> {
         self.members.len() > 0
             && self.members.check_invariants(replicas)
             && (self.last_clock == 0 || knows_last)
-            && self.hidden as usize == hidden
+            && self.hidden() == hidden
+            && (self.hidden & SHARED != 0 || self.keys_differ())
             && self.hash == hashing.text(self.name.as_bytes())
             && self.members.iter().all(|member| {
                 member.hint == hint(member.entry.slot().key)
                     && member.replica == replicas.number_of(member.entry.owner())
                     && member.entry.topic() == &*self.name
             })
+    }
+}
+
+/// Hides or shows so many of some.
+pub(super) fn change(hidden: &mut u32, by: usize, hide: bool) {
+    let by = u32::try_from(by).unwrap_or(u32::MAX);
+    if hide {
+        *hidden += by;
+    } else {
+        *hidden -= by;
     }
 }
 
