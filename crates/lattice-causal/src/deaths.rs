@@ -108,6 +108,7 @@ impl<R: Clone + Ord> Deaths<R> {
     }
 
     /// [`push`](Self::push), and [`trim`](Self::trim) after it.
+    #[inline]
     pub(crate) fn push_of(&mut self, replica: &R, death: (u64, u64), at: u64, live: usize) {
         if live == 0 {
             self.replicas.remove(replica);

@@ -20,18 +20,6 @@ const fn step(hash: u64, word: u64) -> u64 {
     hash ^ (hash >> 32)
 }
 
-/// The last bytes of a field, fewer than eight, padded with zeros: read as the end of the
-/// word before, if there is one.
-fn padded(bytes: &[u8], rest: &[u8]) -> u64 {
-    match bytes.last_chunk() {
-        Some(last) => u64::from_le_bytes(*last) >> (64 - 8 * rest.len()),
-        None => {
-            let from_last = rest.iter().rev();
-            from_last.fold(0, |word, &byte| word << 8 | u64::from(byte))
-        }
-    }
-}
-
 /// What one live dot adds to the fingerprint of its replica.
 ///
 /// `identity` is what identifies the value under the dot, 0 if the dot alone
@@ -75,7 +63,11 @@ pub fn identity_of<F: AsRef<[u8]>>(fields: impl IntoIterator<Item = F>) -> u64 {
             hash = step(hash, u64::from_le_bytes(*word));
         }
         if !rest.is_empty() {
-            hash = step(hash, padded(bytes, rest));
+            let word = rest
+                .iter()
+                .rev()
+                .fold(0, |word, &byte| word << 8 | u64::from(byte));
+            hash = step(hash, word);
         }
     }
     hash

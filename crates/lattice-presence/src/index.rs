@@ -278,6 +278,7 @@ impl<M> Index<M> {
 
     /// Takes the rest of what was detached out; says whether no visible entry of its key is
     /// left.
+    #[inline]
     pub(crate) fn finish(&mut self, detached: &Detached<M>) -> bool {
         let Detached { entry, topic, at } = detached;
         let Some(at) = *at else {
@@ -302,6 +303,7 @@ impl<M> Index<M> {
         is_last
     }
 
+    #[inline]
     fn finish_member(&mut self, member: &Member<M>) {
         self.len -= 1;
         self.replicas.leave(member.replica);

@@ -30,6 +30,7 @@ const RECENT: usize = 16;
 const FOR_EACH_WORD: usize = 8;
 
 impl Pending {
+    #[inline]
     pub(crate) fn insert(&mut self, clock: u64) {
         if self.recent.len() >= (FOR_EACH_WORD * self.words.len()).max(RECENT) {
             self.sort_in();

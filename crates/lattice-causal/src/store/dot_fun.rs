@@ -150,6 +150,7 @@ impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
     /// assert_eq!(store.insert(&Dot::new("a", 1), 'x'), None);
     /// assert_eq!(store.insert(&Dot::new("a", 1), 'y'), Some('x'));
     /// ```
+    #[inline]
     pub fn insert(&mut self, dot: &Dot<R>, value: V) -> Option<V> {
         if dot.clock == 0 || dot.clock > crate::MAX_CLOCK {
             return None;

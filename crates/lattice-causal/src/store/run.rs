@@ -68,6 +68,7 @@ impl<V> Run<V> {
     ///
     /// As within a chunk, it is mostly at the position in proportion or beside it; a search
     /// by halves would look at ten chunks among a thousand, each a cache line of its own.
+    #[inline]
     fn chunk_of(&self, clock: u64) -> Option<usize> {
         let chunks = &*self.chunks;
         let (first, last) = (chunks.first()?.first(), self.last());
@@ -201,6 +202,7 @@ impl<V> Run<V> {
 
     /// Puts `value` under `clock`; a live value that was there comes back. O(1) at the
     /// end, otherwise O(cells of a chunk), and O(chunks) when a chunk is full.
+    #[inline]
     pub(crate) fn insert<I: Identify<V>>(&mut self, clock: u64, value: V) -> Option<V> {
         if clock > self.last() {
             self.push::<I>(clock, value);
@@ -217,6 +219,7 @@ impl<V> Run<V> {
     }
 
     /// Adds a dot behind the last one.
+    #[inline]
     fn push<I: Identify<V>>(&mut self, clock: u64, value: V) {
         let fingerprint = dot_fingerprint(clock, I::identity(&value));
         self.summary.add(fingerprint);
@@ -260,6 +263,7 @@ impl<V> Run<V> {
 
     /// Takes the value under `clock` out, with its fingerprint: O(log), amortized over
     /// compactions.
+    #[inline]
     pub(crate) fn remove<I: Identify<V>>(&mut self, clock: u64) -> Option<(V, u64)> {
         let at = self.chunk_of(clock)?;
         let chunk = &mut self.chunks[at];

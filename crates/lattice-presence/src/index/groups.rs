@@ -181,6 +181,7 @@ impl<M> Groups<M> {
     }
 
     /// Adds an entry as a group of its own, of which there is none yet.
+    #[inline]
     pub(super) fn insert_new(&mut self, hash: u32, new: New<'_, M>) {
         self.table.insert_new(Bucket::of(hash, new));
     }

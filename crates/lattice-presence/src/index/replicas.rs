@@ -59,6 +59,7 @@ impl Replicas {
     }
 
     /// The number of the owner of one entry more.
+    #[inline]
     pub(super) fn enter(&mut self, replica: &ReplicaId, down: &Down) -> Id {
         let number = self.number(replica).unwrap_or_else(|| {
             let number = self.owners.insert(Owner {

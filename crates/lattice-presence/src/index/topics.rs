@@ -125,6 +125,7 @@ impl<M> Topic<M> {
         }
     }
 
+    #[inline]
     pub(super) fn add(&mut self, member: Member<M>, clock: u64, hidden: bool, replicas: &Replicas) {
         self.hidden += u32::from(hidden);
         let rank = (member.replica, clock);
@@ -335,6 +336,7 @@ impl<M> Topics<M> {
     }
 
     /// The number of a topic; a new one gets its name from the caller.
+    #[inline]
     pub(super) fn find_or_add(&mut self, name: &Arc<str>, hashing: &Hashing) -> Id {
         let is_last = |topic: &&Topic<M>| Arc::ptr_eq(&topic.name, name);
         if self.known.get(self.last).filter(is_last).is_some() {

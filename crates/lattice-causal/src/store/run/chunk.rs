@@ -114,6 +114,7 @@ impl<V> Chunk<V> {
     ///
     /// Without gaps it is as far from the first cell as its clock is from the first one.
     /// Gaps are mostly spread evenly, so it is not far from the position in proportion.
+    #[inline]
     pub(super) fn search(&self, clock: u64) -> Result<usize, usize> {
         if self.cells.is_empty() || clock < self.first {
             return Err(0);
@@ -176,6 +177,7 @@ impl<V> Chunk<V> {
     }
 
     /// Adds a live cell behind the last one.
+    #[inline]
     pub(super) fn push(&mut self, clock: u64, value: V, fingerprint: u64) {
         if self.cells.is_empty() {
             self.first = clock;
@@ -214,6 +216,7 @@ impl<V> Chunk<V> {
 
     /// Takes the value of a cell out, with its fingerprint. [`trim`](Self::trim) comes
     /// after.
+    #[inline]
     pub(super) fn bury<I: Identify<V>>(&mut self, at: usize) -> Option<(V, u64)> {
         let cell = &mut self.cells[at];
         let fingerprint = cell.fingerprint::<I>()?;
