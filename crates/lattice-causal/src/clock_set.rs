@@ -182,6 +182,7 @@ impl ClockSet {
     /// assert!(!set.insert(1));
     /// assert!(!set.insert(0));
     /// ```
+    #[inline]
     pub fn insert(&mut self, clock: u64) -> bool {
         if clock == 0 || clock > MAX_CLOCK {
             return false;

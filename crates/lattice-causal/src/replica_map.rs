@@ -79,11 +79,13 @@ impl<R, T> ReplicaMap<R, T> {
     }
 }
 
+#[inline]
 fn search<R: Ord, T>(entries: &[(R, T)], replica: &R) -> Result<usize, usize> {
     entries.binary_search_by(|(at, _)| at.cmp(replica))
 }
 
 impl<R: Ord, T> ReplicaMap<R, T> {
+    #[inline]
     pub(crate) fn get(&self, replica: &R) -> Option<&T> {
         match &self.entries {
             Entries::Vector(entries) => {
@@ -94,6 +96,7 @@ impl<R: Ord, T> ReplicaMap<R, T> {
         }
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, replica: &R) -> Option<&mut T> {
         match &mut self.entries {
             Entries::Vector(entries) => {
@@ -108,7 +111,11 @@ impl<R: Ord, T> ReplicaMap<R, T> {
     where
         R: Clone,
     {
-        self.grow(replica);
+        if let Entries::Few(entries) = &self.entries
+            && entries.len() == FEW
+        {
+            self.grow(replica);
+        }
         match &mut self.entries {
             Entries::Vector(entries) => {
                 let at = search(entries, replica).unwrap_or_else(|at| {

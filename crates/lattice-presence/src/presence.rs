@@ -227,15 +227,19 @@ impl<M> Presence<M> {
         self.is(other) || self.slot() == other.slot()
     }
 
-    /// The same entry, with a topic and an owner that are shared with others, unless
-    /// somebody else holds it.
-    pub(crate) fn sharing(mut self, topic: &Arc<str>, owner: &ReplicaId) -> Self {
+    /// Takes a topic and an owner that are shared with others, unless somebody else
+    /// holds the entry.
+    pub(crate) fn share(&mut self, topic: &Arc<str>, owner: &ReplicaId) {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             debug_assert!(inner.topic == *topic && inner.dot.replica == *owner);
             inner.topic = topic.clone();
             inner.dot.replica = owner.clone();
         }
-        self
+    }
+
+    /// Where it lies in memory: the same as long as somebody holds it.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
     }
 
     /// Whether both point to one allocation.

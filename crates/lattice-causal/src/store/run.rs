@@ -68,6 +68,7 @@ impl<V> Run<V> {
     ///
     /// As within a chunk, it is mostly at the position in proportion or beside it; a search
     /// by halves would look at ten chunks among a thousand, each a cache line of its own.
+    #[inline]
     fn chunk_of(&self, clock: u64) -> Option<usize> {
         let chunks = &*self.chunks;
         let (first, last) = (chunks.first()?.first(), self.last());
@@ -78,7 +79,11 @@ impl<V> Run<V> {
             return Some(chunks.len() - 1);
         }
         let end = chunks.len() - 1;
-        let scaled = u128::from(clock - first) * end as u128 / u128::from(last - first);
+        // A clock has 53 bits: with up to 2^11 chunks the product fits.
+        let scaled = match (clock - first).checked_mul(end as u64) {
+            Some(product) => product / (last - first),
+            None => (clock - first) / ((last - first) / end as u64).max(1),
+        };
         let guess = usize::try_from(scaled).map_or(end, |at| at.min(end));
         let is_at = |at: usize| {
             let begins = chunks.get(at).is_some_and(|chunk| chunk.first() <= clock);
@@ -197,6 +202,7 @@ impl<V> Run<V> {
 
     /// Puts `value` under `clock`; a live value that was there comes back. O(1) at the
     /// end, otherwise O(cells of a chunk), and O(chunks) when a chunk is full.
+    #[inline]
     pub(crate) fn insert<I: Identify<V>>(&mut self, clock: u64, value: V) -> Option<V> {
         if clock > self.last() {
             self.push::<I>(clock, value);
@@ -213,6 +219,7 @@ impl<V> Run<V> {
     }
 
     /// Adds a dot behind the last one.
+    #[inline]
     fn push<I: Identify<V>>(&mut self, clock: u64, value: V) {
         let fingerprint = dot_fingerprint(clock, I::identity(&value));
         self.summary.add(fingerprint);
@@ -256,14 +263,29 @@ impl<V> Run<V> {
 
     /// Takes the value under `clock` out, with its fingerprint: O(log), amortized over
     /// compactions.
+    #[inline]
     pub(crate) fn remove<I: Identify<V>>(&mut self, clock: u64) -> Option<(V, u64)> {
         let at = self.chunk_of(clock)?;
         let chunk = &mut self.chunks[at];
         let cell = chunk.search(clock).ok()?;
         let (value, fingerprint) = chunk.bury::<I>(cell)?;
         self.summary.subtract(fingerprint);
-        self.rebalance(at, at);
+        chunk.trim_at(cell);
+        let live = chunk.live();
+        if live <= SMALL && self.is_small(at, live) {
+            self.unite(at.saturating_sub(1), (at + 2).min(self.chunks.len()));
+        }
+        debug_assert!(self.check_ends());
         Some((value, fingerprint))
+    }
+
+    /// Whether a chunk of so many live dots is none any more, or holds few together with a
+    /// neighbour.
+    fn is_small(&self, at: usize, live: usize) -> bool {
+        let is_few = |other: &Chunk<V>| other.live() + live <= SMALL;
+        live == 0
+            || self.chunks.get(at + 1).is_some_and(is_few)
+            || at > 0 && is_few(&self.chunks[at - 1])
     }
 
     /// Takes out every live value whose clock lies in `range` and that `dies`

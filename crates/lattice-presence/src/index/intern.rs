@@ -1,12 +1,15 @@
-//! Entries that came with names of their own, to be shared.
+//! Entries that came with names of their own.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::Index;
-use super::groups::Record;
+use super::entries::rank_of;
+use super::groups::Found;
 use super::slab::Id;
-use crate::Presence;
+use super::topics::Member;
+use super::{Index, PidHash};
+use crate::down::Down;
+use crate::{Presence, ReplicaId};
 
 /// Holders of a name that make it one of the entry's own.
 const FEW: usize = 4;
@@ -43,27 +46,51 @@ impl<M> Index<M> {
 
     /// Lets the entry share its names with the others, if nobody but the caller, who
     /// hands over what it holds, and the index hold it.
-    pub(crate) fn intern(&mut self, of_store: Presence<M>) -> Presence<M> {
-        let hashes = self.hashes(of_store.slot());
-        let Some(id) = self.id_of(&of_store, hashes) else {
-            return of_store;
+    pub(crate) fn intern(&mut self, of_store: Presence<M>, down: &Down) -> Presence<M> {
+        let pid = self.pid_hash(&of_store);
+        let rank = rank_of(&of_store, &self.replicas);
+        let owner = self.replicas.name(rank.0).clone();
+        let group = self.by_pid.find(pid.hash, |only| only.is(&of_store));
+        let Some(Found::One(_, topic)) = group else {
+            return self.intern_again(of_store, pid, &owner, down);
         };
-        let record = self.entries.at(id);
-        if !record.entry.is(&of_store) {
-            return of_store;
+        let of_topic = self.topics.at_mut(topic);
+        if of_topic.is_keyed() {
+            return self.intern_again(of_store, pid, &owner, down);
         }
-        let topic = self.topics.at(record.topic()).name.clone();
-        let owner = self.replicas.name(record.replica).clone();
-        let mut interned = None;
-        self.entries.update(id, |record| {
-            drop(record.entry);
-            let entry = of_store.sharing(&topic, &owner);
-            interned = Some(entry.clone());
-            Record { entry, ..record }
-        });
-        match interned {
-            Some(entry) => entry,
-            None => unreachable!("the record was there"),
+        let (by_pid, name) = (&mut self.by_pid, of_topic.name.clone());
+        let address = of_store.address();
+        let mut interned = of_store;
+        let is_it = |member: &Member<M>| member.entry.address() == address;
+        of_topic
+            .members
+            .update(rank, &self.replicas, is_it, |member| {
+                drop(member.entry);
+                by_pid.update_only(pid.hash, address, |entry| {
+                    drop(entry);
+                    interned.share(&name, &owner);
+                    interned.clone()
+                });
+                let entry = interned.clone();
+                Member { entry, ..member }
+            });
+        interned
+    }
+
+    /// [`intern`](Self::intern) of an entry that is in more places than two: all let go of
+    /// it.
+    fn intern_again(
+        &mut self,
+        mut entry: Presence<M>,
+        pid: PidHash,
+        owner: &ReplicaId,
+        down: &Down,
+    ) -> Presence<M> {
+        if let Some(name) = self.shared_name(entry.topic()) {
+            self.remove(&entry, pid);
+            entry.share(&name, owner);
+            self.insert(&entry, pid, down);
         }
+        entry
     }
 }

@@ -49,7 +49,17 @@ impl Replicas {
         }
     }
 
+    /// The number of the owner of an entry that is here.
+    #[inline]
+    pub(super) fn number_of(&self, owner: &ReplicaId) -> Id {
+        match self.number(owner) {
+            Some(number) => number,
+            None => unreachable!("owners of entries have numbers"),
+        }
+    }
+
     /// The number of the owner of one entry more.
+    #[inline]
     pub(super) fn enter(&mut self, replica: &ReplicaId, down: &Down) -> Id {
         let number = self.number(replica).unwrap_or_else(|| {
             let number = self.owners.insert(Owner {
@@ -68,13 +78,18 @@ impl Replicas {
     }
 
     /// One entry of it goes.
+    #[inline]
     pub(super) fn leave(&mut self, number: Id) {
         let owner = self.owners.at_mut(number);
         owner.entries -= 1;
         self.hidden -= usize::from(owner.hidden);
-        if owner.entries == 0
-            && let Some(owner) = self.owners.remove(number)
-        {
+        if owner.entries == 0 {
+            self.forget(number);
+        }
+    }
+
+    fn forget(&mut self, number: Id) {
+        if let Some(owner) = self.owners.remove(number) {
             self.numbers.remove(&owner.name);
         }
     }
@@ -95,6 +110,11 @@ impl Replicas {
         self.owners.at(number).hidden
     }
 
+    #[inline]
+    pub(super) fn is_shown(&self, number: Id) -> bool {
+        self.hidden == 0 || !self.hides(number)
+    }
+
     pub(super) fn hidden(&self) -> usize {
         self.hidden
     }
@@ -103,7 +123,7 @@ impl Replicas {
         &self.owners.at(number).name
     }
 
-    pub(super) fn cmp(&self, a: Id, b: Id) -> Ordering {
+    pub(super) fn order_of(&self, a: Id, b: Id) -> Ordering {
         if a == b {
             return Ordering::Equal;
         }

@@ -95,6 +95,7 @@ impl<T> Slab<T> {
     }
 
     /// How many places there are, free ones among them.
+    #[cfg(test)]
     pub(super) fn places(&self) -> usize {
         self.places
     }
@@ -213,21 +214,20 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Passes the thing of a number that is given out through `updated`.
-    pub(super) fn update(&mut self, id: Id, updated: impl FnOnce(T) -> T) {
-        let block = &mut self.blocks[(id >> BITS) as usize];
-        let place = &mut block.places[id as usize % BLOCK];
-        *place = match mem::replace(place, Place::Free { next: NONE }) {
-            Place::Full(thing) => Place::Full(updated(thing)),
-            free @ Place::Free { .. } => free,
-        };
-    }
-
     pub(super) fn at_mut(&mut self, id: Id) -> &mut T {
         let block = &mut self.blocks[(id >> BITS) as usize];
         match &mut block.places[id as usize % BLOCK] {
             Place::Full(thing) => thing,
             Place::Free { .. } => unreachable!("a number stands for a thing"),
+        }
+    }
+
+    /// Everything, in the order of the numbers.
+    pub(super) fn for_each(&mut self, mut visit: impl FnMut(&mut T)) {
+        for place in self.blocks.iter_mut().flat_map(|block| &mut block.places) {
+            if let Place::Full(thing) = place {
+                visit(thing);
+            }
         }
     }
 

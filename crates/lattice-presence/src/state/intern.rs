@@ -16,7 +16,8 @@ impl<M> PresenceState<M> {
                 continue;
             }
             drop(entry);
-            self.causal.rewrite(&dot, |entry| self.index.intern(entry));
+            let intern = |entry| self.index.intern(entry, &self.down);
+            self.causal.rewrite(&dot, intern);
         }
     }
 }

@@ -325,14 +325,14 @@ impl<M> Observer<Entries<M>> for Fold<'_, M> {
     fn added(&mut self, _: &ReplicaId, _: u64, _: impl FnOnce(), entry: &Presence<M>) {
         let edge = self
             .index
-            .insert(entry, self.index.hashes(entry.slot()), self.down);
+            .insert(entry, self.index.pid_hash(entry), self.down);
         if let Some(diff) = &mut self.diff {
             diff.push_join(entry.clone(), edge);
         }
     }
 
     fn removed(&mut self, _: &ReplicaId, _: u64, _: impl FnOnce(), entry: Presence<M>) {
-        let edge = self.index.remove(&entry, self.index.hashes(entry.slot()));
+        let edge = self.index.remove(&entry, self.index.pid_hash(&entry));
         if let Some(diff) = &mut self.diff {
             diff.push_leave(entry, edge);
         }

@@ -50,7 +50,7 @@ impl<M> PresenceState<M> {
     pub(super) fn refill(&mut self, mut index: Index<M>) {
         // In dot order, so each entry is the newest of its groups.
         for (_, _, entry) in self.causal.store().iter() {
-            index.insert(entry, index.hashes(entry.slot()), &self.down);
+            index.insert(entry, index.pid_hash(entry), &self.down);
         }
         self.index = index;
     }

@@ -11,8 +11,8 @@ use crate::store::{Identify, Summary};
 /// Cells of a chunk at most.
 pub(super) const CHUNK: usize = 256;
 
-/// How far from the position in proportion a cell is looked for at first.
-const NEAR: usize = 16;
+/// Cells beside the position in proportion that are looked at before a search by halves.
+const NEAR: usize = 8;
 
 /// Tombstones that a small chunk may keep before it is compacted.
 pub(super) const SLACK: usize = 8;
@@ -114,6 +114,7 @@ impl<V> Chunk<V> {
     ///
     /// Without gaps it is as far from the first cell as its clock is from the first one.
     /// Gaps are mostly spread evenly, so it is not far from the position in proportion.
+    #[inline]
     pub(super) fn search(&self, clock: u64) -> Result<usize, usize> {
         if self.cells.is_empty() || clock < self.first {
             return Err(0);
@@ -123,20 +124,42 @@ impl<V> Chunk<V> {
         }
         // A clock has 53 bits and a position 8, so the product fits.
         let end = self.cells.len() - 1;
-        let scaled = (clock - self.first) * end as u64 / (self.last - self.first).max(1);
+        let span = (self.last - self.first).max(1);
+        let scaled = (clock - self.first) * end as u64 / span;
         let guess = usize::try_from(scaled).map_or(end, |at| at.min(end));
-        let low = guess.saturating_sub(NEAR);
-        let high = (guess + NEAR).min(end);
         let cells = &*self.cells;
-        let (low, high) = match cells[guess].clock.cmp(&clock) {
-            Ordering::Equal => return Ok(guess),
-            Ordering::Less if clock <= cells[high].clock => (guess + 1, high + 1),
-            Ordering::Less => (high + 1, end + 1),
-            Ordering::Greater if cells[low].clock <= clock => (low, guess),
-            Ordering::Greater => (0, low),
+        let there = cells[guess].clock;
+        if there == clock {
+            return Ok(guess);
+        }
+        // Again in proportion, from what is there: now it is mostly in the same cache line.
+        let apart = there.abs_diff(clock) * end as u64 / span;
+        let apart = usize::try_from(apart).unwrap_or(end);
+        let near = if there < clock {
+            (guess + apart).min(end)
+        } else {
+            guess.saturating_sub(apart)
         };
-        let found = cells[low..high].binary_search_by(|cell| cell.clock.cmp(&clock));
-        found.map(|at| low + at).map_err(|at| low + at)
+        self.search_near(near, clock)
+    }
+
+    /// Where `clock` is, or where it would go, from a position that is not far from it.
+    fn search_near(&self, near: usize, clock: u64) -> Result<usize, usize> {
+        let cells = &*self.cells;
+        let mut at = near;
+        for _ in 0..NEAR {
+            match cells[at].clock.cmp(&clock) {
+                Ordering::Equal => return Ok(at),
+                Ordering::Less if cells.get(at + 1).is_none_or(|next| next.clock > clock) => {
+                    return Err(at + 1);
+                }
+                Ordering::Less => at += 1,
+                Ordering::Greater if at == 0 => return Err(0),
+                Ordering::Greater if cells[at - 1].clock < clock => return Err(at),
+                Ordering::Greater => at -= 1,
+            }
+        }
+        cells.binary_search_by(|cell| cell.clock.cmp(&clock))
     }
 
     pub(super) fn rewrite(&mut self, clock: u64, rewritten: impl FnOnce(V) -> V) -> bool {
@@ -154,6 +177,7 @@ impl<V> Chunk<V> {
     }
 
     /// Adds a live cell behind the last one.
+    #[inline]
     pub(super) fn push(&mut self, clock: u64, value: V, fingerprint: u64) {
         if self.cells.is_empty() {
             self.first = clock;
@@ -192,6 +216,7 @@ impl<V> Chunk<V> {
 
     /// Takes the value of a cell out, with its fingerprint. [`trim`](Self::trim) comes
     /// after.
+    #[inline]
     pub(super) fn bury<I: Identify<V>>(&mut self, at: usize) -> Option<(V, u64)> {
         let cell = &mut self.cells[at];
         let fingerprint = cell.fingerprint::<I>()?;
@@ -217,6 +242,16 @@ impl<V> Chunk<V> {
         }
         self.summary.subtract_all(gone);
         gone
+    }
+
+    /// [`trim`](Self::trim) after that cell alone was buried: mostly there is nothing to do,
+    /// and nothing is touched.
+    #[inline]
+    pub(super) fn trim_at(&mut self, at: usize) {
+        let (cells, live) = (self.cells.len(), self.summary.live);
+        if at + 1 == cells || cells - live > live + SLACK {
+            self.trim();
+        }
     }
 
     /// Restores the invariants about tombstones, and gives memory back.
