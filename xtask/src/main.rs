@@ -27,6 +27,7 @@ mod simulate;
 mod soak;
 mod test;
 mod tidy;
+mod workspace;
 
 use std::process::ExitCode;
 
