@@ -70,15 +70,19 @@
 //! [sync](https://github.com/lattice-presence/lattice-presence/blob/main/docs/sync.md).
 //! What the state itself promises, S1 to S14: [`lattice_presence::rules`].
 //!
-//! # More
+//! # Features
+//!
+//! There are none; the crate is `no_std` with `alloc`.
+//!
+//! # Examples, sister crates
 //!
 //! - [the whole loop](https://github.com/lattice-presence/lattice-presence/blob/main/README.md#with-a-transport-of-your-own),
 //!   and the same [with TCP](https://github.com/lattice-presence/lattice-presence/blob/main/crates/lattice-presence-sync/examples/cluster/node.rs);
-//! - [`lattice-presence-json`](https://docs.rs/lattice-presence-json) writes the messages;
+//! - [`lattice-presence`](https://docs.rs/lattice-presence) is the state below it, and
+//!   [`lattice-presence-json`](https://docs.rs/lattice-presence-json) writes the messages;
 //! - [who can do what to whom](https://github.com/lattice-presence/lattice-presence/blob/main/SECURITY.md).
-//!
-//! There are no features; the crate is `no_std` with `alloc`.
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
 #[cfg(test)]

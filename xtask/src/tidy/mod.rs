@@ -5,8 +5,9 @@
 
 mod changelog;
 mod decisions;
+mod docs_rs;
 mod edges;
-mod front_pages;
+pub(crate) mod front_pages;
 mod length;
 mod links;
 mod module_docs;
@@ -17,7 +18,7 @@ mod tree;
 use std::fmt;
 
 use crate::shell::{Outcome, root};
-use tree::Tree;
+pub(crate) use tree::Tree;
 #[cfg(test)]
 pub(crate) use tree::package;
 
@@ -69,6 +70,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("decisions", decisions::check),
     ("links", links::check),
     ("front pages", front_pages::check),
+    ("docs.rs", docs_rs::check),
 ];
 
 /// Runs every check over the working tree.
@@ -97,6 +99,44 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// For each check a tree that it refuses.
+    fn refused() -> Vec<(&'static str, Tree)> {
+        let lib = "crates/x/src/lib.rs";
+        let stranger = vec![package("x", &[])];
+        let untold = [
+            ("CONTRIBUTING.md", "### Files longer than 1 lines\n"),
+            (lib, "//! A.\nx\n"),
+        ];
+        vec![
+            ("edges", Tree::from([]).with(stranger.clone())),
+            ("module docs", Tree::from([(lib, "fn x() {}\n")])),
+            ("file length", Tree::from(untold)),
+            ("rules", Tree::from([("docs/a.md", "`s1_is_no_test`")])),
+            (
+                "changelog",
+                Tree::from([("CHANGELOG.md", "## [9.9.9]\n")]).with(stranger.clone()),
+            ),
+            (
+                "no std",
+                Tree::from([("crates/lattice-causal/src/lib.rs", "extern crate std;\n")]),
+            ),
+            ("decisions", Tree::from([("docs/decisions/0001-a.md", "")])),
+            ("links", Tree::from([("a.md", "[b](b.md)\n")])),
+            ("front pages", Tree::from([(lib, "//! [a](../a.md)\n")])),
+            ("docs.rs", Tree::from([(lib, "")]).with(stranger)),
+        ]
+    }
+
+    #[test]
+    fn every_check_can_fail() {
+        let refused = refused();
+        for (name, check) in CHECKS {
+            let tree = refused.iter().find(|(of, _)| of == name);
+            let (_, tree) = tree.unwrap_or_else(|| panic!("{name}: no tree that it refuses"));
+            assert!(!check(tree).is_empty(), "{name} refuses nothing");
+        }
+    }
 
     #[test]
     fn a_finding_says_where_what_and_the_mend() {

@@ -9,7 +9,7 @@ use crate::workspace::{self, Package};
 
 /// The files of the workspace: paths from its root, with `/` between parts, and
 /// the texts of Rust, TOML and Markdown.
-pub(super) struct Tree {
+pub(crate) struct Tree {
     /// The text is empty where nothing reads it.
     files: BTreeMap<String, String>,
     packages: Vec<Package>,
@@ -17,7 +17,7 @@ pub(super) struct Tree {
 
 impl Tree {
     /// Reads everything below `root` but Git's own files and what was built.
-    pub(super) fn read(root: &Path) -> Result<Self, String> {
+    pub(crate) fn read(root: &Path) -> Result<Self, String> {
         let mut files = BTreeMap::new();
         collect(root, "", &mut files).map_err(|error| error.to_string())?;
         let packages = workspace::packages()?;
