@@ -3,21 +3,25 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::shell::{self, Outcome, PUBLISHED, cargo, run as run_command};
+use crate::shell::{self, Outcome, PUBLISHED, cargo};
 use crate::tidy::{Tree, front_pages};
 
 /// Builds the documentation of the published crates; a warning is a failure, and so is a link
 /// of a front page that leads nowhere.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    let mut command = cargo(["doc", "--no-deps", "--all-features"]);
-    for published in PUBLISHED {
-        command.args(["--package", published]);
+    let docs = shell::target_dir().join("doc");
+    // One by one, as docs.rs does it: of a sister only those features are on that the crate asks
+    // for. The last two ask for the same.
+    let (alone, together) = PUBLISHED.split_at(4);
+    for packages in alone.chunks(1).chain([together]) {
+        build(
+            &docs,
+            packages,
+            if packages == together { arguments } else { &[] },
+        )?;
     }
-    command.arg("--lib").args(arguments);
-    run_command(command.env("RUSTDOCFLAGS", "-D warnings"))?;
 
     let tree = Tree::read(shell::root())?;
-    let docs = shell::target_dir().join("doc");
     let (mut links, mut broken) = (0, Vec::new());
     for page in front_pages_in(&docs)? {
         let html = read(&page)?;
@@ -42,12 +46,29 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     ))
 }
 
+fn build(docs: &Path, packages: &[&str], arguments: &[String]) -> Outcome {
+    // rustdoc links to a sister if there is a folder of its name.
+    for folder in PUBLISHED.iter().map(|name| folder_of(docs, name)) {
+        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    let mut command = cargo(["doc", "--no-deps", "--all-features", "--lib"]);
+    for package in packages {
+        command.args(["--package", package]);
+    }
+    shell::run(
+        command
+            .args(arguments)
+            .env("RUSTDOCFLAGS", "--deny warnings"),
+    )
+}
+
+fn folder_of(docs: &Path, package: &str) -> PathBuf {
+    docs.join(package.replace('-', "_"))
+}
+
 /// The pages of crates and of modules.
 fn front_pages_in(docs: &Path) -> Result<Vec<PathBuf>, String> {
-    let mut folders: Vec<PathBuf> = PUBLISHED
-        .iter()
-        .map(|name| docs.join(name.replace('-', "_")))
-        .collect();
+    let mut folders: Vec<PathBuf> = PUBLISHED.iter().map(|name| folder_of(docs, name)).collect();
     let mut pages = Vec::new();
     while let Some(folder) = folders.pop() {
         let failure = |error: std::io::Error| format!("{}: {error}", folder.display());
