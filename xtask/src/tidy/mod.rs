@@ -74,10 +74,7 @@ const CHECKS: &[(&str, Check)] = &[
 ];
 
 /// Runs every check over the working tree.
-pub(crate) fn run(arguments: &[String]) -> Outcome {
-    if !arguments.is_empty() {
-        return Err("usage: cargo xtask tidy".into());
-    }
+pub(crate) fn run(_: &[String]) -> Outcome {
     let tree = Tree::read(root())?;
     let mut found = 0;
     for (name, check) in CHECKS {
