@@ -42,6 +42,7 @@
 //! | [`join`](Sync::join), [`update`](Sync::update), [`leave`](Sync::leave), [`leave_by_pid`](Sync::leave_by_pid) | a client does something |
 //! | [`receive`](Sync::receive) | a message came in |
 //! | [`hint`](Sync::hint) | the transport believes something of a peer |
+//! | [`handle`](Sync::handle) | any of these, as a value from a queue |
 //! | [`advance`](Sync::advance) | at [`next_timeout`](Sync::next_timeout), and whenever it pleases |
 //! | [`poll_transmit`](Sync::poll_transmit) | the transport has room: until there is nothing |
 //! | [`poll_event`](Sync::poll_event) | after each of these: until there is nothing |
@@ -93,6 +94,7 @@ mod compare;
 mod config;
 mod edits;
 mod event;
+mod input;
 mod liveness;
 mod lives;
 mod log;
@@ -112,6 +114,7 @@ mod transmit;
 pub use config::{Config, ConfigError, MAX_ENTRIES, Trust};
 pub use edits::WriteError;
 pub use event::{Cause, Event, Hint, To, Transmit};
+pub use input::{Input, InputError};
 pub use lattice_presence::{Body, MESSAGE_VERSION, Message, Piece, Refusal, Shard};
 pub use machine::{Counters, Sync};
 pub use refused::{Refused, RefusedCounts};
