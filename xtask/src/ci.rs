@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::shell::{self, Outcome, PUBLISHED, cargo};
-use crate::tidy::manifest;
+use crate::workspace::{self, Package};
 use crate::{docs, fuzz, licences, net, nodes, simulate, test, tidy};
 
 /// Long enough to load a corpus and mutate it, short enough for every push.
@@ -240,12 +240,13 @@ fn clippy() -> Outcome {
 /// The crates without the standard library with no feature, and with each one alone: an item behind
 /// the wrong `cfg` shows only here.
 fn features() -> Outcome {
-    for name in NO_STD {
-        let path = shell::root().join("crates").join(name).join("Cargo.toml");
-        let text =
-            fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        for selection in selections(&text) {
-            let mut command = cargo(["clippy", "--lib", "--package", name]);
+    let packages = workspace::packages()?;
+    for package in packages
+        .iter()
+        .filter(|package| NO_STD.contains(&&*package.name))
+    {
+        for selection in selections(package) {
+            let mut command = cargo(["clippy", "--lib", "--package", &package.name]);
             command.args(selection).args(["--", "-D", "warnings"]);
             shell::run(&mut command)?;
         }
@@ -253,13 +254,15 @@ fn features() -> Outcome {
     Ok(())
 }
 
-fn selections(manifest: &str) -> Vec<Vec<String>> {
+fn selections(package: &Package) -> Vec<Vec<String>> {
     let none = vec!["--no-default-features".to_owned()];
     let mut selections = vec![none.clone()];
-    for feature in manifest::keys(manifest, "features") {
-        if feature != "default" {
-            selections.push([none.clone(), vec![format!("--features={feature}")]].concat());
-        }
+    for feature in package
+        .features
+        .iter()
+        .filter(|feature| *feature != "default")
+    {
+        selections.push([none.clone(), vec![format!("--features={feature}")]].concat());
     }
     selections
 }
@@ -428,13 +431,12 @@ fn deny() -> Verdict {
 /// Criterion runs every bench once, without measuring: as the tests are built, so that
 /// nothing large is compiled once more.
 fn bench_test() -> Outcome {
-    let path = shell::root().join("benches/Cargo.toml");
-    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let names = text.lines().skip_while(|line| *line != "[[bench]]");
-    let names = names.filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
     let mut command = cargo(["test", "--workspace", "--all-features"]);
-    for name in names {
-        command.args(["--bench", name]);
+    for name in workspace::packages()?
+        .into_iter()
+        .flat_map(|package| package.benches)
+    {
+        command.args(["--bench", &name]);
     }
     shell::run(command.args(["--", "--test"]))
 }
@@ -490,8 +492,9 @@ mod tests {
 
     #[test]
     fn every_feature_is_checked_alone_and_none_first() {
-        let manifest = "[features]\ndefault = []\nstd = []\nserde = []\n[lints]\na = 1\n";
-        let shown: Vec<String> = selections(manifest)
+        let mut package = tidy::package("a", &[]);
+        package.features = ["default", "serde", "std"].map(str::to_owned).into();
+        let shown: Vec<String> = selections(&package)
             .iter()
             .map(|selection| selection.join(" "))
             .collect();
@@ -499,8 +502,8 @@ mod tests {
             shown,
             [
                 "--no-default-features",
-                "--no-default-features --features=std",
                 "--no-default-features --features=serde",
+                "--no-default-features --features=std",
             ]
         );
     }

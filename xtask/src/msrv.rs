@@ -1,10 +1,9 @@
 //! `cargo xtask msrv`: the oldest supported compiler.
 
-use std::fs;
 use std::process::Command;
 
 use crate::shell::{self, Outcome, PUBLISHED, cargo_of};
-use crate::tidy::manifest;
+use crate::workspace;
 
 /// Checks the published crates with the toolchain of `rust-version`.
 ///
@@ -49,8 +48,9 @@ fn check(toolchain: &str) -> Outcome {
 }
 
 fn rust_version() -> Result<String, String> {
-    let path = shell::root().join("Cargo.toml");
-    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    manifest::value(&text, "workspace.package", "rust-version")
-        .ok_or_else(|| "Cargo.toml: [workspace.package] has no rust-version".into())
+    let packages = workspace::packages()?;
+    let published = packages.into_iter().find(|package| package.is_published);
+    published
+        .and_then(|package| package.rust_version)
+        .ok_or_else(|| "the published crates have no rust-version".into())
 }

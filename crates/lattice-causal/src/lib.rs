@@ -90,14 +90,18 @@
 //! Clocks are in `1..=`[`MAX_CLOCK`]. A clock outside is a member of no set:
 //! inserting it changes nothing, looking it up finds nothing.
 //!
-//! # Examples, and sister crates
+//! # Rules, examples, sister crates
 //!
+//! - the laws that every state here obeys: the module `laws`, with that feature;
 //! - [a to-do list](https://github.com/lattice-presence/lattice-presence/blob/main/crates/lattice-causal/examples/todo_list.rs),
 //!   and a CRDT in
 //!   [a crate of its own](https://github.com/lattice-presence/lattice-presence/blob/main/examples/external-crdt/src/lib.rs);
 //! - [`lattice-presence`](https://docs.rs/lattice-presence) is a CRDT on this crate: who is
-//!   online, where.
+//!   online, where. Its
+//!   [rules](https://docs.rs/lattice-presence/latest/lattice_presence/rules/index.html) say what
+//!   that promises.
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
 #[cfg(any(feature = "quickcheck", test))]

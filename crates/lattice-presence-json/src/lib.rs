@@ -43,11 +43,6 @@
 //!   digit, or any type that is `Serialize + DeserializeOwned`.
 //! - **[`phoenix`]** has the messages of the Phoenix JavaScript client.
 //!
-//! [The wire format](https://github.com/lattice-presence/lattice-presence/blob/main/docs/wire-format.md)
-//! has the grammar, the limits and the fingerprint, for writers of decoders in other languages.
-//! The example [`merge`](https://github.com/lattice-presence/lattice-presence/blob/main/crates/lattice-presence-json/examples/merge/main.rs)
-//! reads payloads from files. There are no features.
-//!
 //! # What is not here
 //!
 //! No transport, no framing, no compression, no authentication: whoever can send
@@ -64,6 +59,22 @@
 //!   apart.
 //! - A call that fails returns nothing in part, and no input makes one panic.
 //! - The depth of the input costs neither stack nor, beyond one bit a level, heap.
+//!
+//! # Features
+//!
+//! There are none; the crate needs the standard library.
+//!
+//! # Rules, examples, sister crates
+//!
+//! - [The wire format](https://github.com/lattice-presence/lattice-presence/blob/main/docs/wire-format.md)
+//!   has the grammar, the limits and the fingerprint, for writers of decoders in other
+//!   languages;
+//! - the rules of what it carries: S1 to S14 of [`lattice_presence::rules`], and R1 to R13 of
+//!   [`lattice-presence-sync`](https://docs.rs/lattice-presence-sync/latest/lattice_presence_sync/index.html#the-rules);
+//! - the example [`merge`](https://github.com/lattice-presence/lattice-presence/blob/main/crates/lattice-presence-json/examples/merge/main.rs)
+//!   reads payloads from files;
+//! - browsers are served by [`lattice-presence-web`](https://docs.rs/lattice-presence-web).
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
 

@@ -2,7 +2,6 @@
 //! found stays found.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
-use std::fs;
 use std::path::PathBuf;
 
 #[allow(unreachable_pub, reason = "public in the fuzz package")]
@@ -17,35 +16,14 @@ mod merge_both_ways;
 #[allow(unreachable_pub, reason = "public in the fuzz package")]
 #[path = "../../../xtask/fuzz/src/message.rs"]
 mod message;
+#[allow(dead_code, unreachable_pub, reason = "other tests share it")]
+#[path = "../../../xtask/fuzz/src/replay.rs"]
+mod replay;
 #[allow(unreachable_pub, reason = "public in the fuzz package")]
 #[path = "../../../xtask/fuzz/src/roundtrip.rs"]
 mod roundtrip;
 
-/// The files of a corpus, in a fixed order.
-fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let corpus = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../xtask/fuzz/corpus")
-        .join(target);
-    let mut files: Vec<PathBuf> = fs::read_dir(&corpus)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    files.sort();
-    assert!(files.len() >= 20, "{} is nearly empty", corpus.display());
-    let read = |file: PathBuf| {
-        let data = fs::read(&file).unwrap();
-        (file, data)
-    };
-    files.into_iter().map(read).collect()
-}
-
-/// Feeds each file of a corpus to its target; a failure names the file.
-fn replay(target: &str, check: fn(&[u8])) {
-    for (file, data) in corpus(target) {
-        let outcome = std::panic::catch_unwind(|| check(&data));
-        assert!(outcome.is_ok(), "{target} fails on {}", file.display());
-    }
-}
+use replay::{Random, corpus, replay};
 
 /// Feeds a target with files that were cut, joined and changed at random, seeded: what a
 /// fuzzer does, on stable and without looking. `LATTICE_ROUNDS` sets how often.
@@ -53,7 +31,7 @@ fn mutate(target: &str, check: fn(&[u8])) {
     let rounds = std::env::var("LATTICE_ROUNDS").ok();
     let rounds = rounds.and_then(|n| n.parse().ok()).unwrap_or(20_000);
     let corpus = corpus(target);
-    let mut random = Random(0x5EED);
+    let mut random = Random::new(0x5EED);
     for round in 0..rounds {
         let data = mutant(&corpus, &mut random);
         let outcome = std::panic::catch_unwind(|| check(&data));
@@ -63,18 +41,6 @@ fn mutate(target: &str, check: fn(&[u8])) {
             "{target} fails in round {round}: {}",
             shown()
         );
-    }
-}
-
-/// Xorshift: enough to pick places.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 33).unwrap() % bound.max(1)
     }
 }
 

@@ -12,6 +12,12 @@ use lattice_presence_json::{
 };
 use serde::Deserialize;
 
+#[allow(dead_code, unreachable_pub, reason = "other tests share it")]
+#[path = "../../../xtask/fuzz/src/replay.rs"]
+mod replay;
+
+use replay::Random;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Hostile {
@@ -215,7 +221,7 @@ fn mutated_and_spliced_payloads_are_refused_or_survive() {
         .chain(ACCEPTED.iter().map(|text| text.as_bytes().to_vec()))
         .filter(|payload| payload.len() > 2)
         .collect();
-    let mut random = Random(0x5EED);
+    let mut random = Random::new(0x5EED);
     let mut found = BTreeMap::<&str, usize>::new();
     for round in 0..ROUNDS {
         let bytes = mutant(&payloads, &mut random);
@@ -246,22 +252,6 @@ const ACCEPTED: [&str; 6] = [
     r#"{"values":[{"entry":{"pid":"p","key":"\u006b","meta":[{}],"topic":"t"},"tag":{"clock":2,"replica":"n"}}],"clouds":{"n":[2]},"context":{},"replica":"m"}"#,
     r#"{"n":{"context":3,"cloud":[[5,6],9],"fingerprint":"0123456789abcdef"},"m":{"context":0,"cloud":[1],"fingerprint":"0000000000000000"}}"#,
 ];
-
-/// Xorshift: enough to pick places.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 33).unwrap() % bound
-    }
-
-    fn of<'a, T>(&mut self, list: &'a [T]) -> &'a T {
-        &list[self.below(list.len())]
-    }
-}
 
 /// Two payloads joined where both have a token of one kind, or one as it is, and
 /// up to two bytes of it changed.

@@ -10,14 +10,21 @@
 
 extern crate alloc;
 
+#[path = "../../lattice-presence-web/tests/support/npm.rs"]
+#[allow(unreachable_pub, reason = "other tests share it")]
+mod npm;
+#[allow(dead_code, unreachable_pub, reason = "other tests share it")]
+#[path = "../../../xtask/fuzz/src/replay.rs"]
+mod replay;
+
 use alloc::collections::BTreeMap;
-use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use lattice_presence::{Diff, PresenceState};
 use lattice_presence_json::{JsonMeta, phoenix};
+use replay::Random;
 use serde_json::{Value, json};
 
 const SEEDS: u64 = 4;
@@ -34,10 +41,7 @@ fn the_phoenix_client_lists_what_the_state_lists() {
     let folder = match installed_client() {
         Ok(folder) => folder,
         Err(reason) => {
-            // Straight to the descriptor: the harness would swallow it. `cargo
-            // xtask ci` looks for this line.
-            let mut stderr = std::io::stderr();
-            let _ = writeln!(stderr, "\nSKIPPED phoenix_client: {reason}");
+            npm::skipped("phoenix_client", reason);
             return;
         }
     };
@@ -127,7 +131,7 @@ fn expected(state: &PresenceState<JsonMeta>, topic: &str) -> Listed {
 struct Cluster {
     watched: PresenceState<JsonMeta>,
     other: PresenceState<JsonMeta>,
-    random: u64,
+    random: Random,
     online_at: u64,
 }
 
@@ -136,17 +140,13 @@ impl Cluster {
         Self {
             watched: PresenceState::new("node-a"),
             other: PresenceState::new("node \"b\""),
-            random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
+            random: Random::new(seed),
             online_at: 0,
         }
     }
 
-    /// Xorshift: enough to pick operations.
     fn below(&mut self, bound: usize) -> usize {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        usize::try_from(self.random >> 33).unwrap() % bound
+        self.random.below(bound)
     }
 
     fn meta(&mut self) -> JsonMeta {
@@ -265,44 +265,9 @@ impl Drop for Browser {
 
 /// The folder in which the client is installed, or what is missing for that.
 fn installed_client() -> Result<PathBuf, &'static str> {
-    let runs = |program: &str| {
-        Command::new(program)
-            .arg("--version")
-            .output()
-            .is_ok_and(|output| output.status.success())
-    };
-    if !(runs("node") && runs("npm")) {
-        return Err("node and npm are not both here");
-    }
     let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/phoenix");
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("phoenix");
-    fs::create_dir_all(&folder).unwrap();
-    for file in ["package.json", "package-lock.json", "client.mjs"] {
-        fs::copy(source.join(file), folder.join(file)).unwrap();
-    }
-    let output = Command::new("npm")
-        .args(["ci", "--no-audit", "--no-fund", "--prefer-offline"])
-        .args(["--fetch-retries", "1"])
-        .current_dir(&folder)
-        .output()
-        .unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() && NETWORK.iter().any(|code| errors.contains(code)) {
-        return Err("npm cannot reach its registry");
-    }
-    assert!(output.status.success(), "npm ci failed: {errors}");
-    Ok(folder)
+    npm::install(
+        &source,
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("phoenix"),
+    )
 }
-
-/// What npm reports where it is the network that fails, and not the package.
-const NETWORK: [&str; 9] = [
-    "EAI_AGAIN",
-    "ECONNREFUSED",
-    "ECONNRESET",
-    "EHOSTUNREACH",
-    "ENETUNREACH",
-    "ENOTCACHED",
-    "ENOTFOUND",
-    "ERR_SOCKET_TIMEOUT",
-    "ETIMEDOUT",
-];

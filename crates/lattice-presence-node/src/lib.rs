@@ -93,7 +93,7 @@
 //! - `zenoh`, `redis`, `nats`: the engines of these names.
 //! - `conformance`: the suite that every engine must pass, for engines of your own.
 //!
-//! # More
+//! # Rules, examples, sister crates
 //!
 //! - [Running nodes](https://github.com/lattice-presence/lattice-presence/blob/main/docs/running.md):
 //!   which engine, TLS, Kubernetes, what to alert on; and
@@ -105,6 +105,7 @@
 //! - examples: [a day of four processes](https://github.com/lattice-presence/lattice-presence/blob/main/crates/lattice-presence-node/examples/day/main.rs),
 //!   [a chat](https://github.com/lattice-presence/lattice-presence/blob/main/examples/chat/src/main.rs);
 //! - [who can do what to whom](https://github.com/lattice-presence/lattice-presence/blob/main/SECURITY.md).
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
 

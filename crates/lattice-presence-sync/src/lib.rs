@@ -42,6 +42,7 @@
 //! | [`join`](Sync::join), [`update`](Sync::update), [`leave`](Sync::leave), [`leave_by_pid`](Sync::leave_by_pid) | a client does something |
 //! | [`receive`](Sync::receive) | a message came in |
 //! | [`hint`](Sync::hint) | the transport believes something of a peer |
+//! | [`handle`](Sync::handle) | any of these, as a value from a queue |
 //! | [`advance`](Sync::advance) | at [`next_timeout`](Sync::next_timeout), and whenever it pleases |
 //! | [`poll_transmit`](Sync::poll_transmit) | the transport has room: until there is nothing |
 //! | [`poll_event`](Sync::poll_event) | after each of these: until there is nothing |
@@ -70,15 +71,19 @@
 //! [sync](https://github.com/lattice-presence/lattice-presence/blob/main/docs/sync.md).
 //! What the state itself promises, S1 to S14: [`lattice_presence::rules`].
 //!
-//! # More
+//! # Features
+//!
+//! There are none; the crate is `no_std` with `alloc`.
+//!
+//! # Examples, sister crates
 //!
 //! - [the whole loop](https://github.com/lattice-presence/lattice-presence/blob/main/README.md#with-a-transport-of-your-own),
 //!   and the same [with TCP](https://github.com/lattice-presence/lattice-presence/blob/main/crates/lattice-presence-sync/examples/cluster/node.rs);
-//! - [`lattice-presence-json`](https://docs.rs/lattice-presence-json) writes the messages;
+//! - [`lattice-presence`](https://docs.rs/lattice-presence) is the state below it, and
+//!   [`lattice-presence-json`](https://docs.rs/lattice-presence-json) writes the messages;
 //! - [who can do what to whom](https://github.com/lattice-presence/lattice-presence/blob/main/SECURITY.md).
-//!
-//! There are no features; the crate is `no_std` with `alloc`.
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
 #[cfg(test)]
@@ -90,6 +95,7 @@ mod compare;
 mod config;
 mod edits;
 mod event;
+mod input;
 mod liveness;
 mod lives;
 mod log;
@@ -109,6 +115,7 @@ mod transmit;
 pub use config::{Config, ConfigError, MAX_ENTRIES, Trust};
 pub use edits::WriteError;
 pub use event::{Cause, Event, Hint, To, Transmit};
+pub use input::{Input, InputError};
 pub use lattice_presence::{Body, MESSAGE_VERSION, Message, Piece, Refusal, Shard};
 pub use machine::{Counters, Sync};
 pub use refused::{Refused, RefusedCounts};

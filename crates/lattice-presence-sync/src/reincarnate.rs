@@ -15,8 +15,10 @@ impl<M> Sync<M> {
     /// move with it; peers see each leave and join in one step, once all have been pushed. If
     /// a peer gets no push, the former entries stand beside the new ones there for a
     /// [`handover`](crate::Config::handover) at most.
-    /// [`ReplicaId::new_incarnation_after`] draws a name that is newer than that of the
-    /// impostor. A node that is leaving goes on. O(own entries).
+    /// [`ReplicaId::new_incarnation_after`], of the feature `uuid`, draws a name that is newer
+    /// than that of the impostor. A node that is leaving goes on. O(own entries).
+    ///
+    /// [`ReplicaId::new_incarnation_after`]: https://docs.rs/lattice-presence/latest/lattice_presence/struct.ReplicaId.html#method.new_incarnation_after
     ///
     /// # Errors
     ///

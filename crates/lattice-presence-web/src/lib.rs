@@ -73,18 +73,23 @@
 //! Long polling; Supabase's database changes, its REST broadcast and its policies; rooms
 //! kept anywhere but in memory.
 //!
-//! # More
+//! # Features
+//!
+//! There are none. Which engine connects the nodes is a feature of
+//! [`lattice-presence-node`](lattice_presence_node#features).
+//!
+//! # Rules, examples, sister crates
 //!
 //! - [Browsers](https://github.com/lattice-presence/lattice-presence/blob/main/docs/web.md):
 //!   the rules of the protocol with a test for each, views, Supabase, limits;
+//! - S1 to S14 of [`lattice_presence::rules`] say what a list of members promises;
 //! - [a chat](https://github.com/lattice-presence/lattice-presence/blob/main/examples/chat/src/main.rs),
 //!   whole; [a server that can be stopped](https://github.com/lattice-presence/lattice-presence/blob/main/docs/deployment.md);
 //! - coming from [Phoenix](https://github.com/lattice-presence/lattice-presence/blob/main/docs/migration/phoenix.md),
 //!   [socket.io](https://github.com/lattice-presence/lattice-presence/blob/main/docs/migration/socket-io.md) or
 //!   [Supabase](https://github.com/lattice-presence/lattice-presence/blob/main/docs/migration/supabase.md);
 //! - [what a client can do](https://github.com/lattice-presence/lattice-presence/blob/main/SECURITY.md).
-//!
-//! There are no features.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
 

@@ -60,8 +60,7 @@
 //!
 //! No clock, no timeout, no I/O, no serialization format (that is
 //! [`lattice-presence-json`](https://docs.rs/lattice-presence-json)), no failure detector: the
-//! caller decides who is down. The rules that the documentation cites, S1 to S14, are in
-//! [`rules`].
+//! caller decides who is down.
 //!
 //! # Features
 //!
@@ -71,12 +70,19 @@
 //! - `uuid`: `ReplicaId::new_incarnation` and `new_incarnation_after`, which read the clock
 //!   and draw random bits. It needs the standard library.
 //!
-//! # More
+//! # Rules, examples, sister crates
 //!
+//! - [`rules`]: S1 to S14, which the documentation cites by number;
 //! - [which call to make](https://github.com/lattice-presence/lattice-presence/blob/main/docs/architecture.md#which-call-when-something-happens)
 //!   when a socket closes, or a node falls silent or returns;
 //! - [what each call costs](https://github.com/lattice-presence/lattice-presence/blob/main/docs/benchmarks.md);
-//! - [`lattice-causal`](https://docs.rs/lattice-causal), the core: for other CRDTs.
+//! - examples: [payloads from files](https://github.com/lattice-presence/lattice-presence/blob/main/crates/lattice-presence-json/examples/merge/main.rs)
+//!   that become one state, and
+//!   [a cluster over TCP](https://github.com/lattice-presence/lattice-presence/blob/main/crates/lattice-presence-sync/examples/cluster/main.rs);
+//! - below it [`lattice-causal`](https://docs.rs/lattice-causal), the core, for other CRDTs; on
+//!   it [`lattice-presence-json`](https://docs.rs/lattice-presence-json),
+//!   [`lattice-presence-sync`](https://docs.rs/lattice-presence-sync) and
+//!   [`lattice-presence-node`](https://docs.rs/lattice-presence-node).
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

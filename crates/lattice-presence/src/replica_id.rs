@@ -88,8 +88,7 @@ impl ReplicaId {
     /// A fresh incarnation of `base`, under a version 7 UUID drawn now. Of two
     /// incarnations drawn at different milliseconds the later one is newer.
     ///
-    /// The one place of this crate that reads a clock and draws random bits;
-    /// it takes the feature `uuid`.
+    /// It reads a clock and draws random bits, and takes the feature `uuid`.
     ///
     /// ```
     /// use lattice_presence::ReplicaId;
@@ -102,7 +101,7 @@ impl ReplicaId {
     #[cfg_attr(docsrs, doc(cfg(feature = "uuid")))]
     #[must_use]
     pub fn new_incarnation(base: &str) -> Self {
-        Self::incarnation(base, uuid::Uuid::now_v7().into_bytes())
+        Self::incarnation(base, drawn())
     }
 
     /// A fresh incarnation of `base` that is newer than `other`, whatever the clock
@@ -134,7 +133,7 @@ impl ReplicaId {
     #[cfg(feature = "uuid")]
     #[cfg_attr(docsrs, doc(cfg(feature = "uuid")))]
     pub fn new_incarnation_after(base: &str, other: &Self) -> Result<Self, NoNewerIncarnation> {
-        let drawn = u128::from_be_bytes(uuid::Uuid::now_v7().into_bytes());
+        let drawn = u128::from_be_bytes(drawn());
         let uuid = match other.parse() {
             Some((behind, of)) if of == base && is_version_7(behind) && behind >= drawn => {
                 version_7_after(behind, drawn).ok_or_else(|| NoNewerIncarnation {
@@ -244,6 +243,16 @@ impl ReplicaId {
     fn split(&self) -> Option<(&str, &str)> {
         self.0.strip_prefix(SCHEME)?.split_once(':')
     }
+}
+
+/// The one place of this crate that reads a clock and draws random bits.
+#[cfg(feature = "uuid")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "one draw for each life of a process (S1), for callers who do not bring their own"
+)]
+fn drawn() -> [u8; 16] {
+    uuid::Uuid::now_v7().into_bytes()
 }
 
 fn uuid_of(token: &str) -> Option<u128> {

@@ -1,56 +1,41 @@
 //! Edges run one way, `web → node → sync → presence → causal` and `node → json → presence`, and
 //! outside stays outside.
+//!
+//! What is in no manifest is in no code: that the compiler says.
 
-use super::manifest::{self, Kind};
-use super::source::{code_of, names, production};
+use crate::workspace::Package;
+
 use super::{Finding, Tree};
 
-/// One crate: what it may depend on, and what its code may not name.
+/// One published crate, and what it may depend on.
 struct Layer {
     name: &'static str,
     allowed: &'static [&'static str],
-    /// Crates further out: not even a test may reach for them.
-    outer: &'static [&'static str],
-    /// Crates that tests may use and the library may not.
+    /// Crates of this workspace that its tests may use besides. Those of others are free.
     tests_only: &'static [&'static str],
 }
 
 const LAYERS: [Layer; 6] = [
     Layer {
         name: "lattice-causal",
-        allowed: &["hashbrown", "quickcheck", "serde", "smallvec", "thiserror"],
-        outer: &[
-            "lattice-presence",
-            "lattice-presence-json",
-            "lattice-presence-node",
-            "lattice-presence-sync",
-            "lattice-presence-web",
-        ],
-        tests_only: &["serde_json"],
+        allowed: &["quickcheck", "serde", "smallvec", "thiserror"],
+        tests_only: &[],
     },
     Layer {
         name: "lattice-presence",
         allowed: &[
             "hashbrown",
             "lattice-causal",
-            "quickcheck",
             "serde",
             "smallvec",
             "thiserror",
             "uuid",
         ],
-        outer: &[
-            "lattice-presence-json",
-            "lattice-presence-node",
-            "lattice-presence-sync",
-            "lattice-presence-web",
-        ],
-        tests_only: &["serde_json"],
+        tests_only: &[],
     },
     Layer {
         name: "lattice-presence-sync",
         allowed: &["lattice-presence", "thiserror"],
-        outer: &["lattice-presence-node", "lattice-presence-web"],
         // Its simulation counts the bytes of messages.
         tests_only: &["lattice-presence-json"],
     },
@@ -64,11 +49,6 @@ const LAYERS: [Layer; 6] = [
             "serde",
             "serde_json",
             "thiserror",
-        ],
-        outer: &[
-            "lattice-presence-node",
-            "lattice-presence-sync",
-            "lattice-presence-web",
         ],
         tests_only: &[],
     },
@@ -89,8 +69,7 @@ const LAYERS: [Layer; 6] = [
             "tracing",
             "zenoh",
         ],
-        outer: &["lattice-presence-web"],
-        tests_only: &["serde_json"],
+        tests_only: &[],
     },
     Layer {
         name: "lattice-presence-web",
@@ -111,154 +90,141 @@ const LAYERS: [Layer; 6] = [
             "tokio-tungstenite",
             "tracing",
         ],
-        outer: &[],
         tests_only: &[],
     },
 ];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for layer in &LAYERS {
-        dependencies(tree, layer, &mut findings);
-        imports(tree, layer, &mut findings);
+    for package in tree.published() {
+        match LAYERS.iter().find(|layer| layer.name == package.name) {
+            Some(layer) => findings.extend(undecided(package, layer)),
+            None => findings.push(Finding::new(
+                &manifest_of(&package.name),
+                format!("{} is in no layer", package.name),
+                "give it a layer in xtask/src/tidy/edges.rs, or `publish = false`",
+            )),
+        }
+    }
+    let is_there = |layer: &&Layer| tree.published().any(|package| package.name == layer.name);
+    for layer in LAYERS.iter().filter(|layer| !is_there(layer)) {
+        findings.push(Finding::new(
+            &manifest_of(layer.name),
+            "this layer is missing",
+            "restore it, or name the layers anew in xtask/src/tidy/edges.rs",
+        ));
     }
     findings
 }
 
-fn dependencies(tree: &Tree, layer: &Layer, findings: &mut Vec<Finding>) {
-    let path = format!("crates/{}/Cargo.toml", layer.name);
-    let Some(text) = tree.get(&path) else {
-        findings.push(Finding::new(
-            &path,
-            "this layer is missing",
-            "restore it, or name the layers anew in xtask/src/tidy/edges.rs",
-        ));
-        return;
+fn undecided(package: &Package, layer: &Layer) -> Vec<Finding> {
+    let is_decided = |name: &str, is_for_tests: bool, is_local: bool| {
+        layer.allowed.contains(&name)
+            || is_for_tests && (!is_local || layer.tests_only.contains(&name))
     };
-    for dependency in manifest::dependencies(text) {
-        let name = dependency.name;
-        let finding = if layer.outer.contains(&name) {
+    let undecided = package.dependencies.iter().filter(|dependency| {
+        !is_decided(
+            &dependency.name,
+            dependency.is_for_tests,
+            dependency.is_local,
+        )
+    });
+    let findings = undecided.map(|dependency| {
+        let (name, path) = (&dependency.name, manifest_of(layer.name));
+        if dependency.is_local {
             Finding::new(
                 &path,
-                format!("{} depends on {name}, which is further out", layer.name),
-                "move the code or the test to the outer crate",
+                format!(
+                    "{} depends on {name}, which is no crate below it",
+                    layer.name
+                ),
+                "move the code or the test to the crate that may know both",
             )
-        } else if dependency.kind != Kind::Development && !layer.allowed.contains(&name) {
+        } else {
             Finding::new(
                 &path,
                 format!("{name} is no dependency that {} may have", layer.name),
-                "do without it, or give the reason in docs/decisions/ and add it to \
-                 the list in xtask/src/tidy/edges.rs",
+                "do without it, or give the reason in docs/decisions/ and add it to the list in \
+                 xtask/src/tidy/edges.rs",
             )
-        } else {
-            continue;
-        };
-        findings.push(finding.at(dependency.line));
-    }
+        }
+    });
+    findings.collect()
 }
 
-fn imports(tree: &Tree, layer: &Layer, findings: &mut Vec<Finding>) {
-    let root = format!("crates/{}/", layer.name);
-    let src = format!("{root}src/");
-    for (path, text) in tree.below(&root, ".rs") {
-        let code = code_of(text);
-        let of_the_library = if path.starts_with(&src) {
-            production(&code).lines().count()
-        } else {
-            0
-        };
-        for (index, line) in code.lines().enumerate() {
-            let tests_only = layer.tests_only.iter().filter(|_| index < of_the_library);
-            for name in layer.outer.iter().chain(tests_only) {
-                if names(line, &name.replace('-', "_")) {
-                    findings.push(
-                        Finding::new(
-                            path,
-                            format!("{} names {name}", layer.name),
-                            "move the code to the crate that may know it: edges run json or sync, \
-                             presence, causal",
-                        )
-                        .at(index + 1),
-                    );
-                }
-            }
-        }
-    }
+fn manifest_of(name: &str) -> String {
+    format!("crates/{name}/Cargo.toml")
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::tree::package;
     use super::*;
 
-    const CAUSAL: &str = "crates/lattice-causal/Cargo.toml";
-    const PRESENCE: &str = "crates/lattice-presence/Cargo.toml";
-    const SYNC: &str = "crates/lattice-presence-sync/Cargo.toml";
-    const JSON: &str = "crates/lattice-presence-json/Cargo.toml";
-    const NODE: &str = "crates/lattice-presence-node/Cargo.toml";
-    const WEB: &str = "crates/lattice-presence-web/Cargo.toml";
+    /// Every layer, the first with these dependencies: (name, kind, is local).
+    fn layers(of_causal: &[(&str, Option<&str>, bool)]) -> Vec<Package> {
+        let with = |layer: &Layer| {
+            package(
+                layer.name,
+                if layer.name == LAYERS[0].name {
+                    of_causal
+                } else {
+                    &[]
+                },
+            )
+        };
+        LAYERS.iter().map(with).collect()
+    }
 
-    fn with_causal(manifest: &str, lib: &str) -> Vec<Finding> {
-        check(&Tree::from([
-            (CAUSAL, manifest),
-            ("crates/lattice-causal/src/lib.rs", lib),
-            (
-                PRESENCE,
-                "[dependencies]\nlattice-causal.workspace = true\n",
-            ),
-            (SYNC, "[dependencies]\nlattice-presence.workspace = true\n"),
-            (JSON, "[dependencies]\nlattice-presence.workspace = true\n"),
-            (NODE, "[dependencies]\nlattice-presence.workspace = true\n"),
-            (
-                WEB,
-                "[dependencies]\nlattice-presence-node.workspace = true\n",
-            ),
-        ]))
+    fn found(packages: Vec<Package>) -> Vec<Finding> {
+        check(&Tree::from([]).with(packages))
     }
 
     #[test]
-    fn edges_that_run_inwards_pass() {
-        let manifest =
-            "[dependencies]\nserde.workspace = true\n[dev-dependencies]\nserde_json = \"1\"\n";
-        let lib = "// lattice_presence builds on this.\n\
-                   #[cfg(test)]\nmod tests {\n    use serde_json::Value;\n}\n";
-        assert_eq!(with_causal(manifest, lib), []);
+    fn edges_that_run_inwards_and_tools_of_tests_pass() {
+        let tools = [("serde", None, false), ("postcard", Some("dev"), false)];
+        assert_eq!(found(layers(&tools)), []);
+        let mut all = layers(&[]);
+        all[2] = package(
+            "lattice-presence-sync",
+            &[
+                ("lattice-presence", None, true),
+                ("lattice-presence-json", Some("dev"), true),
+            ],
+        );
+        assert_eq!(found(all), []);
     }
 
     #[test]
     fn an_edge_outwards_fails_even_for_tests() {
-        let found = with_causal("[dev-dependencies]\nlattice-presence = \"0.1\"\n", "");
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].line, Some(2));
-        assert!(found[0].what.contains("further out"), "{}", found[0]);
+        for kind in [None, Some("dev"), Some("build")] {
+            let found = found(layers(&[("lattice-presence", kind, true)]));
+            assert_eq!(found.len(), 1);
+            assert!(found[0].what.contains("no crate below it"), "{}", found[0]);
+        }
     }
 
     #[test]
     fn a_dependency_that_nobody_decided_on_fails() {
-        let found = with_causal("[dependencies]\nrand = \"0.10\"\n", "");
-        assert_eq!(found.len(), 1);
-        assert!(found[0].mend.contains("docs/decisions/"), "{}", found[0]);
+        for kind in [None, Some("build")] {
+            let found = found(layers(&[("rand", kind, false)]));
+            assert_eq!(found.len(), 1);
+            assert!(found[0].mend.contains("docs/decisions/"), "{}", found[0]);
+        }
     }
 
     #[test]
-    fn code_that_names_an_outer_crate_fails() {
-        let found = with_causal("", "use lattice_presence::Diff;\n");
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].line, Some(1));
-        let found = with_causal("", "fn f(v: serde_json::Value) {}\n");
-        assert_eq!(found.len(), 1);
-    }
-
-    #[test]
-    fn a_missing_layer_fails() {
-        let there = [
-            (CAUSAL, ""),
-            (PRESENCE, ""),
-            (SYNC, ""),
-            (NODE, ""),
-            (WEB, ""),
-        ];
-        let found = check(&Tree::from(there));
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].path, JSON);
+    fn a_missing_layer_and_a_crate_in_no_layer_fail() {
+        let mut other = layers(&[]);
+        other[5].name = "lattice-new".into();
+        let findings = found(other);
+        let paths: Vec<&str> = findings.iter().map(|finding| &*finding.path).collect();
+        assert_eq!(
+            paths,
+            [
+                "crates/lattice-new/Cargo.toml",
+                "crates/lattice-presence-web/Cargo.toml"
+            ]
+        );
     }
 }

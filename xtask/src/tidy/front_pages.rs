@@ -1,6 +1,9 @@
-//! Front pages lead somewhere: those of docs.rs out of their package by whole addresses
-//! only, and addresses in this repository to files that exist.
+//! Front pages lead somewhere: those of docs.rs and of the registry out of their package by
+//! whole addresses only, and addresses in this repository to files and headings that exist.
+//!
+//! What rustdoc makes of them is looked at by `cargo xtask docs`.
 
+use super::links::headings;
 use super::{Finding, Tree};
 
 /// Where the files of this repository are on the web.
@@ -15,11 +18,18 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         }
     }
     for (path, text) in tree.below("", ".md") {
-        // What `include_str!` makes a page of docs.rs.
-        let is_page = path.starts_with("crates/") && path.contains("/src/");
+        let in_package = path
+            .strip_prefix("crates/")
+            .and_then(|path| path.split_once('/'));
         for (index, line) in text.lines().enumerate() {
-            if is_page {
-                findings.extend(leads_out(path, index + 1, line));
+            match in_package {
+                // What the registry shows.
+                Some((_, "README.md")) => findings.extend(climbs_out(path, index + 1, line)),
+                // What `include_str!` makes a page of docs.rs.
+                Some((_, file)) if file.starts_with("src/") => {
+                    findings.extend(leads_out(path, index + 1, line));
+                }
+                _ => {}
             }
             findings.extend(leads_nowhere(tree, path, index + 1, line));
         }
@@ -39,27 +49,58 @@ fn doc_comments(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 /// A link to a file: docs.rs has none of them.
 fn leads_out(path: &str, line: usize, text: &str) -> Option<Finding> {
-    let target = targets(text).find(|target| {
+    let is_file = |target: &str| {
         let file = target.split('#').next().unwrap_or_default();
         !file.contains(':') && (file.contains('/') || file.ends_with(".md"))
-    })?;
-    let what = format!("{target} is no page of docs.rs");
+    };
+    let target = targets(text).find(|target| is_file(target))?;
+    Some(no_page(
+        path,
+        line,
+        format!("{target} is no page of docs.rs"),
+    ))
+}
+
+/// A link to a file outside of the package.
+fn climbs_out(path: &str, line: usize, text: &str) -> Option<Finding> {
+    let target = targets(text).find(|target| target.split('/').any(|part| part == ".."))?;
+    Some(no_page(path, line, format!("{target} is in no package")))
+}
+
+fn no_page(path: &str, line: usize, what: String) -> Finding {
     let mend = format!("link the item, or the whole address: {REPOSITORY}blob/main/…");
-    Some(Finding::new(path, what, mend).at(line))
+    Finding::new(path, what, mend).at(line)
 }
 
 /// An address in this repository, of a file that is not there.
 fn leads_nowhere(tree: &Tree, path: &str, line: usize, text: &str) -> Option<Finding> {
     let missing = text.split(REPOSITORY).skip(1).find_map(|rest| {
-        let rest = rest
-            .strip_prefix("blob/main/")
-            .or_else(|| rest.strip_prefix("tree/main/"))?;
-        let end = rest.find([')', '#', '>', ' ', '`', '"']);
-        let file = &rest[..end.unwrap_or(rest.len())];
-        (!tree.exists(file) && !file.contains('…')).then(|| file.to_owned())
+        let end = rest.find([')', '>', ' ', '`', '"']);
+        missing_of(tree, &rest[..end.unwrap_or(rest.len())])
     })?;
-    let what = format!("there is no file {missing} in this repository");
+    let what = format!("there is no {missing} in this repository");
     Some(Finding::new(path, what, "correct the address, or write the page").at(line))
+}
+
+/// What is not there of an address: the file, or the heading in it.
+pub(crate) fn missing(tree: &Tree, address: &str) -> Option<String> {
+    missing_of(tree, address.strip_prefix(REPOSITORY)?)
+}
+
+fn missing_of(tree: &Tree, rest: &str) -> Option<String> {
+    let target = rest
+        .strip_prefix("blob/main/")
+        .or_else(|| rest.strip_prefix("tree/main/"))?;
+    let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+    if file.contains('…') {
+        return None;
+    }
+    if !tree.exists(file) {
+        return Some(format!("file {file}"));
+    }
+    let text = tree.get(file).filter(|_| file.ends_with(".md"))?;
+    let is_there = anchor.is_empty() || headings(text).any(|heading| heading == anchor);
+    (!is_there).then(|| format!("heading {anchor} in {file}"))
 }
 
 /// What the links of a line lead to, written behind the text or below it.
@@ -81,7 +122,7 @@ mod tests {
     use super::*;
 
     fn found(path: &str, text: &str) -> Vec<String> {
-        let tree = Tree::from([(path, text), ("docs/sync.md", "")]);
+        let tree = Tree::from([(path, text), ("docs/sync.md", "# X\n")]);
         check(&tree)
             .into_iter()
             .map(|finding| finding.what)
@@ -118,9 +159,28 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_a_file_that_is_not_there_fails() {
-        let link = format!("[p]({REPOSITORY}blob/main/docs/gone.md#x)");
-        let found = found("README.md", &link);
-        assert_eq!(found, ["there is no file docs/gone.md in this repository"]);
+    fn a_readme_stays_in_its_package() {
+        let path = "crates/a/README.md";
+        assert_eq!(
+            found(path, "[p](src/lib.rs), [q](https://docs.rs/x)\n"),
+            [""; 0]
+        );
+        for link in ["[p](../b)", "[p](../../docs/sync.md)", "[p]: src/../../b"] {
+            let found = found(path, link);
+            assert_eq!(found.len(), 1, "{link}");
+            assert!(found[0].contains("in no package"), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_a_file_or_heading_that_is_not_there_fails() {
+        for (address, what) in [
+            ("docs/gone.md#x", "file docs/gone.md"),
+            ("docs/sync.md#y", "heading y in docs/sync.md"),
+        ] {
+            let link = format!("[p]({REPOSITORY}blob/main/{address})");
+            let expected = [format!("there is no {what} in this repository")];
+            assert_eq!(found("README.md", &link), expected);
+        }
     }
 }

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use super::source::{code_of, production};
 use super::{Finding, Tree};
 
 const CONTRIBUTING: &str = "CONTRIBUTING.md";
@@ -68,7 +67,20 @@ fn length(path: &str, text: &str) -> usize {
     if path.starts_with("tests/") || path.contains("/tests/") {
         return text.lines().count();
     }
-    production(&code_of(text)).lines().count()
+    let lines: Vec<&str> = text.lines().collect();
+    before_tests(&lines).unwrap_or(lines.len())
+}
+
+/// How many lines there are before a `#[cfg(test)] mod tests { … }` that ends the file, as
+/// `rustfmt` writes it.
+fn before_tests(lines: &[&str]) -> Option<usize> {
+    let start = lines.iter().rposition(|line| *line == "#[cfg(test)]")?;
+    // Other attributes may stand between the `cfg` and the module.
+    let mut module = lines[start..]
+        .iter()
+        .skip_while(|line| **line != "mod tests {");
+    let ends_with_it = module.any(|line| *line == "}") && module.next().is_none();
+    ends_with_it.then_some(start)
 }
 
 fn policy(contributing: &str) -> Option<Policy<'_>> {
@@ -113,6 +125,10 @@ mod tests {
         let text = "a\nb\nc\n#[cfg(test)]\nmod tests {\n    d\n}\n";
         assert_eq!(with("", "crates/a/src/b.rs", text), []);
         assert_eq!(with("", "crates/a/tests/b.rs", text).len(), 1);
+        let followed = format!("{text}e\n");
+        assert_eq!(with("", "crates/a/src/b.rs", &followed).len(), 1);
+        let elsewhere = "a\nb\nc\n#[cfg(test)]\nmod tests;\n";
+        assert_eq!(with("", "crates/a/src/b.rs", elsewhere).len(), 1);
     }
 
     #[test]

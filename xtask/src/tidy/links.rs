@@ -59,7 +59,7 @@ fn leads_somewhere(tree: &Tree, page: &str, text: &str, target: &str) -> bool {
 }
 
 /// The anchors of a page's headings, as GitHub makes them.
-fn headings(markdown: &str) -> impl Iterator<Item = String> {
+pub(super) fn headings(markdown: &str) -> impl Iterator<Item = String> {
     let heads = outside_code(markdown).filter(|(_, line)| line.starts_with('#'));
     heads.map(|(_, line)| {
         let title = line.trim_start_matches('#').trim();

@@ -1,25 +1,26 @@
-//! `cargo xtask tidy`: rules that the compiler does not check.
+//! `cargo xtask tidy`: rules that neither cargo nor the compiler nor its lints check.
 //!
 //! Each check is a function from a [`Tree`] of texts to what it found, so that
 //! a test can feed it a tree of three lines.
 
 mod changelog;
 mod decisions;
+mod docs_rs;
 mod edges;
-mod front_pages;
+pub(crate) mod front_pages;
 mod length;
 mod links;
-pub(crate) mod manifest;
 mod module_docs;
-mod purity;
+mod no_std;
 mod rules;
-mod source;
 mod tree;
 
 use std::fmt;
 
 use crate::shell::{Outcome, root};
-use tree::Tree;
+pub(crate) use tree::Tree;
+#[cfg(test)]
+pub(crate) use tree::package;
 
 /// One thing that is wrong, and what puts it right.
 #[derive(Debug, PartialEq)]
@@ -65,18 +66,16 @@ const CHECKS: &[(&str, Check)] = &[
     ("file length", length::check),
     ("rules", rules::check),
     ("changelog", changelog::check),
-    ("purity", purity::check),
+    ("no std", no_std::check),
     ("decisions", decisions::check),
     ("links", links::check),
     ("front pages", front_pages::check),
+    ("docs.rs", docs_rs::check),
 ];
 
 /// Runs every check over the working tree.
-pub(crate) fn run(arguments: &[String]) -> Outcome {
-    if !arguments.is_empty() {
-        return Err("usage: cargo xtask tidy".into());
-    }
-    let tree = Tree::read(root()).map_err(|error| error.to_string())?;
+pub(crate) fn run(_: &[String]) -> Outcome {
+    let tree = Tree::read(root())?;
     let mut found = 0;
     for (name, check) in CHECKS {
         let findings = check(&tree);
@@ -97,6 +96,44 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// For each check a tree that it refuses.
+    fn refused() -> Vec<(&'static str, Tree)> {
+        let lib = "crates/x/src/lib.rs";
+        let stranger = vec![package("x", &[])];
+        let untold = [
+            ("CONTRIBUTING.md", "### Files longer than 1 lines\n"),
+            (lib, "//! A.\nx\n"),
+        ];
+        vec![
+            ("edges", Tree::from([]).with(stranger.clone())),
+            ("module docs", Tree::from([(lib, "fn x() {}\n")])),
+            ("file length", Tree::from(untold)),
+            ("rules", Tree::from([("docs/a.md", "`s1_is_no_test`")])),
+            (
+                "changelog",
+                Tree::from([("CHANGELOG.md", "## [9.9.9]\n")]).with(stranger.clone()),
+            ),
+            (
+                "no std",
+                Tree::from([("crates/lattice-causal/src/lib.rs", "extern crate std;\n")]),
+            ),
+            ("decisions", Tree::from([("docs/decisions/0001-a.md", "")])),
+            ("links", Tree::from([("a.md", "[b](b.md)\n")])),
+            ("front pages", Tree::from([(lib, "//! [a](../a.md)\n")])),
+            ("docs.rs", Tree::from([(lib, "")]).with(stranger)),
+        ]
+    }
+
+    #[test]
+    fn every_check_can_fail() {
+        let refused = refused();
+        for (name, check) in CHECKS {
+            let tree = refused.iter().find(|(of, _)| of == name);
+            let (_, tree) = tree.unwrap_or_else(|| panic!("{name}: no tree that it refuses"));
+            assert!(!check(tree).is_empty(), "{name} refuses nothing");
+        }
+    }
 
     #[test]
     fn a_finding_says_where_what_and_the_mend() {

@@ -1,23 +1,32 @@
-//! The texts that the checks read.
+//! What the checks read: texts, and what cargo says of the packages.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
 
+use crate::workspace::{self, Package};
+
 /// The files of the workspace: paths from its root, with `/` between parts, and
 /// the texts of Rust, TOML and Markdown.
-pub(super) struct Tree {
+pub(crate) struct Tree {
     /// The text is empty where nothing reads it.
     files: BTreeMap<String, String>,
+    packages: Vec<Package>,
 }
 
 impl Tree {
     /// Reads everything below `root` but Git's own files and what was built.
-    pub(super) fn read(root: &Path) -> io::Result<Self> {
+    pub(crate) fn read(root: &Path) -> Result<Self, String> {
         let mut files = BTreeMap::new();
-        collect(root, "", &mut files)?;
-        Ok(Self { files })
+        collect(root, "", &mut files).map_err(|error| error.to_string())?;
+        let packages = workspace::packages()?;
+        Ok(Self { files, packages })
+    }
+
+    /// The packages that are published.
+    pub(super) fn published(&self) -> impl Iterator<Item = &Package> {
+        self.packages.iter().filter(|package| package.is_published)
     }
 
     /// The text of one file.
@@ -78,8 +87,33 @@ impl<const N: usize> From<[(&str, &str); N]> for Tree {
             .into_iter()
             .map(|(path, text)| (path.to_owned(), text.to_owned()))
             .collect();
-        Self { files }
+        let packages = Vec::new();
+        Self { files, packages }
     }
+}
+
+#[cfg(test)]
+impl Tree {
+    pub(super) fn with(mut self, packages: Vec<Package>) -> Self {
+        self.packages = packages;
+        self
+    }
+}
+
+/// A published package as cargo describes it, with these dependencies: name, kind, and
+/// whether it is one of ours.
+#[cfg(test)]
+pub(crate) fn package(name: &str, dependencies: &[(&str, Option<&str>, bool)]) -> Package {
+    let dependency = |(name, kind, is_local): &(&str, Option<&str>, bool)| {
+        let path = is_local.then(|| format!("/crates/{name}"));
+        serde_json::json!({"name": name, "req": "^0.1.0", "kind": kind, "path": path})
+    };
+    let dependencies: Vec<_> = dependencies.iter().map(dependency).collect();
+    let json = serde_json::json!({
+        "name": name, "version": "0.1.0", "publish": null, "rust_version": "1.89",
+        "features": {}, "targets": [], "dependencies": dependencies,
+    });
+    Package::read(&json).unwrap()
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use lattice_presence::{Diff, Presence, PresenceState, ReplicaId};
 use lattice_presence_json::{JsonMeta, digest_to_json_string};
-use lattice_presence_sync::{Config, Event, Sync, To, Transmit};
+use lattice_presence_sync::{Config, Event, Input, Sync, To, Transmit};
 
 use crate::link::{self, Link, Received};
 use crate::stage::{Command, Report, Row, View};
@@ -133,38 +133,48 @@ impl Node {
     }
 
     fn obey(&mut self, command: Command) -> Result<(), Box<dyn Error>> {
-        let now = self.now();
-        let written = match command {
+        let input = match command {
             Command::Join {
                 topic,
-                user,
+                user: key,
                 status,
             } => {
-                let (pid, meta) = (self.pid(&user), meta(&status)?);
-                self.sync.join(now, &pid, &topic, &user, meta).map(drop)
+                let (pid, meta) = (self.pid(&key), meta(&status)?);
+                Input::Join {
+                    pid,
+                    topic,
+                    key,
+                    meta,
+                }
             }
-            Command::Leave { topic, user } => {
-                self.sync.leave(now, &self.pid(&user), &topic, &user);
-                Ok(())
+            Command::Leave { topic, user: key } => {
+                let pid = self.pid(&key);
+                Input::Leave { pid, topic, key }
             }
             Command::Status {
                 topic,
-                user,
+                user: key,
                 status,
             } => {
-                let (pid, meta) = (self.pid(&user), meta(&status)?);
-                self.sync.update(now, &pid, &topic, &user, meta).map(drop)
+                let (pid, meta) = (self.pid(&key), meta(&status)?);
+                Input::Update {
+                    pid,
+                    topic,
+                    key,
+                    meta,
+                }
             }
             Command::Peer { peer, address } => {
                 let own = self.sync.state().replica().clone();
                 let link = Some(Link::open(own, address));
                 self.peers.insert(peer, Peer { address, link });
-                Ok(())
+                return Ok(());
             }
             Command::Cut { peer } => return self.relink(&peer, false),
             Command::Heal { peer } => return self.relink(&peer, true),
         };
-        Ok(written.or_else(|error| note(error.to_string()))?)
+        let done = self.sync.handle(self.now(), input);
+        Ok(done.or_else(|refused| note(refused.to_string()))?)
     }
 
     /// The connection of a user. A server has real ones.
