@@ -1,4 +1,4 @@
-//! The application's side: who may connect, join, and what its events mean.
+//! The side of the application: who may connect and join, and what events mean.
 
 use alloc::sync::Arc;
 use core::future::{Future, ready};
@@ -10,11 +10,11 @@ use serde::Serialize;
 use crate::channel::Channel;
 use crate::phoenix::{Payload, SupabaseConfig};
 
-/// What an application decides. Only [`connect`](Self::connect) and
-/// [`join`](Self::join) must be written.
+/// What an application decides. You must write only [`connect`](Self::connect) and
+/// [`join`](Self::join).
 ///
-/// Calls for one channel come one after another, those for different channels at the
-/// same time. A call that panics fails its channel: the client joins again.
+/// Calls for one channel come one after another. Calls for different channels come at the
+/// same time. If a call panics, its channel fails, and the client joins again.
 ///
 /// ```
 /// use lattice_presence_json::JsonMeta;
@@ -39,30 +39,32 @@ use crate::phoenix::{Payload, SupabaseConfig};
 /// }
 /// ```
 pub trait Channels: Send + Sync + 'static {
-    /// Who is on a socket.
+    /// The user of a socket.
     type User: Send + Sync + 'static;
 
     /// A client wants to connect.
     ///
     /// # Errors
     ///
-    /// Whoever may not: the handshake is answered with 403 and this reason.
+    /// If the client may not connect. The handshake is answered with 403 and this reason.
     fn connect(&self, request: Connect)
     -> impl Future<Output = Result<Self::User, Refused>> + Send;
 
-    /// Whose the seats of this user are: who comes back with a token gets only the
-    /// entries of the same owner. With none, the default, the token alone says whose
-    /// they are: then it must be one that nobody guesses.
+    /// The owner of the seats of this user. A client that comes back with a token gets
+    /// only the entries of the same owner. The default is no owner. Then only the token
+    /// protects the entries, so nobody must be able to guess it.
     fn owner(&self, user: &Self::User) -> Option<String> {
         let _ = user;
         None
     }
 
-    /// A client wants to join a topic. Key and metadata of its entry come from here.
+    /// A client wants to join a topic. This call gives the key and the metadata of its
+    /// entry.
     ///
     /// # Errors
     ///
-    /// Whoever may not: the client gets `{"reason": …}`, and tries again after a while.
+    /// If the client may not join. It gets `{"reason": …}`, and tries again after a
+    /// while.
     fn join(
         &self,
         user: &Self::User,
@@ -80,12 +82,13 @@ pub trait Channels: Send + Sync + 'static {
         ready(Reply::error("unknown event"))
     }
 
-    /// A client that may track itself ([`Joined::tracks`]) says what its entry is to
-    /// carry. As it stands, unless you say otherwise.
+    /// A client that may track itself ([`Joined::tracks`]) says what its entry should
+    /// carry. By default the entry carries exactly this.
     ///
     /// # Errors
     ///
-    /// What may not be: the client gets `{"reason": …}`, the entry stays as it is.
+    /// If you do not allow it. The client gets `{"reason": …}`, and the entry stays as it
+    /// is.
     fn track(
         &self,
         channel: &Channel<Self::User>,
@@ -99,8 +102,8 @@ pub trait Channels: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Where the token is no good: the client gets a `system` error, and the channel is
-    /// closed for good.
+    /// If the token is not valid. The client gets a `system` error. The channel is
+    /// closed, and the client does not join it again.
     fn token(
         &self,
         channel: &Channel<Self::User>,
@@ -110,7 +113,7 @@ pub trait Channels: Send + Sync + 'static {
         ready(Ok(()))
     }
 
-    /// A channel that was joined is gone: left, or its socket has ended.
+    /// A channel that was joined is gone. The client left it, or its socket has ended.
     fn left(&self, channel: &Channel<Self::User>) -> impl Future<Output = ()> + Send {
         let _ = channel;
         ready(())
@@ -126,7 +129,7 @@ pub struct Connect {
 }
 
 impl Connect {
-    /// A parameter of the address: what the client's `params` hold.
+    /// A parameter of the address, from the client's `params`.
     ///
     /// ```
     /// # use lattice_presence_web::Connect;
@@ -140,7 +143,7 @@ impl Connect {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The headers of the request: cookies, addresses that a proxy adds.
+    /// The headers of the request, for instance cookies, or addresses that a proxy adds.
     ///
     /// ```
     /// # use lattice_presence_web::Connect;
@@ -153,7 +156,7 @@ impl Connect {
         &self.headers
     }
 
-    /// The client's `authToken`, which travels as a subprotocol and not in the address.
+    /// The client's `authToken`. It travels as a subprotocol, and not in the address.
     ///
     /// ```
     /// # use lattice_presence_web::Connect;
@@ -167,7 +170,7 @@ impl Connect {
     }
 }
 
-/// What a client asks for as it joins.
+/// What a client asks for when it joins.
 #[derive(Clone, Debug)]
 pub struct Join {
     pub(crate) topic: Arc<str>,
@@ -190,7 +193,7 @@ impl Join {
         &self.topic
     }
 
-    /// What the client said with it.
+    /// The payload of the join.
     ///
     /// ```
     /// # use lattice_presence_web::Join;
@@ -203,7 +206,7 @@ impl Join {
         &self.payload
     }
 
-    /// What a Supabase client asks for; nothing for others.
+    /// What a Supabase client asks for. `None` for other clients.
     ///
     /// ```
     /// # use lattice_presence_web::Join;
@@ -216,7 +219,8 @@ impl Join {
         self.supabase.as_ref()
     }
 
-    /// The key that a Supabase client asks for, or one that nobody else has.
+    /// The key that a Supabase client asks for. If it asks for none, a key that nobody
+    /// else has.
     ///
     /// ```
     /// use lattice_presence_web::{Join, Joined};
@@ -232,9 +236,9 @@ impl Join {
         }
     }
 
-    /// What the join's field `presence` asks to see: `"counts"`, `"none"`,
-    /// `{"page": 50}`, `{"keys": ["ada"]}`; everybody, if it says nothing. Yours to
-    /// grant, by [`Joined::sees`].
+    /// What the client asks to see, from the field `presence` of its join: `"counts"`,
+    /// `"none"`, `{"page": 50}` or `{"keys": ["ada"]}`. If there is no such field, it
+    /// asks for everybody. The client sees it only if you grant it, by [`Joined::sees`].
     ///
     /// ```
     /// use lattice_presence_web::{Join, Joined};
@@ -270,15 +274,15 @@ impl Join {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum View {
-    /// Every member: `presence_state`, and `presence_diff` after.
+    /// Every member: first `presence_state`, and then `presence_diff`.
     #[default]
     Everyone,
     /// `presence_count`, `{"keys": …, "connections": …}`, at most once a second.
     Counts,
-    /// This many keys, and counts. Who is on the page stays until it goes.
+    /// This many keys, and counts. A key stays on the page until it leaves the topic.
     Page(usize),
-    /// A watch-list: these keys, in whatever topic; each presence names its own in
-    /// `phx_topic`. At most 500.
+    /// A watch-list: these keys, in all topics. Each presence names its topic in
+    /// `phx_topic`. At most 500 keys.
     Keys(Vec<String>),
     /// Nothing.
     Nothing,
@@ -304,7 +308,7 @@ pub struct Joined {
 }
 
 impl Joined {
-    /// As an observer: it sees everybody, and nobody sees it.
+    /// As an observer. It sees everybody, and nobody sees it.
     ///
     /// ```
     /// let _ = lattice_presence_web::Joined::new();
@@ -346,7 +350,7 @@ impl Joined {
         self
     }
 
-    /// It sees this, and not everybody.
+    /// The client sees this, and not everybody.
     ///
     /// ```
     /// use lattice_presence_web::{Joined, View};
@@ -357,11 +361,11 @@ impl Joined {
         self
     }
 
-    /// The reply to the join carries this.
+    /// The reply to the join carries `response`.
     ///
     /// # Errors
     ///
-    /// Where `response` does not serialize.
+    /// If `response` does not serialize.
     ///
     /// ```
     /// use lattice_presence_web::Joined;
@@ -389,16 +393,16 @@ pub enum Reply {
     Ok(Payload),
     /// The client's `receive("error", …)`.
     Error(Payload),
-    /// No answer: the client waits for none.
+    /// No answer, because the client does not wait for one.
     None,
-    /// The channel has failed: the client joins again after a while.
+    /// The channel has failed. The client joins again after a while.
     Fail,
-    /// The channel is closed for good.
+    /// The channel is closed, and the client does not join it again.
     Close,
 }
 
 impl Reply {
-    /// Ok, with nothing to say.
+    /// Ok, with an empty response.
     ///
     /// ```
     /// let _ = lattice_presence_web::Reply::ok();
@@ -419,7 +423,7 @@ impl Reply {
     }
 }
 
-/// Why somebody may not. The client gets it as `{"reason": …}`.
+/// The reason of a refusal. The client gets it as `{"reason": …}`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Refused {
@@ -441,7 +445,7 @@ impl Refused {
     }
 }
 
-/// A payload of another shape than it should be.
+/// A payload does not have the shape that it should have.
 ///
 /// ```
 /// use lattice_presence_web::Refused;
@@ -458,7 +462,7 @@ impl From<serde_json::Error> for Refused {
     }
 }
 
-/// Ok with nothing to say, or an error with the reason.
+/// Ok with an empty response, or an error with the reason.
 ///
 /// ```
 /// use lattice_presence_web::{Refused, Reply};
@@ -475,9 +479,9 @@ impl From<Result<(), Refused>> for Reply {
     }
 }
 
-/// How long an application may be behind with what it was asked.
+/// How long an application may take for what it was asked.
 pub(crate) const CALLS_AT_ONCE: usize = 64;
 /// Keys of one watch-list.
 pub(crate) const WATCHED: usize = 500;
-/// Bytes of a token. Shorter ones could be guessed.
+/// Bytes of a token. Somebody could guess shorter ones.
 pub(crate) const TOKEN: core::ops::RangeInclusive<usize> = 16..=128;

@@ -1,4 +1,4 @@
-//! The endpoint: handshakes, the sockets that are open, and how they are drained.
+//! The endpoint: handshakes, open sockets, and draining.
 
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -71,7 +71,7 @@ impl<A: Channels> Server<A> {
         self.topics.open(&self.node, topic, self.config.batch)
     }
 
-    /// A socket was too slow for this channel: a state again.
+    /// A socket was too slow for this channel, so it needs a state again.
     pub(crate) async fn fetch(&self, channel: &Channel<A::User>) {
         if matches!(channel.inner.sees, View::Keys(_)) {
             self.watch.fetch(channel.place());
@@ -93,7 +93,7 @@ impl<A: Channels> Server<A> {
         self.watch.subscribe(&self.node, channel, keys);
     }
 
-    /// A channel is gone; its entry stays where the client is expected back.
+    /// A channel is gone. If the client may come back, its entry stays.
     pub(crate) async fn leave(self: &Arc<Self>, channel: Option<Channel<A::User>>, keeps: bool) {
         let Some(channel) = channel else {
             return;
@@ -115,7 +115,7 @@ impl<A: Channels> Server<A> {
         self.draining.load(Ordering::SeqCst)
     }
 
-    /// A socket is open: it is told of a drain.
+    /// A socket is open, and learns of a drain.
     pub(crate) fn began(self: &Arc<Self>, outbox: &Arc<Outbox>) -> SocketId {
         self.listen();
         let id = self.next.fetch_add(1, Ordering::Relaxed);
@@ -134,7 +134,7 @@ impl<A: Channels> Server<A> {
         self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Passes on what other nodes say to the sockets here.
+    /// Sends what other nodes say to the sockets of this node.
     fn listen(self: &Arc<Self>) {
         self.listens.call_once(|| {
             let (topics, mut messages) = (self.topics.clone(), self.node.messages());
@@ -143,7 +143,7 @@ impl<A: Channels> Server<A> {
                 while let Some(received) = messages.next().await {
                     let message = match received {
                         Received::Message(message) if message.from != own => message,
-                        Received::Message(_) => continue, // told by the channel itself
+                        Received::Message(_) => continue, // the channel itself has sent it
                         Received::Missed(count) => {
                             tracing::warn!(count, "broadcasts of other nodes were missed");
                             continue;
@@ -183,10 +183,9 @@ impl<A: Channels> Drop for Permit<A> {
     }
 }
 
-/// The endpoint of the clients. Cheap to clone.
+/// The endpoint of the clients. It is cheap to clone.
 ///
-/// [`phoenix`](crate::phoenix()) is the short way where there is nothing to set and
-/// nothing to drain.
+/// If you have no settings and do not drain, [`phoenix`](crate::phoenix()) is shorter.
 pub struct Web<A: Channels> {
     server: Arc<Server<A>>,
 }
@@ -216,8 +215,8 @@ impl<A: Channels> Web<A> {
         }
     }
 
-    /// The routes, to be nested: under `/socket` for `new Socket("/socket")`, under
-    /// `/realtime/v1` for Supabase's clients. O(1).
+    /// The routes. Nest them under `/socket` for `new Socket("/socket")`, or under
+    /// `/realtime/v1` for clients of Supabase. O(1).
     pub fn router(&self) -> Router {
         Router::new()
             .route("/websocket", any(handshake::<A>))
@@ -230,9 +229,10 @@ impl<A: Channels> Web<A> {
         self.server.open.load(Ordering::Relaxed)
     }
 
-    /// Closes all sockets, spread over this time, with 1012, after which clients
-    /// connect again, to another node; new ones are refused with 503. Their entries
-    /// stay for the time of grace. Returns when all are closed, or could have been.
+    /// Closes all sockets with the code 1012, one after another over this time. Their
+    /// clients connect again, to another node. New sockets are refused with 503. The
+    /// entries stay for the time of grace. It returns when all are closed, or had enough
+    /// time for it.
     pub async fn drain(&self, over: Duration) {
         self.server.draining.store(true, Ordering::SeqCst);
         let sockets: Vec<Arc<Outbox>> = self.server.sockets().values().cloned().collect();
@@ -249,12 +249,12 @@ impl<A: Channels> Web<A> {
         }
     }
 
-    /// Serves `app` until `stop` is done; then [drains](Self::drain) the sockets over
-    /// this time, and [shuts the node down](Node::shutdown), so that peers hear of it.
+    /// Serves `app` until `stop` is done. Then it [drains](Self::drain) the sockets over
+    /// this time, and [shuts the node down](Node::shutdown), which tells the peers.
     ///
     /// # Errors
     ///
-    /// Those of the listener.
+    /// The errors of the listener.
     ///
     /// ```no_run
     /// # use core::time::Duration;
@@ -278,8 +278,8 @@ impl<A: Channels> Web<A> {
             self.drain(over).await;
             self.server.node.shutdown().await;
         };
-        // While it drains it listens: who comes is told that the server restarts. And
-        // connections that browsers keep open hold nothing up.
+        // It listens while it drains, and tells new clients that the server restarts.
+        // Connections that browsers keep open do not delay the end.
         tokio::select! {
             served = axum::serve(listener, app).into_future() => served,
             () = stopped => Ok(()),
@@ -287,7 +287,7 @@ impl<A: Channels> Web<A> {
     }
 }
 
-/// Done when the process is told to stop: by Ctrl-C, or by a service manager (SIGTERM).
+/// Waits until the process is told to stop, by Ctrl-C or by a service manager (SIGTERM).
 /// It must be called in a tokio runtime with I/O.
 ///
 /// See [`Web::serve`] for an example.
