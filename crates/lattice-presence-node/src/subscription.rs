@@ -1,4 +1,5 @@
-//! Who follows a topic: a snapshot, then every change once, or a snapshot again.
+//! Subscribers of a topic. They get a snapshot, then every change once, or a snapshot
+//! again.
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -25,10 +26,10 @@ const MAX_ENTRIES: usize = 4_096;
 /// See [`Change`] for an example.
 #[non_exhaustive]
 pub enum Update<M> {
-    /// Every member of the topic, at this moment: at the start, and where changes came
-    /// faster than they were read. It stands in place of all that came before.
+    /// Every member of the topic, at this moment. It comes at the start. It also comes if
+    /// changes were faster than the reader. It replaces everything that came before.
     Snapshot(Vec<Presence<M>>),
-    /// What changed since the update before.
+    /// What changed since the last update.
     Change(Arc<Change<M>>),
 }
 
@@ -49,9 +50,9 @@ pub(crate) struct Queue<M> {
 struct Inner<M> {
     changes: VecDeque<Arc<Change<M>>>,
     entries: usize,
-    /// The subscriber knows the view as of this number, and what waits.
+    /// The subscriber knows the view up to this number, and the changes that wait.
     known: u64,
-    /// A snapshot is due: nothing waits, and nothing will.
+    /// A snapshot is due. No changes wait, and none are added.
     reset: bool,
     closed: bool,
     waker: Option<Waker>,
@@ -76,7 +77,8 @@ impl<M> Queue<M> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds the change of that number; whether the queue was given up for it.
+    /// Adds the change with this number. It returns whether the queue was replaced by a
+    /// snapshot.
     pub(crate) fn push(&self, number: u64, change: &Arc<Change<M>>) -> bool {
         let mut inner = self.lock();
         if inner.reset || number <= inner.known {
@@ -84,7 +86,7 @@ impl<M> Queue<M> {
         }
         inner.entries += change.len();
         let is_full = inner.changes.len() >= MAX_CHANGES || inner.entries > MAX_ENTRIES;
-        // One change alone is handed out, however large: it exists already.
+        // A single change may have any size, because it exists already.
         if is_full && !inner.changes.is_empty() {
             inner.give_up();
         } else {
@@ -98,8 +100,8 @@ impl<M> Queue<M> {
         was_given_up
     }
 
-    /// What waits, or, where a snapshot is due, what `catch_up` makes; it must
-    /// [start](Self::start) the queue again.
+    /// The next change that waits. If a snapshot is due, the result of `catch_up`, which
+    /// must [start](Self::start) the queue again.
     pub(crate) fn poll<S>(
         &self,
         context: &Context<'_>,
@@ -124,15 +126,15 @@ impl<M> Queue<M> {
         Poll::Pending
     }
 
-    /// From now on every change above that number. Called under the lock of the view:
-    /// whatever changes later has a higher number, and finds the queue open.
+    /// From now on the queue takes every change with a higher number. It is called under
+    /// the lock of the view. So later changes have higher numbers, and find the queue open.
     pub(crate) fn start(&self, number: u64) {
         let mut inner = self.lock();
         inner.reset = false;
         inner.known = number;
     }
 
-    /// A snapshot is due, whatever waits.
+    /// Drops what waits. A snapshot is due.
     pub(crate) fn reset(&self) {
         let mut inner = self.lock();
         inner.give_up();
@@ -143,7 +145,7 @@ impl<M> Queue<M> {
         }
     }
 
-    /// Nothing will come any more.
+    /// No more changes will come.
     pub(crate) fn close(&self) {
         let mut inner = self.lock();
         inner.closed = true;
@@ -163,12 +165,11 @@ impl<M> Inner<M> {
     }
 }
 
-/// Follows one topic: a [`Snapshot`](Update::Snapshot), then every
-/// [`Change`](Update::Change) exactly once, in order. A subscriber that does not keep up
-/// costs at most 256 changes of 4,096 entries in all; what waits for it is then replaced by
-/// one snapshot.
+/// Follows one topic. It gives a [`Snapshot`](Update::Snapshot), and then every
+/// [`Change`](Update::Change) exactly once, in order. At most 256 changes with 4,096
+/// entries wait for a slow subscriber. If there are more, one snapshot replaces them.
 ///
-/// It is a [`Stream`], too. It ends when the node has stopped.
+/// It is also a [`Stream`]. It ends when the node has stopped.
 ///
 /// ```
 /// use lattice_presence_node::{Node, Update};
@@ -217,8 +218,8 @@ impl<M: Meta> Subscription<M> {
         &self.topic
     }
 
-    /// The next update; `None` once the node has stopped. Safe to cancel. O(1), and
-    /// O(members) for a snapshot. See [`Subscription`] for an example.
+    /// The next update, or `None` after the node has stopped. It is safe to cancel. O(1),
+    /// and O(members) for a snapshot. See [`Subscription`] for an example.
     pub async fn next(&mut self) -> Option<Update<M>> {
         core::future::poll_fn(|context| self.poll(context)).await
     }
