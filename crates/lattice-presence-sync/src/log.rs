@@ -1,4 +1,4 @@
-//! What the last pushes spoke of.
+//! The dots of the last pushes.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -6,19 +6,20 @@ use core::ops::RangeInclusive;
 
 use lattice_presence::ClockSet;
 
-/// Intervals that are kept, over all pushes: 256 KiB. A push of one join or leave takes
+/// The most intervals of all pushes together: 256 KiB. A push of one join or leave takes
 /// one or two.
 const MOST_INTERVALS: usize = 16_384;
 
-/// The own clocks of each of the last pushes, by number, so that exactly what a peer lost
-/// can be told again.
+/// The own clocks of each of the last pushes, by number. With it, this node can send
+/// again exactly what a peer lost.
 ///
 /// # Invariants
 ///
-/// Numbers are consecutive and end with the last push; `intervals` is the sum over all.
+/// Numbers are consecutive, and end with the last push. `intervals` is the sum over all
+/// pushes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PushLog {
-    /// The number of the last push; 0 if there was none.
+    /// The number of the last push, or 0 if there was none.
     last: u64,
     pushes: VecDeque<ClockSet>,
     intervals: usize,
@@ -29,7 +30,7 @@ impl PushLog {
         self.last
     }
 
-    /// Notes what the next push speaks of; its number comes back.
+    /// Notes the clocks of the next push, and returns its number.
     pub(crate) fn append(&mut self, clocks: ClockSet) -> u64 {
         self.last += 1;
         self.intervals += clocks.interval_count();
@@ -41,7 +42,7 @@ impl PushLog {
         self.last
     }
 
-    /// Takes the last push back, as if it had never been: it was not sent.
+    /// Removes the last push, because it was not sent.
     pub(crate) fn take_back(&mut self, number: u64) -> Option<ClockSet> {
         if number != self.last {
             return None;
@@ -52,10 +53,10 @@ impl PushLog {
         Some(clocks)
     }
 
-    /// What the pushes of those numbers spoke of, as far as they are still here, in
-    /// ascending order and until `most` clocks have come together: the numbers, their
-    /// clocks, and whether some were left for later. At least one is told. O(pushes that are
-    /// asked for + i log i), for i intervals of clocks.
+    /// The clocks of the pushes with these numbers, as far as they are still here. It
+    /// goes in ascending order, and stops at `most` clocks, but takes at least one push.
+    /// It returns the numbers, their clocks, and whether some pushes were left for later.
+    /// O(pushes that are asked for + i log i), for i intervals of clocks.
     pub(crate) fn of(&self, numbers: &ClockSet, most: u64) -> (ClockSet, ClockSet, bool) {
         let first = self.last + 1 - self.pushes.len() as u64;
         let (mut told, mut ranges, mut count) = (ClockSet::new(), Vec::new(), 0);
@@ -81,8 +82,8 @@ impl PushLog {
     }
 }
 
-/// One set of all ranges. In ascending order each is put at the end: a union for each push
-/// would go through all that came before it.
+/// One set of all ranges. In ascending order each range is appended. A union for each
+/// push would go through everything before it.
 fn together(mut ranges: Vec<RangeInclusive<u64>>) -> ClockSet {
     ranges.sort_unstable_by_key(|range| *range.start());
     let mut clocks = ClockSet::new();
@@ -137,7 +138,7 @@ mod tests {
         assert!(log.check_invariants());
     }
 
-    /// A question with a made-up range of numbers costs what the log holds.
+    /// A question with a false range of numbers costs only as much as the log holds.
     #[test]
     fn r11_a_question_about_every_number_there_is_costs_the_log_and_no_more() {
         let mut log = PushLog::default();
@@ -148,8 +149,8 @@ mod tests {
         assert!(told.is_empty());
     }
 
-    /// Each push that was told again went through the clocks of all before it: 15 ms in one
-    /// call, with the largest messages.
+    /// This was a bug: each push that was sent again went through the clocks of all
+    /// pushes before it. With the largest messages one call took 15 ms.
     #[test]
     fn r13_pushes_whose_clocks_lie_scattered_are_told_in_the_time_of_a_call() {
         let mut log = PushLog::default();

@@ -1,35 +1,37 @@
-//! What was written here goes out, cut and coalesced (rule R2).
+//! Sends what this node wrote, merged and cut to size (rule R2).
 
 use lattice_presence::{CausalContext, ClockSet, PresenceDelta, ReplicaId};
 
 use crate::log::PushLog;
 use crate::machine::Sync;
 
-/// How many clocks a push may speak of for each entry that it may carry: those that left
-/// cost a few bytes, or none.
+/// The number of clocks that a push may have for each entry that it may carry. Clocks of
+/// entries that left cost a few bytes, or none.
 pub(crate) const CLOCKS_PER_ENTRY: u64 = 8;
 
-/// Former lives of which one push tells that they are over: the last ones. Older ones are
-/// retired by peers that still know them (rule R9).
+/// The most former incarnations in one push that says that they are over. It names the
+/// last ones. Peers that still know older ones retire them by themselves (rule R9).
 const MOST_FORMER: usize = 8;
 
-/// Own changes on their way out.
+/// Own changes that wait to be sent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pushes {
-    /// Own clocks that joined or left and were not pushed yet. What joined and left again
-    /// meanwhile is told as one that left; between live entries that were pushed, all of
-    /// it is one interval: bounded by what is live.
+    /// Own clocks that joined or left, and were not pushed yet. A clock that joined and
+    /// left again in the meantime counts as one that left. Such clocks between live
+    /// entries form one interval. So the number of live entries bounds the number of
+    /// intervals.
     unsent: ClockSet,
-    /// Former lives of this node that are over; told once the last own entry has moved.
+    /// Former incarnations of this node that are over. They are sent after the last own
+    /// entry has moved.
     former: CausalContext<ReplicaId>,
-    /// The push that told so, and what.
+    /// The push that said so, and its content.
     told: Option<(u64, CausalContext<ReplicaId>)>,
     pub(crate) log: PushLog,
 }
 
 impl Pushes {
-    /// The node goes on under another name, which issued `own`, after those lives, and
-    /// those of which it did not tell yet that they are over.
+    /// The node continues under another name, which issued `own`. It notes the former
+    /// incarnations, and those of which it did not say yet that they are over.
     pub(crate) fn begin_anew(&mut self, own: ClockSet, former: CausalContext<ReplicaId>) {
         let mut former = former.union(&self.former);
         while former.replicas().len() > MOST_FORMER {
@@ -52,7 +54,7 @@ impl Pushes {
 }
 
 impl<M> Sync<M> {
-    /// Whether own changes wait to be pushed. A node that is superseded pushes none.
+    /// Whether own changes wait to be pushed. A superseded node pushes nothing.
     pub(crate) fn has_unsent(&mut self) -> bool {
         let changes = self.state.take_changes();
         if self.is_superseded() {
@@ -66,7 +68,7 @@ impl<M> Sync<M> {
         !self.pushes.unsent.is_empty()
     }
 
-    /// The next push and its number. O(what it carries + intervals that wait).
+    /// The next push and its number. O(its entries + intervals that wait).
     pub(crate) fn next_push(&mut self) -> Option<(u64, PresenceDelta<M>)> {
         if !self.has_unsent() {
             return None;
@@ -88,7 +90,7 @@ impl<M> Sync<M> {
         Some((self.pushes.log.append(clocks), delta))
     }
 
-    /// Takes a push back that was not sent; whether that was possible.
+    /// Takes back a push that was not sent. It returns whether this was possible.
     pub(crate) fn take_back_push(&mut self, number: u64) -> bool {
         let Some(clocks) = self.pushes.log.take_back(number) else {
             return false;
@@ -100,7 +102,7 @@ impl<M> Sync<M> {
         true
     }
 
-    /// What the pushes of those numbers tell, which speak of those own clocks.
+    /// The content of the pushes with these numbers, which have these own clocks.
     pub(crate) fn told_again(&self, numbers: &ClockSet, clocks: &ClockSet) -> PresenceDelta<M> {
         let told = self.pushes.told.as_ref();
         let told = told.filter(|(number, _)| numbers.contains(*number));
@@ -109,7 +111,7 @@ impl<M> Sync<M> {
         self.state.delta_of(&told)
     }
 
-    /// What is known of those own clocks.
+    /// What is known about these own clocks.
     pub(crate) fn of_own(&self, clocks: &ClockSet) -> PresenceDelta<M> {
         let own = self.state.replica().clone();
         self.state
