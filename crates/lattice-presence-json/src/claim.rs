@@ -1,13 +1,13 @@
-//! What a payload claims of each replica, until all of it is read.
+//! What a payload claims of each replica, until the payload is read completely.
 
 use lattice_presence::{CausalContext, ClockSet, ReplicaId};
 
 use crate::intern::Replicas;
 
-/// What a payload claims of one replica, clouds apart, in one word: a payload of
-/// many short names costs mostly what is kept for each of them.
+/// What a payload claims of one replica, without clouds, in one word. A payload can have
+/// many short names. Its cost is mostly what is kept for each name.
 ///
-/// A clock takes 53 bits; the two uppermost say which claims were made.
+/// A clock takes 53 bits. The two highest bits say which claims were made.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Claim(u64);
 
@@ -43,7 +43,7 @@ impl Claim {
 pub(crate) struct ClaimedClouds(Vec<(usize, ClockSet)>);
 
 impl ClaimedClouds {
-    /// The cloud of a replica that [`has_cloud`](Claim::has_cloud) and had none.
+    /// Adds a cloud for a replica that [`has_cloud`](Claim::has_cloud) and had none.
     pub(crate) fn push(&mut self, place: usize, cloud: ClockSet) {
         self.0.push((place, cloud));
     }
@@ -51,7 +51,7 @@ impl ClaimedClouds {
     /// Prefixes and clouds as one context. O(n log n) for `n` replicas.
     pub(crate) fn into_context(self, replicas: Replicas<Claim>) -> CausalContext<ReplicaId> {
         let Self(mut clouds) = self;
-        // At its peak the heap holds these tables and the context.
+        // Here the heap is at its peak. It holds these tables and the context.
         clouds.shrink_to_fit();
         clouds.sort_unstable_by(|(a, _), (b, _)| replicas.id(*a).cmp(replicas.id(*b)));
         let mut clouds = clouds.into_iter().map(|(_, cloud)| cloud);

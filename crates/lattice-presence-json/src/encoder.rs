@@ -1,4 +1,4 @@
-//! What goes out to peers: canonical bytes, in the default or the compact form.
+//! The encoder. It writes canonical bytes, in the default or the compact form.
 
 use std::io;
 
@@ -16,24 +16,24 @@ use crate::write::quoted_len;
 
 type Result<T> = core::result::Result<T, EncodeError>;
 
-/// Encodes payloads, canonically: replicas, clocks and values are sorted, there
-/// is no white space, and equal content gives equal bytes.
+/// Encodes payloads in a canonical form. Replicas, clocks and values are sorted, and
+/// there is no white space. Equal content gives equal bytes.
 ///
-/// Metadata is as canonical as its `Serialize`: [`JsonMeta`](crate::JsonMeta) is
-/// written as it came in, a `HashMap` in an order that differs between two
-/// processes.
+/// For this the metadata must always serialize in the same way.
+/// [`JsonMeta`](crate::JsonMeta) is written as it was read. The order of a `HashMap`
+/// differs between two processes.
 ///
-/// **What no peer would read is left out**, so that one bad entry does not keep all the
-/// others from arriving: an entry over a limit, with its dot; a replica whose name is
-/// over one; claims of very many clocks without an entry. A payload that says less is
-/// still right: its reader takes what is missing for what has not happened yet.
-/// [`encode`](Self::encode) reports what was left out, and [`strict`](Self::strict)
-/// makes an error of it, which names the entry. To find a bad entry before it is joined,
-/// there is [`check`](Self::check).
+/// **What no peer would read is left out.** Otherwise one bad entry would stop all the
+/// others. This is an entry over a limit, with its dot, or a replica whose name is over a
+/// limit, or claims of very many clocks without an entry. A payload that says less is
+/// still correct: its reader takes what is missing as not yet written.
+/// [`encode`](Self::encode) reports what was left out. [`strict`](Self::strict) makes it
+/// an error that names the entry. [`check`](Self::check) finds a bad entry before it is
+/// joined.
 ///
-/// **What does not fit into one payload** goes out in [`parts`](Self::parts). Written
-/// as one all the same, a state that is too large is an error; a delta or a digest that
-/// is too large is cut, and the next exchange of digests tells the rest.
+/// **What does not fit into one payload** is sent in [`parts`](Self::parts). If you write
+/// it as one payload, a state that is too large is an error. A delta or a digest that is
+/// too large is cut, and the next exchange of digests brings the rest.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -83,7 +83,7 @@ impl Encoder {
         }
     }
 
-    /// All limits at once: those of the peers' decoders.
+    /// Sets all limits at once. They must be those of the peers' decoders.
     ///
     /// ```
     /// use lattice_presence_json::{Encoder, Limits};
@@ -97,9 +97,8 @@ impl Encoder {
         self
     }
 
-    /// Whether a run of clocks in a cloud is written as `[first, last]`. Every
-    /// peer of this crate reads that; a peer that knows only integers refuses
-    /// the payload.
+    /// Whether a run of clocks in a cloud is written as `[first, last]`. Every peer of
+    /// this crate reads it. A peer that knows only integers refuses the payload.
     ///
     /// ```
     /// use lattice_presence_json::{Encoder, JsonMeta, delta_from_json};
@@ -119,7 +118,7 @@ impl Encoder {
         self
     }
 
-    /// Whether something that would be left out is an error instead, which says what.
+    /// Whether it is an error if something would be left out. The error says what it is.
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -141,10 +140,10 @@ impl Encoder {
         self
     }
 
-    /// How many clocks that no entry carries the default form may list, 2^14 unless
-    /// stated. What is over that is left out, wide runs first: a peer can claim a run of
-    /// 2^40 in a few bytes, and listing it would take terabytes. In the compact form a
-    /// run is one item, and this limit is not asked.
+    /// The most clocks without an entry that the default form may list. The default is
+    /// 2^14. More are left out, wide runs first. A peer can claim a run of 2^40 clocks in
+    /// a few bytes, and a list of them would take terabytes. In the compact form a run is
+    /// one item, and this limit does not matter.
     ///
     /// ```
     /// use lattice_presence_json::{Encoder, JsonMeta, delta_from_json};
@@ -163,7 +162,8 @@ impl Encoder {
         self
     }
 
-    /// How many clocks without an entry a payload of this form may claim behind prefixes.
+    /// The most clocks without an entry that a payload of this form may claim behind
+    /// prefixes.
     pub(crate) fn max_dead_claims(&self) -> u64 {
         if self.compact {
             self.limits.max_claims
@@ -172,13 +172,13 @@ impl Encoder {
         }
     }
 
-    /// Whether every peer reads an entry of this content: ask before you join it.
-    /// O(length), and without serializing if the metadata is
-    /// [`JsonMeta`](crate::JsonMeta).
+    /// Checks whether every peer can read an entry with this content. Call it before you
+    /// join the entry. O(length). If the metadata is [`JsonMeta`](crate::JsonMeta), it
+    /// does not serialize.
     ///
     /// # Errors
     ///
-    /// What is too long, or wrong with the metadata.
+    /// The text that is too long, or the error in the metadata.
     ///
     /// ```
     /// use lattice_presence_json::{Encoder, JsonMeta};
@@ -211,9 +211,10 @@ impl Encoder {
         Ok(())
     }
 
-    /// How many bytes at most a push of one entry takes beside what
-    /// [`check`](Self::check) counts: take them off the size of a transport's payloads
-    /// before you check what is to fit into one. O(length of the names).
+    /// The most bytes that a push of one entry takes in addition to those that
+    /// [`check`](Self::check) counts. Take them off the size of a transport's payloads.
+    /// Then `check` finds entries that do not fit into one payload. O(length of the
+    /// names).
     ///
     /// ```
     /// use lattice_presence::Shard;
@@ -229,13 +230,13 @@ impl Encoder {
         message::frame_len(cluster, shard, from)
     }
 
-    /// `delta`, a delta of `state`, as this form tells it best. In the compact form, as it
-    /// is. In the default form, if a replica has long runs of dots that left, which
-    /// would be listed clock by clock or [left out](Self::max_listed), all of that replica
-    /// is told instead, if that is shorter: then its clocks are one prefix.
+    /// `delta`, a delta of `state`, in the best way for this form. In the compact form it
+    /// does not change. In the default form, long runs of dots that left would be listed
+    /// clock by clock, or [left out](Self::max_listed). If it is shorter, everything of
+    /// that replica is sent instead. Then its clocks are one prefix.
     ///
-    /// A connection that stays while a million others come and go has a million such dots
-    /// before the next join. O(what is told).
+    /// For example, one connection stays while a million others come and leave. Then
+    /// there are a million such dots before the next join. O(result).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -256,8 +257,8 @@ impl Encoder {
     /// ```
     #[must_use]
     pub fn told<M>(&self, state: &PresenceState<M>, delta: PresenceDelta<M>) -> PresenceDelta<M> {
-        // Clocks that are listed in any case, and rather than one entry more: a written
-        // entry is about so many times as long as a written clock.
+        // So many clocks are always listed, and so many for each entry. A written entry
+        // is about so many times as long as a written clock.
         const FEW_CLOCKS: u64 = 64;
         const CLOCKS_PER_ENTRY: u64 = 8;
         let entries = |replica| state.line(replica).and_then(|line| line.live);
@@ -283,9 +284,9 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// If the writer of the payload has no name that a peer reads; if a state is
-    /// too large for one payload; if the encoder is [`strict`](Self::strict) and
-    /// something would be left out.
+    /// If peers cannot read the name of the writer, or if a state is too large for one
+    /// payload, or if the encoder is [`strict`](Self::strict) and something would be left
+    /// out.
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -302,14 +303,14 @@ impl Encoder {
         what.encode(self)
     }
 
-    /// The same into a writer, in pieces of some 64 KiB, more only if one entry takes
-    /// more: buffering it is not necessary. Each entry is looked at before the first
-    /// byte is written.
+    /// The same into a writer, in pieces of about 64 KiB. A piece is longer only if one
+    /// entry is longer. So the writer needs no buffer. Each entry is checked before the
+    /// first byte is written.
     ///
     /// # Errors
     ///
-    /// Those of [`encode`](Self::encode); if a delta has too many bytes for one
-    /// payload; if the writer fails. What was written until then stays written.
+    /// The errors of [`encode`](Self::encode). Also if a delta has too many bytes for one
+    /// payload, or if the writer fails. Bytes that were written before stay written.
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -330,16 +331,16 @@ impl Encoder {
         what.encode_to(self, &mut writer)
     }
 
-    /// Encodes a state, a delta, or a digest in as many payloads as it takes, each within
-    /// the limits. Each says what was left out of it.
+    /// Encodes a state, a delta, or a digest in as many payloads as necessary, each
+    /// within the limits. Each says what was left out of it.
     ///
-    /// The parts of a state or a delta are deltas: merge each as it comes. Those of a
-    /// digest are digests: who answers it collects them first, since a replica that is
-    /// not in a digest counts as unknown.
+    /// The parts of a state or a delta are deltas. Merge each one when it arrives. The
+    /// parts of a digest are digests. Collect all of them before you answer, because a
+    /// replica that is not in a digest counts as unknown.
     ///
-    /// In the default form the clocks of a replica that is in several parts are listed,
-    /// and long runs of them that have left are left out; prefer the
-    /// [compact](Self::compact) form if peers read it.
+    /// If a replica is in several parts, the default form lists its clocks, and leaves
+    /// out long runs of clocks that have left. If the peers read the
+    /// [compact](Self::compact) form, prefer it.
     ///
     /// ```
     /// use lattice_presence::{CausalContext, Digest, PresenceState};
@@ -364,11 +365,12 @@ impl Encoder {
         what.parts(self)
     }
 
-    /// [`encode`](Self::encode), for who does not ask what was left out of a state.
+    /// Like [`encode`](Self::encode) for a state, without the report of what was left
+    /// out.
     ///
     /// # Errors
     ///
-    /// Those of [`encode`](Self::encode).
+    /// The errors of [`encode`](Self::encode).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -388,11 +390,12 @@ impl Encoder {
         self.encode(state).map(|encoded| encoded.text)
     }
 
-    /// [`encode_to`](Self::encode_to), for who does not ask what was left out of a state.
+    /// Like [`encode_to`](Self::encode_to) for a state, without the report of what was
+    /// left out.
     ///
     /// # Errors
     ///
-    /// Those of [`encode_to`](Self::encode_to).
+    /// The errors of [`encode_to`](Self::encode_to).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -411,11 +414,12 @@ impl Encoder {
         self.encode_to(state, writer).map(drop)
     }
 
-    /// [`encode`](Self::encode), for who does not ask what was left out of a delta.
+    /// Like [`encode`](Self::encode) for a delta, without the report of what was left
+    /// out.
     ///
     /// # Errors
     ///
-    /// Those of [`encode`](Self::encode).
+    /// The errors of [`encode`](Self::encode).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -435,11 +439,12 @@ impl Encoder {
         self.encode(delta).map(|encoded| encoded.text)
     }
 
-    /// [`encode_to`](Self::encode_to), for who does not ask what was left out of a delta.
+    /// Like [`encode_to`](Self::encode_to) for a delta, without the report of what was
+    /// left out.
     ///
     /// # Errors
     ///
-    /// Those of [`encode_to`](Self::encode_to).
+    /// The errors of [`encode_to`](Self::encode_to).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -459,8 +464,8 @@ impl Encoder {
         self.encode_to(delta, writer).map(drop)
     }
 
-    /// [`encode`](Self::encode), for who does not ask what was left out of a digest. Its
-    /// clouds are always compact.
+    /// Like [`encode`](Self::encode) for a digest, without the report of what was left
+    /// out. Its clouds are always compact.
     ///
     /// # Errors
     ///
@@ -481,7 +486,8 @@ impl Encoder {
         self.encode(digest).map(|encoded| encoded.text)
     }
 
-    /// [`encode_to`](Self::encode_to), for who does not ask what was left out of a digest.
+    /// Like [`encode_to`](Self::encode_to) for a digest, without the report of what was
+    /// left out.
     ///
     /// # Errors
     ///

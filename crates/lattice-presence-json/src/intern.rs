@@ -1,4 +1,4 @@
-//! One allocation per name, however often a payload spells it.
+//! One allocation for each name, even if a payload has it many times.
 
 use alloc::sync::Arc;
 use core::hash::BuildHasher;
@@ -23,11 +23,11 @@ impl Topics {
 
 /// The replicas of one payload, each with what the payload says of it.
 ///
-/// A replica is known by its *place*, in the order in which they were named.
+/// A replica has a *place*: its number in the order in which the payload names replicas.
 #[derive(Default)]
 pub(crate) struct Replicas<T> {
     known: Vec<(ReplicaId, T)>,
-    // Half as wide as an index: short names make this table count.
+    // It is half as wide as an index. If names are short, the size of this table matters.
     places: HashTable<u32>,
     hasher: DefaultHashBuilder,
     last: usize,
@@ -81,7 +81,7 @@ impl<T: Default> Replicas<T> {
         &mut self.known[place].1
     }
 
-    /// The replicas in replica order, in no more memory than they take.
+    /// The replicas in replica order, without additional memory.
     pub(crate) fn into_sorted(self) -> Vec<(ReplicaId, T)> {
         let Self { mut known, .. } = self;
         known.shrink_to_fit();

@@ -65,7 +65,7 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
         }
     }
 
-    /// Reads all of it; the place of the writer comes back.
+    /// Reads the whole payload, and returns the place of the writer.
     fn read(&mut self) -> Result<usize> {
         let (mut writer, mut context, mut clouds, mut values) = (None, None, None, None);
         let mut fields = self.cursor.fields()?;
@@ -244,7 +244,7 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
     }
 
     fn build(self, writer: usize) -> Result<PresenceDelta<M>> {
-        // Of no more use, and as large as the topics are many.
+        // The table of topics is not needed any more, and can be large.
         drop(self.topics);
         let writer = self.replicas.id(writer).clone();
         let context = self.clouds.into_context(self.replicas);
@@ -255,7 +255,7 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
     }
 }
 
-/// Refuses clouds that claim far more than the payload carries: an interval of a few
+/// Refuses clouds that claim far more than the payload carries. An interval of a few
 /// bytes can claim 2^53 clocks.
 pub(crate) fn check_claims(
     context: &CausalContext<ReplicaId>,
@@ -277,7 +277,7 @@ pub(crate) fn check_claims(
     Err(DecodeError::new(Category::Limit, offset, reason))
 }
 
-/// The parts do not fit: finds the value that is to blame.
+/// Entries and context do not fit together. This finds the value with the error.
 #[cold]
 fn refused(text: &str, error: &PartsError) -> DecodeError {
     match error {

@@ -16,8 +16,8 @@ use crate::parts::{Cutter, Parts};
 use crate::plan::Source;
 use crate::sink::Sink;
 
-/// What an [`Encoder`](crate::Encoder) writes: a state, a delta, a digest, a message.
-/// Nobody else implements it.
+/// What an [`Encoder`](crate::Encoder) writes: a state, a delta, a digest, or a message.
+/// You cannot implement it.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -40,7 +40,7 @@ impl<M: Serialize + 'static> ToJson for Message<M> {}
 
 type Result<T> = core::result::Result<T, EncodeError>;
 
-/// The part of [`ToJson`] that is nobody else's business.
+/// The private part of [`ToJson`].
 #[allow(unnameable_types, reason = "so that nobody else implements it")]
 pub trait Encodable {
     #[doc(hidden)]
@@ -112,7 +112,7 @@ impl<M: Serialize + 'static> Encodable for Message<M> {
     }
 }
 
-/// What is short is written in one piece.
+/// Short text is written in one piece.
 fn at_once(encoded: Encoded, writer: &mut dyn io::Write) -> Result<LeftOut> {
     let written = writer.write_all(encoded.text.as_bytes());
     let written = written.and_then(|()| writer.flush());
@@ -120,7 +120,7 @@ fn at_once(encoded: Encoded, writer: &mut dyn io::Write) -> Result<LeftOut> {
     Ok(encoded.left_out)
 }
 
-/// In one payload: in one pass if nothing has to be left out.
+/// Writes one payload, in one pass if nothing must be left out.
 fn whole<M: Serialize + 'static>(encoder: &Encoder, source: &impl Source<M>) -> Result<Encoded> {
     let sink = || Sink::whole(encoder.limits.max_bytes);
     let hopeful = encoder.hopeful_plan(source)?;
