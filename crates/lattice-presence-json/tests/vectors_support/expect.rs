@@ -163,7 +163,7 @@ fn check_content(at: &str, state: &PresenceState<JsonMeta>, expected: &Value) {
     );
 }
 
-/// What is written here is canonical; what was written there decodes to the same.
+/// What this library writes is canonical. What the Gleam package wrote decodes to the same.
 fn check_text(at: &str, state: &PresenceState<JsonMeta>, expected: &Value, recorded: &str) {
     let written = to_json_string(state).unwrap();
     let parsed: Value = serde_json::from_str(&written).unwrap();
