@@ -1,4 +1,4 @@
-//! The calls under default limits.
+//! The calls with default limits.
 
 use std::io;
 
@@ -12,7 +12,7 @@ use crate::{DecodeError, Decoder, EncodeError, Encoder};
 ///
 /// # Errors
 ///
-/// If a peer would refuse something in the state: see [`EncodeError`].
+/// If a peer would refuse something in the state. See [`EncodeError`].
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -67,7 +67,7 @@ where
 ///
 /// # Errors
 ///
-/// If the payload is malformed or over a limit; nothing is built.
+/// If the payload is malformed or over a limit. Then nothing is built.
 ///
 /// ```
 /// use lattice_presence_json::{JsonMeta, from_json};
@@ -88,7 +88,7 @@ where
 ///
 /// # Errors
 ///
-/// If the payload is not UTF-8, malformed or over a limit; nothing is built.
+/// If the payload is not UTF-8, malformed or over a limit. Then nothing is built.
 ///
 /// ```
 /// use lattice_presence_json::{JsonMeta, from_json_slice};
@@ -110,7 +110,7 @@ where
 ///
 /// # Errors
 ///
-/// If a peer would refuse something in the delta: see [`EncodeError`].
+/// If a peer would refuse something in the delta. See [`EncodeError`].
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -158,7 +158,7 @@ where
 ///
 /// # Errors
 ///
-/// If the payload is malformed or over a limit; nothing is built.
+/// If the payload is malformed or over a limit. Then nothing is built.
 ///
 /// ```
 /// use lattice_presence_json::{JsonMeta, delta_from_json};
@@ -179,7 +179,7 @@ where
 ///
 /// # Errors
 ///
-/// If the payload is not UTF-8, malformed or over a limit; nothing is built.
+/// If the payload is not UTF-8, malformed or over a limit. Then nothing is built.
 ///
 /// ```
 /// use lattice_presence_json::{JsonMeta, delta_from_json_slice};
@@ -245,7 +245,7 @@ pub fn digest_to_json_writer<W: io::Write>(
 ///
 /// # Errors
 ///
-/// If the payload is malformed or over a limit; nothing is built.
+/// If the payload is malformed or over a limit. Then nothing is built.
 ///
 /// ```
 /// let payload = r#"{"n":{"context":3,"cloud":[[5,6]],"fingerprint":"0000000000000007"}}"#;
@@ -261,7 +261,7 @@ pub fn digest_from_json(text: &str) -> Result<Digest<ReplicaId>, DecodeError> {
 ///
 /// # Errors
 ///
-/// If the payload is not UTF-8, malformed or over a limit; nothing is built.
+/// If the payload is not UTF-8, malformed or over a limit. Then nothing is built.
 ///
 /// ```
 /// use lattice_presence::PresenceState;

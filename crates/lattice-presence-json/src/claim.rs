@@ -1,4 +1,4 @@
-//! What a payload claims of each replica, until all of it is read.
+//! What a payload claims of each replica, until the payload is read completely.
 
 use lattice_presence::{CausalContext, ClockSet, ReplicaId};
 
@@ -8,10 +8,10 @@ use crate::room;
 /// Bytes that a cloud takes at least: `,"a":[]`.
 const CLOUD: usize = 7;
 
-/// What a payload claims of one replica, clouds apart, in one word: a payload of
-/// many short names costs mostly what is kept for each of them.
+/// What a payload claims of one replica, without clouds, in one word. A payload can have
+/// many short names. Its cost is mostly what is kept for each name.
 ///
-/// A clock takes 53 bits; three of the others say which claims were made.
+/// A clock takes 53 bits. Three of the others say which claims were made.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Claim(u64);
 
@@ -63,8 +63,8 @@ impl Claim {
 pub(crate) struct ClaimedClouds(Vec<(usize, ClockSet)>);
 
 impl ClaimedClouds {
-    /// The cloud of a replica that had none, and `claim` of it. The payload has `left`
-    /// bytes behind it.
+    /// Adds a cloud for a replica that had none, and notes it in `claim`. The payload has
+    /// `left` bytes behind it.
     pub(crate) fn push(&mut self, place: usize, claim: &mut Claim, cloud: ClockSet, left: usize) {
         if !cloud.is_empty() {
             claim.claim_clocks();
@@ -75,7 +75,7 @@ impl ClaimedClouds {
     /// Prefixes and clouds as one context. O(n log n) for `n` replicas.
     pub(crate) fn into_context(self, replicas: Replicas<Claim>) -> CausalContext<ReplicaId> {
         let Self(mut clouds) = self;
-        // At its peak the heap holds these tables and the context.
+        // Here the heap is at its peak. It holds these tables and the context.
         clouds.shrink_to_fit();
         clouds.sort_unstable_by(|(a, _), (b, _)| replicas.id(*a).cmp(replicas.id(*b)));
         let mut clouds = clouds.into_iter().map(|(_, cloud)| cloud);

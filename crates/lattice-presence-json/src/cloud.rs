@@ -1,4 +1,4 @@
-//! The clocks behind a prefix, as a payload lists them.
+//! Reads the clocks behind a prefix.
 
 use core::ops::RangeInclusive;
 
@@ -23,18 +23,18 @@ impl<'l> CloudReader<'l> {
         Self { limits, items: 0 }
     }
 
-    /// An array of clocks and `[first, last]` pairs, in any order.
-    /// O(n log n) at worst, O(n) if it ascends.
+    /// Reads an array of clocks and `[first, last]` pairs, in any order. O(n log n), and
+    /// O(n) if it ascends.
     pub(crate) fn read(&mut self, cursor: &mut Cursor<'_>) -> Result<ClockSet> {
         let mut ascending = ClockSet::new();
-        // Inserting into the middle costs O(intervals): what does not ascend
-        // waits here to be sorted.
+        // Inserting into the middle costs O(intervals). So intervals that do not ascend
+        // wait here until they are sorted.
         let mut others = Vec::new();
         let mut items = cursor.items()?;
         while let Some(index) = items.next(cursor)? {
             let (first, last) = self.item(cursor).map_err(|e| e.within_index(index))?;
             if first > ascending.max() {
-                // The usual clock of its own is an append.
+                // The usual single clock is appended.
                 if first < last {
                     ascending.insert_range(first..=last);
                 } else {
@@ -47,7 +47,8 @@ impl<'l> CloudReader<'l> {
         if others.is_empty() {
             return Ok(ascending);
         }
-        // Never three copies at a time: one list is the peak of a hostile cloud.
+        // There are never three copies at a time. For a hostile cloud, one list is the
+        // peak.
         others.reserve_exact(ascending.interval_count());
         others.extend(ascending.intervals().map(RangeInclusive::into_inner));
         drop(ascending);
@@ -75,8 +76,8 @@ impl<'l> CloudReader<'l> {
     }
 }
 
-/// Appends an interval, which becomes one with the last if they touch. The payload has
-/// `left` bytes behind it.
+/// Appends an interval. If it touches the last one, they become one. The payload has `left`
+/// bytes behind it.
 fn push(intervals: &mut Vec<(u64, u64)>, (first, last): (u64, u64), left: usize) {
     match intervals.last_mut() {
         Some(top) if top.0 <= first && first <= top.1 + 1 => top.1 = top.1.max(last),

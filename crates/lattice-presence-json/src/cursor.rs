@@ -1,7 +1,7 @@
-//! A cursor over JSON text: tokens, strings, clocks, fields and items.
+//! A cursor over JSON text. It reads tokens, strings, clocks, fields and items.
 //!
-//! Nothing here recurses, and nothing allocates but the unescaped form of a
-//! string that holds escapes.
+//! Nothing here recurses. It allocates only if a string has escapes, for the unescaped
+//! form.
 
 use alloc::borrow::Cow;
 
@@ -32,7 +32,7 @@ impl<'a> Cursor<'a> {
         self.text.len().saturating_sub(self.at)
     }
 
-    /// The text from an earlier offset up to here.
+    /// The text from an earlier offset to this place.
     pub(crate) fn text_since(&self, start: usize) -> &'a str {
         &self.text[start..self.at]
     }
@@ -41,7 +41,7 @@ impl<'a> Cursor<'a> {
         self.text.as_bytes()
     }
 
-    /// Goes to an offset, a character boundary.
+    /// Goes to an offset. It must be a character boundary.
     pub(crate) const fn rewind(&mut self, offset: usize) {
         self.at = offset;
     }
@@ -56,7 +56,7 @@ impl<'a> Cursor<'a> {
         self.at += 1;
     }
 
-    /// Skips white space; whether there was any.
+    /// Skips white space. It returns whether there was any.
     #[inline]
     pub(crate) fn skip_space(&mut self) -> bool {
         let start = self.at;
@@ -66,14 +66,14 @@ impl<'a> Cursor<'a> {
         self.at != start
     }
 
-    /// Skips white space and gives the byte behind it.
+    /// Skips white space, and returns the byte behind it.
     #[inline]
     pub(crate) fn next_token(&mut self) -> Result<u8> {
         self.skip_space();
         self.peek().ok_or_else(|| self.ends_early())
     }
 
-    /// Steps over `text` if it comes next, byte for byte.
+    /// If exactly `text` comes next, steps over it.
     #[inline]
     pub(crate) fn eat(&mut self, text: &[u8]) -> bool {
         let comes = self.text.as_bytes()[self.at..].starts_with(text);
@@ -83,7 +83,7 @@ impl<'a> Cursor<'a> {
         comes
     }
 
-    /// Nothing but white space is left.
+    /// Checks that only white space is left.
     pub(crate) fn finish(&mut self) -> Result<()> {
         self.skip_space();
         match self.peek() {
@@ -110,7 +110,8 @@ impl<'a> Cursor<'a> {
         DecodeError::syntax(self.at, "expected a comma or a closing bracket")
     }
 
-    /// `expected` does not come next: end, no JSON at all, or another type.
+    /// The error if `expected` does not come next. The input ends, is not JSON, or has
+    /// another type.
     #[cold]
     pub(crate) fn expected(&self, expected: &str) -> DecodeError {
         let found = match self.peek() {
@@ -123,7 +124,7 @@ impl<'a> Cursor<'a> {
             Some(b'n') => "null",
             Some(_) => return DecodeError::syntax(self.at, format!("expected {expected}")),
         };
-        // A word that merely starts like a literal is not JSON.
+        // A word that only starts like a literal is not JSON.
         match self.literal_ahead() {
             Some(false) => DecodeError::syntax(self.at, format!("expected {expected}")),
             _ => DecodeError::new(
@@ -153,7 +154,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A string, borrowed if it holds no escape.
+    /// Reads a string. It is borrowed if it has no escapes.
     #[inline]
     pub(crate) fn string(&mut self) -> Result<Cow<'a, str>> {
         if self.next_token()? != b'"' {
@@ -183,7 +184,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Steps over a string at whose opening quote the cursor stands.
+    /// Steps over a string. The cursor is at its opening quote.
     #[inline]
     pub(crate) fn skip_string(&mut self) -> Result<()> {
         self.at += 1;
@@ -197,7 +198,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// What stands where [`next_special`] stopped.
+    /// The byte at which [`next_special`] stopped.
     fn string_special(&mut self) -> Result<Special> {
         match self.peek() {
             None => Err(self.ends_early()),
@@ -263,7 +264,7 @@ impl<'a> Cursor<'a> {
         Ok(code)
     }
 
-    /// Steps over a number; whether it is written as an integer.
+    /// Steps over a number. It returns whether the number is written as an integer.
     pub(crate) fn skip_number(&mut self) -> Result<bool> {
         if self.peek() == Some(b'-') {
             self.at += 1;
@@ -347,7 +348,7 @@ impl<'a> Cursor<'a> {
         Ok(Items { next: 0 })
     }
 
-    /// A field's name and its colon; the name's offset comes with it.
+    /// Reads a field's name and its colon. It also returns the offset of the name.
     pub(crate) fn field_name(&mut self) -> Result<(Cow<'a, str>, usize)> {
         if self.next_token()? != b'"' {
             return Err(DecodeError::syntax(self.at, "expected a field name"));
@@ -373,7 +374,7 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    /// The next field, up to its colon; `None` behind the closing brace.
+    /// The next field, up to its colon. `None` after the closing brace.
     #[inline]
     pub(crate) fn next<'a>(
         &mut self,
@@ -401,8 +402,7 @@ pub(crate) struct Items {
 }
 
 impl Items {
-    /// Steps to the next item and gives its index; `None` behind the closing
-    /// bracket.
+    /// Steps to the next item, and returns its index. `None` after the closing bracket.
     #[inline]
     pub(crate) fn next(&mut self, cursor: &mut Cursor<'_>) -> Result<Option<usize>> {
         match cursor.next_token()? {

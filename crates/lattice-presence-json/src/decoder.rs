@@ -1,4 +1,4 @@
-//! The one door for what peers send: limits, and the calls under them.
+//! The decoder: all payloads of peers go through it, within its limits.
 
 use alloc::borrow::Cow;
 
@@ -11,9 +11,9 @@ use crate::limits::{Limits, setters};
 use crate::message::{self, MessageHeader};
 use crate::{digest, payload};
 
-/// Decodes payloads under stated limits.
+/// Decodes payloads, within limits that you set.
 ///
-/// The free functions of this crate decode under the defaults, which [`Limits`] lists.
+/// The free functions of this crate use the default limits, which [`Limits`] lists.
 ///
 /// ```
 /// use lattice_presence_json::{Category, Decoder, JsonMeta, from_json};
@@ -50,7 +50,7 @@ impl Decoder {
         }
     }
 
-    /// All limits at once, as the peers' encoders have them.
+    /// Sets all limits at once. Give the encoders of the peers the same limits.
     ///
     /// ```
     /// use lattice_presence_json::{Decoder, Limits};
@@ -77,17 +77,17 @@ impl Decoder {
         self
     }
 
-    /// Decodes a state: its entries are indexed, everybody counts as up.
-    /// Expected O(length), plus O(n log n) if its values are not sorted.
+    /// Decodes a state. Its entries are indexed, and all replicas count as up. Expected
+    /// O(length), plus O(n log n) if its values are not sorted.
     ///
-    /// A state does not admit the former lives of its own replica (rule S7):
-    /// if the payload carries entries of an older incarnation of its writer's
-    /// base, they are seen and do not stand.
-    /// [`delta_from_json`](Self::delta_from_json) gives what the payload says.
+    /// A state does not admit the former incarnations of its own replica (rule S7). If
+    /// the payload has entries of an older incarnation of its writer, their dots count as
+    /// seen, and the entries are dropped. [`delta_from_json`](Self::delta_from_json)
+    /// keeps all entries of the payload.
     ///
     /// # Errors
     ///
-    /// If the payload is malformed or over a limit; nothing is built.
+    /// If the payload is malformed or over a limit. Then nothing is built.
     ///
     /// ```
     /// use lattice_presence_json::{Decoder, JsonMeta};
@@ -104,11 +104,11 @@ impl Decoder {
         self.delta_from_json(text).map(PresenceState::from_snapshot)
     }
 
-    /// The same from bytes, which must be UTF-8.
+    /// The same for bytes, which must be UTF-8.
     ///
     /// # Errors
     ///
-    /// If the payload is malformed or over a limit; nothing is built.
+    /// If the payload is malformed or over a limit. Then nothing is built.
     ///
     /// ```
     /// use lattice_presence_json::{Category, Decoder, JsonMeta};
@@ -124,12 +124,12 @@ impl Decoder {
             .map(PresenceState::from_snapshot)
     }
 
-    /// Decodes a delta, or a state as one: nothing is indexed. Expected
-    /// O(length), plus O(n log n) if its values are not sorted.
+    /// Decodes a delta, or a state as a delta. Nothing is indexed. Expected O(length),
+    /// plus O(n log n) if its values are not sorted.
     ///
     /// # Errors
     ///
-    /// If the payload is malformed or over a limit; nothing is built.
+    /// If the payload is malformed or over a limit. Then nothing is built.
     ///
     /// ```
     /// use lattice_presence_json::{Decoder, JsonMeta};
@@ -149,11 +149,11 @@ impl Decoder {
             .map_err(|error| error.located(text.as_bytes()))
     }
 
-    /// The same from bytes, which must be UTF-8.
+    /// The same for bytes, which must be UTF-8.
     ///
     /// # Errors
     ///
-    /// If the payload is malformed or over a limit; nothing is built.
+    /// If the payload is malformed or over a limit. Then nothing is built.
     ///
     /// ```
     /// use lattice_presence_json::{Decoder, JsonMeta};
@@ -173,7 +173,7 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// If the payload is malformed or over a limit; nothing is built.
+    /// If the payload is malformed or over a limit. Then nothing is built.
     ///
     /// ```
     /// let payload = r#"{"n":{"context":3,"cloud":[5],"fingerprint":"0000000000000007"}}"#;
@@ -188,11 +188,11 @@ impl Decoder {
             .map_err(|error| error.located(text.as_bytes()))
     }
 
-    /// The same from bytes, which must be UTF-8.
+    /// The same for bytes, which must be UTF-8.
     ///
     /// # Errors
     ///
-    /// If the payload is malformed or over a limit; nothing is built.
+    /// If the payload is malformed or over a limit. Then nothing is built.
     ///
     /// ```
     /// use lattice_presence_json::{Category, Decoder};
@@ -209,9 +209,8 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// If the payload is malformed, over a limit, of a kind that is not known here, or
-    /// of another version ([`Category::Version`](crate::Category::Version)); nothing is
-    /// built.
+    /// If the payload is malformed, over a limit, of an unknown kind, or of another
+    /// version ([`Category::Version`](crate::Category::Version)). Then nothing is built.
     ///
     /// ```
     /// use lattice_presence::Body;
@@ -234,11 +233,11 @@ impl Decoder {
             .map_err(|error| error.located(text.as_bytes()))
     }
 
-    /// The same from bytes, which must be UTF-8.
+    /// The same for bytes, which must be UTF-8.
     ///
     /// # Errors
     ///
-    /// Those of [`message_from_json`](Self::message_from_json).
+    /// The errors of [`message_from_json`](Self::message_from_json).
     ///
     /// ```
     /// use lattice_presence_json::{Decoder, JsonMeta};
@@ -256,12 +255,12 @@ impl Decoder {
     }
 
     /// Reads the beginning of a message: its version, its cluster, its shard and its
-    /// sender, whatever comes behind them. For a message of another version, so that it
-    /// can be refused politely. O(length of the beginning).
+    /// sender. The rest is not read. With it you can answer a message of another version
+    /// with a refusal. O(length of the beginning).
     ///
     /// # Errors
     ///
-    /// If the text does not begin as a message does.
+    /// If the text does not begin like a message.
     ///
     /// ```
     /// use lattice_presence_json::Decoder;
@@ -290,7 +289,7 @@ impl Decoder {
 }
 
 impl<'a> Cursor<'a> {
-    /// A string within the decoder's limit.
+    /// Reads a string within the decoder's limit.
     #[inline]
     pub(crate) fn name(&mut self, limits: &Limits) -> Result<Cow<'a, str>, DecodeError> {
         self.skip_space();

@@ -16,7 +16,7 @@ pub(crate) fn decode(text: &str, limits: &Limits) -> Result<Digest<ReplicaId>> {
     Ok(digest)
 }
 
-/// A digest, wherever it stands.
+/// Reads a digest, in a payload of its own or in a message.
 pub(crate) fn read(
     cursor: &mut Cursor<'_>,
     clouds: &mut CloudReader<'_>,
@@ -51,7 +51,7 @@ fn replica(cursor: &mut Cursor<'_>, clouds: &mut CloudReader<'_>) -> Result<Repl
     line.of_heartbeat(start)
 }
 
-/// One line of a digest, while its fields come.
+/// One line of a digest, while its fields are read.
 #[derive(Default)]
 pub(crate) struct LineReader {
     prefix: Option<u64>,
@@ -62,7 +62,7 @@ pub(crate) struct LineReader {
 }
 
 impl LineReader {
-    /// Reads the field, if it is one of a line.
+    /// Reads the field, if it belongs to a line.
     pub(crate) fn read(
         &mut self,
         name: &str,
@@ -87,14 +87,14 @@ impl LineReader {
         Ok(true)
     }
 
-    /// What it says was seen.
+    /// The clocks that were seen, as the line says.
     pub(crate) fn seen(&mut self) -> ClockSet {
         let mut seen = self.cloud.take().unwrap_or_default();
         seen.insert_range(1..=self.prefix.unwrap_or_default());
         seen
     }
 
-    /// The line, of which the fingerprint alone must be there.
+    /// The line. Only the fingerprint must be there.
     pub(crate) fn of_heartbeat(mut self, start: usize) -> Result<ReplicaDigest> {
         let sum = required(self.fingerprint, "fingerprint", start)?;
         let mut known = ReplicaDigest::new(self.seen(), sum);

@@ -1,4 +1,4 @@
-//! A digest in one payload or in several.
+//! Writes a digest in one payload or in several.
 
 use alloc::collections::VecDeque;
 
@@ -15,9 +15,9 @@ type Result<T> = core::result::Result<T, EncodeError>;
 type Line<'p> = (&'p ReplicaId, &'p ReplicaDigest);
 
 impl Encoder {
-    /// The digest in one payload. What it has no room for is left out: who seems to know
-    /// nothing of a replica is told of it, so that costs bytes and no more. Replicas of
-    /// which nothing lives are left out first.
+    /// Writes the digest in one payload. If there is not enough room, lines are left out.
+    /// Then the answer also tells of these replicas, and this only costs bytes. Replicas
+    /// without live entries are left out first.
     pub(crate) fn digest(&self, digest: &Digest<ReplicaId>) -> Result<Encoded> {
         let limits = &self.limits;
         check_count("replicas", digest.iter().len(), limits.max_replicas)
@@ -34,7 +34,7 @@ impl Encoder {
             })
     }
 
-    /// All lines, or the reason why they are no payload.
+    /// All lines, or the reason why they cannot be one payload.
     fn whole_digest(&self, digest: &Digest<ReplicaId>) -> Result<Encoded> {
         let mut sink = Sink::whole(self.limits.max_bytes);
         let mut items = 0;
@@ -53,16 +53,16 @@ impl Encoder {
     }
 }
 
-/// Cuts a digest into parts, each of whole lines.
+/// Cuts a digest into parts. Each part has whole lines.
 pub(crate) struct DigestCutter<'p> {
     encoder: Encoder,
     rest: VecDeque<Line<'p>>,
     started: bool,
-    /// What does not fit is left out, rather than put off.
+    /// Lines that do not fit are left out, and do not go into the next part.
     of_one_payload: bool,
 }
 
-/// What a payload still has room for.
+/// The room that a payload still has.
 struct Room {
     bytes: usize,
     items: usize,
@@ -121,7 +121,7 @@ impl<'p> DigestCutter<'p> {
         let mut sink = Sink::whole(usize::MAX);
         sink.out.push('{');
         for (replica, known) in &lines {
-            // A string has room for everything.
+            // A string has no limit.
             let pushed = push_line(&mut sink, replica, known);
             debug_assert!(pushed.is_ok());
         }
@@ -135,7 +135,7 @@ impl<'p> DigestCutter<'p> {
 }
 
 impl Room {
-    /// Takes the room of a line, or names what there is none of.
+    /// Takes the room of a line. If there is not enough, it names the limit.
     fn take(
         &mut self,
         replica: &ReplicaId,
@@ -162,8 +162,8 @@ impl Room {
         Ok(())
     }
 
-    /// Takes what room there is for a line of fewer intervals. What is not in it counts
-    /// as not seen, or as wanted, and is told again.
+    /// Takes the room that is there, for a line with fewer intervals. Clocks that are not
+    /// in the line count as not seen, or as wanted, and will be sent again.
     fn take_some(&mut self, replica: &ReplicaId, known: &ReplicaDigest) -> Option<ReplicaDigest> {
         let mut bytes = frame_len(replica, known);
         if self.replicas == 0 || bytes > self.bytes {
@@ -192,7 +192,7 @@ impl Room {
     }
 }
 
-/// No less than what a line takes, its intervals apart.
+/// At least the bytes of a line without its intervals.
 fn frame_len(replica: &ReplicaId, known: &ReplicaDigest) -> usize {
     const FRAME: usize =
         r#":{"context":,"cloud":[],"fingerprint":"0123456789abcdef","live":,"unwanted":[]},"#.len();
@@ -200,7 +200,7 @@ fn frame_len(replica: &ReplicaId, known: &ReplicaDigest) -> usize {
     FRAME + quoted_len(replica.as_str()) + digits(known.seen.prefix()) + live
 }
 
-/// No less than what an interval takes.
+/// At least the bytes of an interval.
 fn interval_len(first: u64, last: u64) -> usize {
     if first == last {
         return digits(first) + 1;

@@ -13,7 +13,7 @@ use crate::write::{push_escaped, push_hex, push_integer, push_string};
 type Result<T> = core::result::Result<T, EncodeError>;
 
 impl Encoder {
-    /// Writes what `plan` says of `source`.
+    /// Writes the parts of `source` that `plan` contains.
     pub(crate) fn payload<M: Serialize + 'static>(
         &self,
         mut sink: Sink<'_>,
@@ -63,8 +63,8 @@ impl Encoder {
         Ok(())
     }
 
-    /// The counts that a peer limits, but for that of the values. The context covers
-    /// them, so it names every replica.
+    /// The counts that a peer limits, without the number of values. The context covers
+    /// the values, so it names every replica.
     fn check_counts(&self, writer: &ReplicaId, context: &CausalContext<ReplicaId>) -> Result<()> {
         self.check_replica(writer)?;
         let writer = usize::from(context.get(writer).is_none());
@@ -75,7 +75,7 @@ impl Encoder {
         check_count("cloud items", items, self.limits.max_clouds)
     }
 
-    /// How many items the cloud of `seen` takes.
+    /// The number of items in the cloud of `seen`.
     fn items_of(&self, seen: &ClockSet) -> usize {
         if self.compact {
             return seen.cloud().len();
@@ -121,7 +121,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// What [`push_value`](Self::push_value) would refuse.
+    /// The error that [`push_value`](Self::push_value) would return.
     pub(crate) fn check_entry<M: Serialize + 'static>(
         &self,
         entry: &Presence<M>,
@@ -142,7 +142,7 @@ impl Encoder {
     }
 }
 
-/// What closes a payload behind its values.
+/// The text that closes a payload after its values.
 pub(crate) const TAIL: &str = "]}";
 
 #[inline]
@@ -153,7 +153,8 @@ pub(crate) fn check_count(what: &'static str, count: usize, limit: usize) -> Res
     Err(EncodeError::TooMany { what, limit })
 }
 
-/// What opens a value. Values come replica by replica: it is made once for each.
+/// The text that opens a value. Values come replica by replica. So it is made once for
+/// each replica.
 #[derive(Default)]
 pub(crate) struct Opening<'p> {
     replica: Option<&'p ReplicaId>,
@@ -177,7 +178,7 @@ impl<'p> Opening<'p> {
     }
 }
 
-/// A comma, unless what is written next is the first of its container.
+/// Writes a comma, except before the first item of a container.
 #[inline]
 pub(crate) fn separate(out: &mut String, opening: char) {
     if !out.ends_with(opening) {
@@ -185,7 +186,7 @@ pub(crate) fn separate(out: &mut String, opening: char) {
     }
 }
 
-/// Which replicas have a prefix, and how long it is.
+/// The replicas that have a prefix, and its length.
 fn push_prefixes(sink: &mut Sink<'_>, context: &CausalContext<ReplicaId>) -> Result<()> {
     for (replica, seen) in context.iter() {
         let prefix = seen.prefix();

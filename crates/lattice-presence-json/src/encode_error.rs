@@ -1,4 +1,4 @@
-//! Why something cannot be written, and what was left out of what was.
+//! Why something cannot be written, and what was left out of a payload.
 
 use core::fmt;
 use std::io;
@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::entry_check::EntryError;
 
-/// Which entry an [`EncodeError`] is about. A text of more than 256 bytes is cut.
+/// The entry of an [`EncodeError`]. A text of more than 256 bytes is cut.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -48,7 +48,7 @@ impl EntryName {
     }
 }
 
-/// What a log can bear of a text.
+/// A text in a form and length that is safe for a log.
 fn cut(text: &str) -> String {
     const SHOWN: usize = 256;
     if text.len() <= SHOWN {
@@ -66,17 +66,17 @@ impl fmt::Display for EntryName {
             key,
             pid,
         } = self;
-        // A replica may have any name, and a log is a terminal.
+        // A replica may have any name, and a log may be shown on a terminal.
         let dot: String = cut(&dot.to_string()).escape_debug().collect();
         write!(f, "{dot} (topic {topic:?}, key {key:?}, pid {pid:?})")
     }
 }
 
 /// Why a state, delta, digest or message cannot be written, or cannot be written
-/// whole.
+/// completely.
 ///
-/// A writer may have got part of the payload; a string is not returned at all. Shown,
-/// it holds no control characters of names.
+/// A writer may have got a part of the payload. A string is not returned at all. If you
+/// print this error, it has no control characters of names.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -88,7 +88,7 @@ impl fmt::Display for EntryName {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// Every peer would refuse an entry, and all others with it.
+    /// Every peer would refuse this entry, and with it the whole payload.
     #[error("{why}, in {entry}")]
     Entry {
         /// The entry.
@@ -106,30 +106,29 @@ pub enum EncodeError {
         /// How many bytes it takes.
         bytes: usize,
     },
-    /// The payload as a whole is over a limit of the encoder: write it in
+    /// The whole payload is over a limit of the encoder. Write it in
     /// [parts](crate::Encoder::parts).
     #[error("more than {limit} {what}")]
     TooMany {
-        /// What there is too much of: `replicas`, `values`, `cloud items` or
-        /// `bytes`.
+        /// The limit that it exceeds: `replicas`, `values`, `cloud items` or `bytes`.
         what: &'static str,
         /// The encoder's limit.
         limit: usize,
     },
-    /// The clouds claim more clocks that no entry of the payload carries than the form
-    /// may list, or than the limit on claims allows.
+    /// The clouds claim too many clocks without an entry in the payload. There are more
+    /// than this form may list, or more than the limit on claims allows.
     #[error("claims of more than {limit} clocks without an entry, in replica {replica:?}")]
     CloudTooWide {
-        /// The first replica with a claim that is over the limit.
+        /// The first replica with a claim over the limit.
         replica: Box<ReplicaId>,
         /// The limit: [`max_listed`](crate::Encoder::max_listed) in the default form,
         /// [`max_claims`](crate::Encoder::max_claims) in the compact one.
         limit: u64,
     },
-    /// A message with a delta of somebody else than its sender.
+    /// The delta of a message is not from its sender.
     #[error("a message with a delta that its sender did not write")]
     NotTheSender,
-    /// A message of a kind that this version of the codec does not know.
+    /// This version of the codec does not know the kind of the message.
     #[error("a {kind} that this version cannot write")]
     UnknownKind {
         /// The kind.

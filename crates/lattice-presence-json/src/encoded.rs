@@ -1,4 +1,4 @@
-//! A payload that was written, and what it does not hold.
+//! A payload that was written, and what was left out of it.
 
 use core::fmt;
 
@@ -29,14 +29,14 @@ use crate::encode_error::EncodeError;
 pub struct Encoded {
     /// The payload.
     pub text: String,
-    /// What it does not hold.
+    /// What was left out.
     pub left_out: LeftOut,
 }
 
-/// What was left out of a payload, though it was to be sent.
+/// What was left out of a payload.
 ///
-/// A payload claims nothing of what was left out: for its readers it has not happened
-/// yet.
+/// A payload claims nothing about what was left out. For its readers this has not
+/// happened yet.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -55,19 +55,19 @@ pub struct Encoded {
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct LeftOut {
-    /// How many entries: each with its dot.
+    /// The number of entries. Each is left out with its dot.
     pub entries: u64,
-    /// How many clocks that were seen and are held by no entry: the payload does not
-    /// tell that they have left.
+    /// The number of clocks that were seen, and that no entry has. The payload does not
+    /// say that these entries have left.
     pub claims: u64,
-    /// How many replicas, with all that is known of them.
+    /// The number of replicas, with everything that is known of them.
     pub replicas: u64,
-    /// Why, for the first [`LeftOut::MAX_REASONS`].
+    /// The reasons, for the first [`LeftOut::MAX_REASONS`].
     pub reasons: Vec<EncodeError>,
 }
 
 impl LeftOut {
-    /// How many reasons are kept.
+    /// The number of reasons that are kept.
     ///
     /// ```
     /// assert_eq!(lattice_presence_json::LeftOut::MAX_REASONS, 16);
@@ -105,7 +105,7 @@ impl LeftOut {
     }
 }
 
-/// In one line, for logs.
+/// One line for logs.
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {

@@ -1,4 +1,4 @@
-//! The form of what goes out to peers: default or compact, and its limits.
+//! The form of what is sent to peers: the default or the compact form, and its limits.
 
 use lattice_presence::{CausalContext, PresenceDelta, PresenceState, ReplicaId};
 use serde::Serialize;
@@ -7,24 +7,24 @@ use crate::entry_check::{EntryError, text_of};
 use crate::limits::{Limits, setters};
 use crate::write::quoted_len;
 
-/// Encodes payloads, canonically: replicas, clocks and values are sorted, there
-/// is no white space, and equal content gives equal bytes.
+/// Encodes payloads in a canonical form. Replicas, clocks and values are sorted, and
+/// there is no white space. Equal content gives equal bytes.
 ///
-/// Metadata is as canonical as its `Serialize`: [`JsonMeta`](crate::JsonMeta) is
-/// written as it came in, a `HashMap` in an order that differs between two
-/// processes.
+/// For this the metadata must always serialize in the same way.
+/// [`JsonMeta`](crate::JsonMeta) is written as it was read. The order of a `HashMap`
+/// differs between two processes.
 ///
-/// **What no peer would read is left out**, so that one bad entry does not keep all the
-/// others from arriving: an entry over a limit, with its dot; a replica whose name is
-/// over one; claims of very many clocks without an entry. A payload that says less is
-/// still right: its reader takes what is missing for what has not happened yet.
-/// [`encode`](Self::encode) reports what was left out, and [`strict`](Self::strict)
-/// makes an error of it, which names the entry. To find a bad entry before it is joined,
-/// there is [`check`](Self::check).
+/// **What no peer would read is left out.** Otherwise one bad entry would stop all the
+/// others. This is an entry over a limit, with its dot, or a replica whose name is over a
+/// limit, or claims of very many clocks without an entry. A payload that says less is
+/// still correct: its reader takes what is missing as not yet written.
+/// [`encode`](Self::encode) reports what was left out. [`strict`](Self::strict) makes it
+/// an error that names the entry. [`check`](Self::check) finds a bad entry before it is
+/// joined.
 ///
-/// **What does not fit into one payload** goes out in [`parts`](Self::parts). Written
-/// as one all the same, a state that is too large is an error; a delta or a digest that
-/// is too large is cut, and the next exchange of digests tells the rest.
+/// **What does not fit into one payload** is sent in [`parts`](Self::parts). If you write
+/// it as one payload, a state that is too large is an error. A delta or a digest that is
+/// too large is cut, and the next exchange of digests brings the rest.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -74,7 +74,7 @@ impl Encoder {
         }
     }
 
-    /// All limits at once: those of the peers' decoders.
+    /// Sets all limits at once. They must be those of the peers' decoders.
     ///
     /// ```
     /// use lattice_presence_json::{Encoder, Limits};
@@ -88,9 +88,8 @@ impl Encoder {
         self
     }
 
-    /// Whether an interval of clocks in a cloud is written as `[first, last]`. Every
-    /// peer of this crate reads that; a peer that knows only integers refuses
-    /// the payload.
+    /// Whether an interval of clocks in a cloud is written as `[first, last]`. Every peer of
+    /// this crate reads it. A peer that knows only integers refuses the payload.
     ///
     /// ```
     /// use lattice_presence_json::{Encoder, JsonMeta, delta_from_json};
@@ -110,7 +109,7 @@ impl Encoder {
         self
     }
 
-    /// Whether something that would be left out is an error instead, which says what.
+    /// Whether it is an error if something would be left out. The error says what it is.
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -132,10 +131,10 @@ impl Encoder {
         self
     }
 
-    /// How many clocks that no entry carries the default form may list, 2^14 unless
-    /// stated. What is over that is left out, wide intervals first: a peer can claim an
-    /// interval of 2^40 in a few bytes, and listing it would take terabytes. In the compact
-    /// form an interval is one item, and this limit is not asked.
+    /// The most clocks without an entry that the default form may list. The default is
+    /// 2^14. More are left out, wide intervals first. A peer can claim an interval of 2^40
+    /// clocks in a few bytes, and a list of them would take terabytes. In the compact form
+    /// an interval is one item, and this limit does not matter.
     ///
     /// ```
     /// use lattice_presence_json::{Encoder, JsonMeta, delta_from_json};
@@ -154,7 +153,8 @@ impl Encoder {
         self
     }
 
-    /// How many clocks without an entry a payload of this form may claim behind prefixes.
+    /// The most clocks without an entry that a payload of this form may claim behind
+    /// prefixes.
     pub(crate) fn max_dead_claims(&self) -> u64 {
         if self.compact {
             self.limits.max_claims
@@ -163,13 +163,13 @@ impl Encoder {
         }
     }
 
-    /// Whether every peer reads an entry of this content: ask before you join it.
-    /// O(length), and without serializing if the metadata is
-    /// [`JsonMeta`](crate::JsonMeta).
+    /// Checks whether every peer can read an entry with this content. Call it before you
+    /// join the entry. O(length). If the metadata is [`JsonMeta`](crate::JsonMeta), it
+    /// does not serialize.
     ///
     /// # Errors
     ///
-    /// What is too long, or wrong with the metadata.
+    /// The text that is too long, or the error in the metadata.
     ///
     /// ```
     /// use lattice_presence_json::{Encoder, JsonMeta};
@@ -196,13 +196,13 @@ impl Encoder {
         Ok(())
     }
 
-    /// `delta`, a delta of `state`, as this form tells it best. In the compact form, as it
-    /// is. In the default form, if a replica has long intervals of dots that left, which
-    /// would be listed clock by clock or [left out](Self::max_listed), all of that replica
-    /// is told instead, if that is shorter: then its clocks are one prefix.
+    /// `delta`, a delta of `state`, in the best way for this form. In the compact form it
+    /// does not change. In the default form, long intervals of dots that left would be
+    /// listed clock by clock, or [left out](Self::max_listed). If it is shorter, everything
+    /// of that replica is sent instead. Then its clocks are one prefix.
     ///
-    /// A connection that stays while a million others come and go has a million such dots
-    /// before the next join. O(what is told).
+    /// For example, one connection stays while a million others come and leave. Then
+    /// there are a million such dots before the next join. O(result).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -223,8 +223,8 @@ impl Encoder {
     /// ```
     #[must_use]
     pub fn told<M>(&self, state: &PresenceState<M>, delta: PresenceDelta<M>) -> PresenceDelta<M> {
-        // Clocks that are listed in any case, and rather than one entry more: a written
-        // entry is about so many times as long as a written clock.
+        // So many clocks are always listed, and so many for each entry. A written entry
+        // is about so many times as long as a written clock.
         const FEW_CLOCKS: u64 = 64;
         const ENTRY_IN_CLOCKS: u64 = 8;
         let entries = |replica| state.line(replica).and_then(|line| line.live);

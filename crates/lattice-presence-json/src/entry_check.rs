@@ -1,4 +1,4 @@
-//! Whether peers would take one entry.
+//! Checks whether peers would accept an entry.
 
 use alloc::borrow::Cow;
 
@@ -44,8 +44,8 @@ pub enum EntryError {
         /// How many it may take.
         limit: usize,
     },
-    /// The metadata nests deeper than [`MAX_META_DEPTH`], or holds a lone surrogate in
-    /// raw text.
+    /// The metadata nests deeper than [`MAX_META_DEPTH`], or has a lone surrogate in raw
+    /// text.
     #[error("metadata that no peer reads: {0}")]
     Meta(#[source] DecodeError),
     /// The metadata does not serialize as JSON.
@@ -63,7 +63,7 @@ pub enum EntryError {
 }
 
 impl Limits {
-    /// Refuses texts that no peer reads.
+    /// Refuses texts that no peer can read.
     #[inline]
     pub(crate) fn check_texts(&self, topic: &str, key: &str, pid: &str) -> Result<(), EntryError> {
         if topic.len().max(key.len()).max(pid.len()) <= self.max_string_bytes {
@@ -94,7 +94,7 @@ impl Limits {
     }
 }
 
-/// Metadata as the text that goes out, without white space between its tokens.
+/// Metadata as the text to write, without white space between its tokens.
 pub(crate) fn text_of<M: Serialize + 'static>(meta: &M) -> Result<Cow<'_, str>, EntryError> {
     if let Some(text) = meta::known_text(meta) {
         return Ok(Cow::Borrowed(text));

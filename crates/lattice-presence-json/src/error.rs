@@ -1,4 +1,4 @@
-//! What is wrong with a payload, and where.
+//! What is wrong with a payload, and at which place.
 
 use alloc::borrow::Cow;
 use core::fmt::{self, Write as _};
@@ -15,13 +15,13 @@ use core::fmt::{self, Write as _};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Category {
-    /// Not JSON: bad grammar, a bad escape, a lone surrogate, bytes that are not
-    /// UTF-8, input that ends too early or goes on too long.
+    /// It is not JSON: bad grammar, a bad escape, a lone surrogate, bytes that are not
+    /// UTF-8, or input that ends too early or too late.
     Syntax,
-    /// JSON, but a field is missing or holds another type than it must, or a
-    /// replica name is empty.
+    /// It is JSON, but a field is missing or has the wrong type, or a replica name is
+    /// empty.
     Shape,
-    /// A clock outside the range that its place allows.
+    /// A clock is outside of the range for its place.
     Clock,
     /// A value whose dot neither the context nor the clouds cover.
     Coverage,
@@ -31,9 +31,9 @@ pub enum Category {
     Depth,
     /// More of something than the decoder's limits allow.
     Limit,
-    /// Metadata that is JSON, but not of the caller's metadata type.
+    /// Metadata is JSON, but does not fit the caller's metadata type.
     Meta,
-    /// A message of another version than is read here. Its
+    /// A message of another version, which this version cannot read. Its
     /// [header](crate::Decoder::message_header) can be read.
     Version,
 }
@@ -68,7 +68,7 @@ impl fmt::Display for Category {
 
 /// Why a payload is refused: category, position and path.
 ///
-/// Nothing is decoded in part: whoever gets this error got nothing else. It is
+/// A payload is never decoded in part. If you get this error, you get nothing else. It is
 /// one word wide, so that results stay small.
 ///
 /// ```
@@ -94,7 +94,7 @@ struct Details {
     offset: usize,
     line: usize,
     column: usize,
-    /// Innermost first, while the error travels outwards.
+    /// The segments of the path, the innermost first.
     segments: Vec<Segment>,
     path: String,
     source: Option<serde_json::Error>,
@@ -108,7 +108,7 @@ pub(crate) enum Segment {
 }
 
 impl Segment {
-    /// A replica name, cut if a hostile one would fill the logs.
+    /// A replica name. A long one is cut, because it would fill the logs.
     pub(crate) fn name(name: &str) -> Self {
         const SHOWN: usize = 64;
         match name.char_indices().nth(SHOWN) {
@@ -150,7 +150,7 @@ impl DecodeError {
         error
     }
 
-    /// The same error, seen from one level further out.
+    /// The same error, with one more outer segment of the path.
     #[cold]
     pub(crate) fn within(mut self, segment: Segment) -> Self {
         self.0.segments.push(segment);
@@ -220,9 +220,8 @@ impl DecodeError {
         self.0.column
     }
 
-    /// Where in the payload, such as `values[17].tag.clock` or
-    /// `clouds["node-a"][3]`; empty for the payload as a whole. Long replica
-    /// names are cut.
+    /// The place in the payload, such as `values[17].tag.clock` or `clouds["node-a"][3]`.
+    /// It is empty for the whole payload. Long replica names are cut.
     ///
     /// ```
     /// let payload = r#"{"node-a":{"context":3,"cloud":[],"fingerprint":7}}"#;

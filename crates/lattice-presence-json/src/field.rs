@@ -1,9 +1,9 @@
-//! Fields that must come, and may come once.
+//! Fields that must be there, and only once.
 
 use crate::cursor::Result;
 use crate::error::{Category, DecodeError};
 
-/// Fills the place of a field that may come once.
+/// Stores the value of a field that may come only once.
 #[inline]
 pub(crate) fn set<T>(
     place: &mut Option<T>,
@@ -26,7 +26,7 @@ fn repeated(at: usize) -> DecodeError {
     DecodeError::new(Category::Duplicate, at, "comes twice in one object")
 }
 
-/// The value of a field that must come, in the object that opens at `start`.
+/// The value of a field that must be there, in the object that opens at `start`.
 #[inline]
 pub(crate) fn required<T>(value: Option<T>, field: &'static str, start: usize) -> Result<T> {
     value.ok_or_else(|| missing(field, start))

@@ -1,4 +1,4 @@
-//! One allocation per name, however often a payload spells it.
+//! One allocation for each name, even if a payload has it many times.
 
 use alloc::sync::Arc;
 use core::hash::BuildHasher;
@@ -24,7 +24,7 @@ impl Topics {
         Arc::clone(self.0.get_or_insert_with(topic, |topic| topic.into()))
     }
 
-    /// Gives up the table: as large as the topics are many.
+    /// Gives up the table. It is not needed any more, and can be large.
     pub(crate) fn forget(&mut self) {
         self.0 = HashSet::with_hasher(self.0.hasher().clone());
     }
@@ -32,10 +32,10 @@ impl Topics {
 
 /// The replicas of one payload, each with what the payload says of it.
 ///
-/// A replica is known by its *place*, in the order in which they were named.
+/// A replica has a *place*: its number in the order in which the payload names replicas.
 pub(crate) struct Replicas<T> {
     known: Vec<(ReplicaId, T)>,
-    // Half as wide as an index: short names make this table count.
+    // It is half as wide as an index. If names are short, the size of this table matters.
     places: HashTable<u32>,
     hasher: DefaultHashBuilder,
     last: usize,
@@ -103,7 +103,7 @@ impl<T: Default> Replicas<T> {
         &mut self.known[place].1
     }
 
-    /// The replicas in replica order, in no more memory than they take.
+    /// The replicas in replica order, without additional memory.
     pub(crate) fn into_sorted(self) -> Vec<(ReplicaId, T)> {
         let Self { mut known, .. } = self;
         known.shrink_to_fit();

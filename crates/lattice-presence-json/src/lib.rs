@@ -1,12 +1,13 @@
-//! The JSON of cluster presence: what nodes send each other, and what a Phoenix
-//! client reads.
+//! The JSON of presence: what nodes send each other, and what Phoenix clients read.
 //!
-//! The payloads are those of the Gleam package `lattice_presence`, 1.x and 2.0:
-//! its nodes read what this crate writes by default, and the other way round.
+//! The payloads are those of the Gleam package `lattice_presence`, 1.x and 2.0. Its nodes
+//! read what this crate writes by default, and this crate reads what they write.
 //!
-//! It is for those who send the bytes of [`lattice-presence`](https://docs.rs/lattice-presence)
-//! or [`lattice-presence-sync`](https://docs.rs/lattice-presence-sync) themselves.
-//! [`lattice-presence-node`](https://docs.rs/lattice-presence-node) does so for you.
+//! This crate is for you if you use
+//! [`lattice-presence`](https://docs.rs/lattice-presence) or
+//! [`lattice-presence-sync`](https://docs.rs/lattice-presence-sync), and send the bytes
+//! yourself. [`lattice-presence-node`](https://docs.rs/lattice-presence-node) sends them
+//! for you.
 //!
 //! ```
 //! use lattice_presence::PresenceState;
@@ -30,50 +31,51 @@
 //!
 //! # What is here
 //!
-//! - **Decoding** is one door: [`from_json`], [`delta_from_json`],
-//!   [`digest_from_json`] under the default limits, [`Decoder`] under others. One
-//!   pass, no recursion, memory bounded by the length of the input; a
-//!   [`DecodeError`] says what is wrong, where, and in which [`Category`].
-//! - **Encoding** is canonical: [`to_json_string`], [`delta_to_json_string`],
-//!   [`digest_to_json_string`]; [`Encoder`] for the compact form, other limits, a
-//!   report of what was left out, and parts. Equal content gives equal bytes, as far as
-//!   the metadata's `Serialize` does (that of [`JsonMeta`] does; a hash map's does not).
-//!   What every peer would refuse is left out, so that the rest arrives.
-//! - **Metadata** is [`JsonMeta`], validated text that survives relays digit by
-//!   digit, or any type that is `Serialize + DeserializeOwned`.
+//! - **Decoding**: [`from_json`], [`delta_from_json`] and [`digest_from_json`] use the
+//!   default limits. [`Decoder`] uses other limits. Decoding takes one pass, does not
+//!   recurse, and its memory is bounded by the length of the input. A [`DecodeError`]
+//!   says what is wrong, at which place, and in which [`Category`].
+//! - **Encoding**: [`to_json_string`], [`delta_to_json_string`] and
+//!   [`digest_to_json_string`]. [`Encoder`] is for the compact form, other limits, a
+//!   report of what was left out, and parts. Equal content gives equal bytes, if the
+//!   metadata always serializes in the same way. ([`JsonMeta`] does, and a hash map does
+//!   not.) An entry that every peer would refuse is left out, so that the rest arrives.
+//! - **Metadata** is [`JsonMeta`], or any type that is `Serialize + DeserializeOwned`.
+//!   [`JsonMeta`] is validated text that relays never change.
 //! - **[`phoenix`]** has the messages of the Phoenix JavaScript client.
 //!
 //! # What is not here
 //!
-//! No transport, no framing, no compression, no authentication: whoever can send
-//! a payload can claim any entry of any replica. Send them among nodes that trust
-//! each other.
+//! There is no transport, no framing, no compression and no authentication. Everybody who
+//! can send a payload can claim any entry of any replica. So send payloads only among
+//! nodes that trust each other.
 //!
 //! # Invariants
 //!
-//! - What is decoded can be encoded again, under the same limits: whole in the compact
-//!   form, and in the default form but for claims that it would have to list.
-//! - Nothing that a state holds keeps it from being written.
-//! - The heap that decoding takes at its peak is at most 16 times the length of
-//!   the input and 4 KiB, 20 times for a question of a node; metadata of the caller's own types
-//!   apart.
-//! - A call that fails returns nothing in part, and no input makes one panic.
-//! - The depth of the input costs neither stack nor, beyond one bit a level, heap.
+//! - What is decoded can be encoded again, under the same limits. The compact form writes
+//!   all of it. The default form may leave out claims that it would have to list.
+//! - No entry can prevent a state from being written.
+//! - At its peak, decoding takes at most 16 times the length of the input and 4 KiB of
+//!   heap. Decoding a question of a node takes at most 20 times the length and 4 KiB.
+//!   Metadata of your own types may take more.
+//! - A call that fails never returns a part, and no input makes a call panic.
+//! - The depth of the input costs no stack, and one bit a level of heap.
 //!
 //! # Features
 //!
-//! There are none; the crate needs the standard library.
+//! There are none. The crate needs the standard library.
 //!
 //! # Rules, examples, sister crates
 //!
 //! - [The wire format](https://github.com/lattice-presence/lattice-presence/blob/main/docs/wire-format.md)
 //!   has the grammar, the limits and the fingerprint, for writers of decoders in other
-//!   languages;
-//! - the rules of what it carries: S1 to S14 of [`lattice_presence::rules`], and R1 to R13 of
-//!   [`lattice-presence-sync`](https://docs.rs/lattice-presence-sync/latest/lattice_presence_sync/index.html#the-rules);
-//! - the example [`merge`](https://github.com/lattice-presence/lattice-presence/blob/main/crates/lattice-presence-json/examples/merge/main.rs)
-//!   reads payloads from files;
-//! - browsers are served by [`lattice-presence-web`](https://docs.rs/lattice-presence-web).
+//!   languages.
+//! - The rules of what it carries are S1 to S14 of [`lattice_presence::rules`], and R1 to
+//!   R13 of
+//!   [`lattice-presence-sync`](https://docs.rs/lattice-presence-sync/latest/lattice_presence_sync/index.html#the-rules).
+//! - The example [`merge`](https://github.com/lattice-presence/lattice-presence/blob/main/crates/lattice-presence-json/examples/merge/main.rs)
+//!   reads payloads from files.
+//! - [`lattice-presence-web`](https://docs.rs/lattice-presence-web) serves browsers.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
@@ -126,7 +128,7 @@ pub use meta::{JsonMeta, MAX_META_BYTES, MAX_META_DEPTH, MetaError};
 pub use parts::Parts;
 pub use to_json::ToJson;
 
-/// The front page, whose example must run.
+/// The front page. Its example must run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

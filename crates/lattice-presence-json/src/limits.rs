@@ -1,10 +1,10 @@
-//! What one payload may hold: the same for who reads and who writes.
+//! What one payload may hold. Readers and writers use the same limits.
 
 use crate::error::{Category, DecodeError};
 use crate::meta::{MAX_META_BYTES, MAX_META_DEPTH};
 
-/// How many bytes a topic, key, pid or replica name may take, unless
-/// [`Limits`] say otherwise.
+/// The default of the most bytes of a topic, key, pid or replica name. [`Limits`] can
+/// change it.
 ///
 /// ```
 /// assert_eq!(lattice_presence_json::MAX_STRING_BYTES, 1 << 16);
@@ -13,10 +13,9 @@ pub const MAX_STRING_BYTES: usize = 1 << 16;
 
 /// How much one payload may hold.
 ///
-/// A [`Decoder`](crate::Decoder) refuses what is over its limits; an
-/// [`Encoder`](crate::Encoder) writes nothing that a decoder of the same limits
-/// would refuse. Whoever raises one raises it on all nodes: give the same value to
-/// both.
+/// A [`Decoder`](crate::Decoder) refuses what is over its limits. An
+/// [`Encoder`](crate::Encoder) writes nothing that a decoder with the same limits would
+/// refuse. If you raise a limit, raise it on all nodes, and give the same value to both.
 ///
 /// | limit | default |
 /// |---|---|
@@ -29,8 +28,8 @@ pub const MAX_STRING_BYTES: usize = 1 << 16;
 /// | [`max_meta_bytes`](Self::max_meta_bytes) | 2^20 (1 MiB) |
 /// | [`max_string_bytes`](Self::max_string_bytes) | 2^16 (64 KiB) |
 ///
-/// The defaults are above what a cluster of some thousand nodes and some million
-/// entries sends. `docs/wire-format.md` says how long a payload at each of them takes.
+/// A cluster of some thousand nodes and some million entries stays below the defaults.
+/// `docs/wire-format.md` says how long a payload at each limit takes.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -105,8 +104,8 @@ macro_rules! setters {
             /// How many items (clocks and intervals) the clouds of a payload may list,
             /// 2^20 unless stated.
             max_clouds: usize
-            /// How many clocks the clouds of a payload may claim beyond the entries that it
-            /// carries, 2^40 unless stated: an interval of a few bytes can claim 2^53.
+            /// How many clocks the clouds of a payload may claim beyond the entries that
+            /// it carries, 2^40 unless stated. An interval of a few bytes can claim 2^53.
             max_claims: u64
             /// How many bytes the metadata of one entry may take,
             /// [`MAX_META_BYTES`](crate::MAX_META_BYTES) unless stated.
@@ -141,8 +140,8 @@ impl Limits {
         }
     }
 
-    /// How deep metadata may nest. A limit above [`MAX_META_DEPTH`] acts as that: what
-    /// is deeper could not be sent on to anybody.
+    /// How deep metadata may nest. A limit above [`MAX_META_DEPTH`] has no effect,
+    /// because no peer would accept deeper metadata.
     ///
     /// ```
     /// use lattice_presence_json::Limits;

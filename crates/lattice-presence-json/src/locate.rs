@@ -1,4 +1,4 @@
-//! Finding the place of a value that was refused after the pass over the payload.
+//! Finds the place of a value that was refused after the pass over the payload.
 
 use lattice_presence::{Dot, ReplicaId};
 
@@ -7,8 +7,8 @@ use crate::error::{Category, DecodeError};
 
 /// The error for the `nth` value (from 0) that carries `dot`, with its path.
 ///
-/// A second pass, over a payload that is known to be well-formed: remembering
-/// where each value stands would cost memory on every payload that is accepted.
+/// This is a second pass, over a payload that is known to be well-formed. To remember the
+/// place of each value would cost memory for every payload that is accepted.
 #[cold]
 pub(crate) fn tag(
     text: &str,
@@ -63,7 +63,7 @@ impl Search<'_, '_> {
         Ok(None)
     }
 
-    /// The offset of the tag, if it is the one that is looked for.
+    /// The offset of the tag, if it is the right one.
     fn value(&mut self) -> Result<Option<usize>> {
         let mut found = None;
         let mut fields = self.cursor.fields()?;

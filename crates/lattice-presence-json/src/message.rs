@@ -1,8 +1,8 @@
-//! What the machines of `lattice-presence-sync` tell each other, as JSON.
+//! Messages between the machines of `lattice-presence-sync`, as JSON.
 //!
-//! A message begins with its header, so that its version, its cluster and its sender can
-//! be read whatever comes behind them. Clocks are always written as intervals, and what
-//! follows from the rest is left out: one join costs some hundred bytes beside its texts.
+//! A message begins with its header. So its version, its cluster and its sender can be
+//! read, even if the rest cannot. Clocks are always written as intervals. What follows
+//! from the rest is left out. So one join costs less than 150 bytes beside its texts.
 
 mod cut;
 mod header;

@@ -1,4 +1,4 @@
-//! Metadata kept as the JSON text that it came as.
+//! Metadata as the JSON text that was read.
 
 use alloc::boxed::Box;
 use core::any::Any;
@@ -14,8 +14,8 @@ use crate::cursor::Cursor;
 use crate::error::{Category, DecodeError};
 use crate::skip::{Skipped, push_compact};
 
-/// How deep metadata may nest: the metadata itself has depth 0, what it contains
-/// 1, and so on. Every peer refuses what is deeper.
+/// How deep metadata may nest. The metadata itself has depth 0, its content has depth 1,
+/// and so on. Every peer refuses deeper metadata.
 ///
 /// ```
 /// use lattice_presence_json::{JsonMeta, MAX_META_DEPTH};
@@ -26,25 +26,25 @@ use crate::skip::{Skipped, push_compact};
 /// ```
 pub const MAX_META_DEPTH: usize = 64;
 
-/// How many bytes the metadata of one entry may take, unless a
-/// [`Decoder`](crate::Decoder) or an [`Encoder`](crate::Encoder) says otherwise.
+/// The default of the most bytes of the metadata of one entry. A
+/// [`Decoder`](crate::Decoder) or an [`Encoder`](crate::Encoder) can change it.
 ///
 /// ```
 /// assert_eq!(lattice_presence_json::MAX_META_BYTES, 1 << 20);
 /// ```
 pub const MAX_META_BYTES: usize = 1 << 20;
 
-/// Metadata as validated JSON text: compact, lossless.
+/// Metadata as validated JSON text. It is compact, and loses nothing.
 ///
-/// It is what it was written as: the digits of numbers, the order and the
-/// spelling of keys and the escapes of strings survive any number of relays.
-/// Only the white space between tokens goes. Two are equal when their texts are.
-/// A clone copies the text; entries share theirs.
+/// The text does not change. The digits of numbers, the order and the spelling of keys,
+/// and the escapes of strings survive any number of relays. Only the white space between
+/// tokens is removed. Two are equal if their texts are equal. A clone copies the text.
+/// Entries share their metadata.
 ///
 /// # Invariants
 ///
-/// The text is JSON without white space between tokens, holds no lone
-/// surrogate, and nests no deeper than [`MAX_META_DEPTH`].
+/// The text is JSON without white space between tokens. It has no lone surrogate, and
+/// nests no deeper than [`MAX_META_DEPTH`].
 ///
 /// ```
 /// use lattice_presence_json::JsonMeta;
@@ -87,9 +87,8 @@ impl JsonMeta {
     ///
     /// # Errors
     ///
-    /// If `text` is not JSON, holds a lone surrogate, nests deeper than
-    /// [`MAX_META_DEPTH`], or takes more than [`MAX_META_BYTES`], the white space
-    /// between its tokens included.
+    /// If `text` is not JSON, has a lone surrogate, nests deeper than [`MAX_META_DEPTH`],
+    /// or takes more than [`MAX_META_BYTES`]. White space between its tokens counts here.
     ///
     /// ```
     /// use lattice_presence_json::{Category, JsonMeta};
@@ -190,7 +189,7 @@ impl fmt::Debug for JsonMeta {
     }
 }
 
-/// Inside other values, for `serde_json` alone: the text goes out as it is.
+/// Only for `serde_json`, inside of other values: writes the text as it is.
 impl Serialize for JsonMeta {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
@@ -198,7 +197,7 @@ impl Serialize for JsonMeta {
     }
 }
 
-/// Inside other values, for `serde_json` alone: the text comes in as it is.
+/// Only for `serde_json`, inside of other values: reads the text as it is.
 impl<'de> Deserialize<'de> for JsonMeta {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
@@ -206,7 +205,7 @@ impl<'de> Deserialize<'de> for JsonMeta {
     }
 }
 
-/// Why a value is no metadata.
+/// Why a value cannot be metadata.
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -233,10 +232,10 @@ pub(crate) fn too_long(offset: usize, max_bytes: usize) -> DecodeError {
     DecodeError::new(Category::Limit, offset, reason)
 }
 
-/// The metadata that a validated stretch of a payload spells.
+/// The metadata from a validated part of a payload.
 ///
-/// [`JsonMeta`] is recognized by its type and takes the text as it stands, since
-/// stable Rust has no specialization.
+/// [`JsonMeta`] keeps the text as it is. It is recognized by its type id, because stable
+/// Rust has no specialization.
 #[inline]
 pub(crate) fn decode<M: DeserializeOwned + 'static>(
     skipped: &Skipped<'_>,
@@ -251,7 +250,7 @@ pub(crate) fn decode<M: DeserializeOwned + 'static>(
     }
 }
 
-/// The text of `meta`, if its type makes it known to be valid and compact.
+/// The text of `meta`, if its type guarantees that it is valid and compact.
 #[inline]
 pub(crate) fn known_text<M: 'static>(meta: &M) -> Option<&str> {
     (meta as &dyn Any)

@@ -1,4 +1,4 @@
-//! A state or a delta in several payloads, each within the limits.
+//! Writes a state or a delta in several payloads, each within the limits.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -20,11 +20,11 @@ use crate::write::{digits, quoted_len};
 
 type Result<T> = core::result::Result<T, EncodeError>;
 
-/// Payloads that together say what was to be sent.
+/// Payloads that together have all the content.
 ///
-/// Each is within the limits and is read by itself: as a delta, or as a digest. Deltas
-/// merge in any order, any number of times. There is always at least one. Made by
-/// [`Encoder::parts`]; each costs O(its own size).
+/// Each is within the limits, and can be read alone, as a delta or as a digest. Deltas
+/// merge in any order, any number of times. There is always at least one payload.
+/// [`Encoder::parts`] makes them. Each costs O(its own size).
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -50,23 +50,23 @@ impl fmt::Debug for Parts<'_> {
     }
 }
 
-/// In the default form the dead clocks of a prefix that was cut stand in no prefix any
-/// more: as many in a row are listed, and more are left out.
+/// If the default form cuts a prefix, its dead clocks are not in a prefix any more. So
+/// many in a row are listed. Longer intervals are left out.
 const MAX_LISTED_INTERVAL: u64 = 64;
 
-/// An interval of seen clocks that is still to be told.
+/// An interval of seen clocks that must still be written.
 struct Untold {
     clocks: RangeInclusive<u64>,
     /// Whether the replica's prefix began it.
     of_prefix: bool,
 }
 
-/// How the telling of an interval ended.
+/// The result of writing an interval.
 enum Told {
     All,
-    /// The part is full; the rest is for the next one.
+    /// The part is full. The rest goes into the next one.
     Full(Untold),
-    /// Something was left out of the middle; the rest may still fit.
+    /// Something was left out of the middle. The rest may still fit.
     Broken(Untold),
 }
 
@@ -78,7 +78,7 @@ pub(crate) struct Cutter<'p, M> {
     entries: Peekable<Box<dyn Iterator<Item = &'p Presence<M>> + 'p>>,
     replicas: vec::IntoIter<ReplicaId>,
     current: Option<ReplicaId>,
-    /// What is seen of the current replica and in no part yet, descending.
+    /// Seen clocks of the current replica that are in no part yet, descending.
     intervals: Vec<Untold>,
     started: bool,
 }
@@ -101,7 +101,7 @@ impl<'p, M: Serialize + 'static> Cutter<'p, M> {
         })
     }
 
-    /// The next part; the number of its entries and its context come with it.
+    /// The next part, with the number of its entries and its context.
     pub(crate) fn next_part(&mut self) -> Option<Result<DeltaPart>> {
         let mut draft = Draft::new(&self.encoder, self.writer);
         if !self.started {
@@ -153,7 +153,7 @@ impl<'p, M: Serialize + 'static> Cutter<'p, M> {
         }
     }
 
-    /// Tells as much of an interval as fits.
+    /// Writes as much of an interval as fits.
     fn tell(&mut self, draft: &mut Draft<'p>, interval: Untold) -> Told {
         let Some(replica) = self.current.clone() else {
             return Told::All;
@@ -192,7 +192,8 @@ impl<'p, M: Serialize + 'static> Cutter<'p, M> {
                         if !draft.is_empty() {
                             return Told::Full(rest(fitting));
                         }
-                        // A part of its own has no room for one clock: give up on them.
+                        // Even an empty part has no room for one clock. So leave them
+                        // out.
                         draft.left_out.claims += gap_end + 1 - fitting;
                         claimed_from = gap_end + 1;
                     }
@@ -210,7 +211,7 @@ impl<'p, M: Serialize + 'static> Cutter<'p, M> {
                 }
                 Pushed::NoRoom => {
                     draft.claim(&replica, claimed_from, at - 1);
-                    // Nothing stands before it: in a part of its own it has no room either.
+                    // Nothing is before it. So it does not fit into any part.
                     if draft.is_empty() {
                         return self.alone(draft, entry, rest(at));
                     }
@@ -224,7 +225,7 @@ impl<'p, M: Serialize + 'static> Cutter<'p, M> {
         }
     }
 
-    /// An entry that seems to be too long for a part: tries, with the real lengths.
+    /// An entry seems to be too long for a part. This tries it with the real lengths.
     fn alone(&mut self, draft: &mut Draft<'p>, entry: &'p Presence<M>, interval: Untold) -> Told {
         self.entries.next();
         let dot = entry.dot();
@@ -263,7 +264,7 @@ impl<'p, M: Serialize + 'static> Cutter<'p, M> {
         }
     }
 
-    /// Not even the name of a replica has room in a part.
+    /// Not even the name of a replica fits into a part.
     fn leave_out_replica(&mut self, draft: &mut Draft<'p>, replica: &ReplicaId) {
         self.intervals.clear();
         while self.next_entry(replica, u64::MAX).is_some() {
@@ -284,8 +285,8 @@ impl<M: Serialize + 'static> Iterator for Cutter<'_, M> {
     }
 }
 
-/// The replicas of a context: those with entries, then the others, each ascending. Who
-/// gets the beginning of something too long gets what lives.
+/// The replicas of a context: first those with entries, then the others, both ascending.
+/// So the beginning of a cut payload has the live entries.
 fn living_first<M: 'static>(
     context: &CausalContext<ReplicaId>,
     source: &impl Source<M>,
@@ -303,7 +304,7 @@ fn living_first<M: 'static>(
     first.into_iter().cloned().collect()
 }
 
-/// One part, and what it holds.
+/// One part, and its content.
 pub(crate) struct DeltaPart {
     pub(crate) encoded: Encoded,
     pub(crate) entries: usize,
@@ -315,7 +316,7 @@ enum Pushed {
     NoRoom,
 }
 
-/// A part in the making.
+/// A part that is being written.
 struct Draft<'p> {
     writer: &'p ReplicaId,
     context: CausalContext<ReplicaId>,
@@ -325,7 +326,7 @@ struct Draft<'p> {
     items: usize,
     replicas: usize,
     named: Option<ReplicaId>,
-    /// No less than what stands before the values takes.
+    /// At least the bytes before the values.
     head: usize,
     max_bytes: usize,
     max_items: usize,
@@ -360,10 +361,10 @@ impl<'p> Draft<'p> {
             && self.items + items <= self.max_items
     }
 
-    /// Makes room for a replica's name and its interval; false if there is none.
+    /// Reserves room for a replica's name and its interval. False if there is not enough.
     fn open(&mut self, encoder: &Encoder, replica: &ReplicaId, first: u64, last: u64) -> bool {
         let known = self.named.as_ref() == Some(replica);
-        // As a prefix and as a cloud, with colons, brackets and commas.
+        // It counts as a prefix and as a cloud, with colons, brackets and commas.
         let name = if known {
             0
         } else {
@@ -395,7 +396,8 @@ impl<'p> Draft<'p> {
         }
     }
 
-    /// Makes room for clocks that are listed each; the first one that has none.
+    /// Reserves room for clocks that are listed one by one. It returns the first one
+    /// without room.
     fn list(&mut self, first: u64, last: u64) -> u64 {
         let mut at = first;
         while at <= last && self.has_room(digits(at) + 1, 1) {

@@ -69,7 +69,7 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
         }
     }
 
-    /// Reads all of it; the place of the writer comes back.
+    /// Reads the whole payload, and returns the place of the writer.
     fn read(&mut self) -> Result<usize> {
         let (mut writer, mut context, mut clouds, mut values) = (None, None, None, None);
         let mut fields = self.cursor.fields()?;
@@ -259,7 +259,7 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
     }
 }
 
-/// Refuses clouds that claim far more than the payload carries: an interval of a few
+/// Refuses clouds that claim far more than the payload carries. An interval of a few
 /// bytes can claim 2^53 clocks.
 pub(crate) fn check_claims(
     context: &CausalContext<ReplicaId>,
@@ -281,7 +281,7 @@ pub(crate) fn check_claims(
     Err(DecodeError::new(Category::Limit, offset, reason))
 }
 
-/// The parts do not fit: finds the value that is to blame.
+/// Entries and context do not fit together. This finds the value with the error.
 #[cold]
 fn refused(text: &str, error: &PartsError) -> DecodeError {
     match error {

@@ -1,20 +1,20 @@
-//! Messages that the Phoenix JavaScript client's `Presence` consumes.
+//! Messages for `Presence` of the Phoenix JavaScript client.
 //!
-//! A server that speaks the Phoenix channel protocol sends [`presence_state`] as
-//! the payload of `presence_state` to a client that joins a topic, and each
-//! message of [`presence_diff`] as the payload of `presence_diff` to the clients
-//! of its topic. `Presence.list` at the client then shows what
+//! They are for a server that speaks the Phoenix channel protocol. If a client joins a
+//! topic, the server sends it [`presence_state`] as the payload of `presence_state`. It
+//! sends each message of [`presence_diff`] as the payload of `presence_diff` to the
+//! clients of its topic. Then `Presence.list` at the client shows what
 //! [`get_by_topic`](lattice_presence::PresenceState::get_by_topic) shows here.
 //!
 //! A presence is one object in `metas`: the fields of its metadata, and
 //!
-//! - `phx_ref`, the dot of the entry as `replica:clock`: unique in the cluster
-//!   and the same on every node. It shows the name of the replica to clients.
-//! - `phx_ref_prev`, in the joins of a diff: the `phx_ref` that this one
-//!   replaces, if an entry was updated.
+//! - `phx_ref`, the dot of the entry as `replica:clock`. It is unique in the cluster, and
+//!   the same on every node. It shows the name of the replica to clients.
+//! - `phx_ref_prev`, in the joins of a diff. If an entry was updated, it is the `phx_ref`
+//!   of the entry that was replaced.
 //!
-//! Fields of these two names in the metadata are left out. Metadata that is no
-//! object stands under the field `meta`.
+//! If the metadata has fields with these two names, they are left out. Metadata that is
+//! not an object becomes the field `meta`.
 //!
 //! ```
 //! use lattice_presence::PresenceState;
@@ -39,15 +39,15 @@ use crate::encode_error::EncodeError;
 use crate::entry_check::{EntryError, text_of};
 use crate::write::push_string;
 
-/// Which entry an update replaces, by the dot of the new one.
+/// The entry that an update replaces, by the dot of the new entry.
 type Replaced<'a> = HashMap<&'a Dot<ReplicaId>, &'a Dot<ReplicaId>>;
 
-/// The presences of `topic`, keys sorted: the payload of `presence_state`.
-/// O(members · log members + size of the output).
+/// The payload of `presence_state`: the presences of `topic`, with sorted keys. O(members
+/// · log members + size of the output).
 ///
 /// # Errors
 ///
-/// If metadata does not serialize, or would be refused by every peer.
+/// If metadata does not serialize, or if every peer would refuse it.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -86,24 +86,22 @@ where
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicMessage {
-    /// The topic whose clients it concerns.
+    /// The topic. Its clients need the message.
     pub topic: String,
     /// The payload of `presence_diff`, as JSON text.
     pub payload: String,
 }
 
-/// The changes in `diff`, topics and keys sorted: for each topic the payload of
-/// `presence_diff`. O(changes · log changes + size of the output).
+/// The payload of `presence_diff` for each topic in `diff`. Topics and keys are sorted.
+/// O(changes · log changes + size of the output).
 ///
-/// Every diff that the state returns must be sent on, in the order in which they
-/// came.
+/// Send the messages of every diff that the state returns, in the same order.
 ///
 /// # Errors
 ///
-/// If metadata does not serialize, or would be refused by every peer. One such
-/// entry fails the diff as a whole: the error names it, and the clients of every
-/// topic in the diff need a fresh [`presence_state`]. [`JsonMeta`](crate::JsonMeta)
-/// never fails.
+/// If metadata does not serialize, or if every peer would refuse it. One such entry fails
+/// the whole diff. The error names it, and the clients of every topic in the diff need a
+/// fresh [`presence_state`]. [`JsonMeta`](crate::JsonMeta) never fails.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -205,7 +203,7 @@ fn push_fields(out: &mut String, text: &str) -> cursor::Result<()> {
     let mut fields = cursor.fields()?;
     while let Some((name, at)) = fields.next(&mut cursor)? {
         cursor.skip_unknown()?;
-        // A client would take the last of two fields of one name: not ours.
+        // If two fields have one name, a client takes the last one, which is not ours.
         if name != "phx_ref" && name != "phx_ref_prev" {
             out.push(',');
             out.push_str(cursor.text_since(at));

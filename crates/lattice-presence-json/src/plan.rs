@@ -1,4 +1,4 @@
-//! What of a state or a delta is written: what no peer would read is left out.
+//! Decides what is written of a state or a delta. What no peer would read is left out.
 
 use alloc::borrow::Cow;
 use core::ops::RangeInclusive;
@@ -15,7 +15,7 @@ use crate::encoder::Encoder;
 type Result<T> = core::result::Result<T, EncodeError>;
 type Context = CausalContext<ReplicaId>;
 
-/// What has a writer, a context and entries: a state or a delta.
+/// A state or a delta. Both have a writer, a context and entries.
 pub(crate) trait Source<M: 'static> {
     fn writer(&self) -> &ReplicaId;
     fn context(&self) -> &Context;
@@ -53,7 +53,7 @@ impl<M: 'static> Source<M> for PresenceDelta<M> {
 
 /// What is written of a source.
 pub(crate) struct Plan<'s> {
-    /// What is claimed: never the dot of an entry that is left out.
+    /// The claims. They never have the dot of an entry that is left out.
     pub(crate) context: Cow<'s, Context>,
     /// The dots of the entries that are left out, ascending.
     skipped: Vec<Dot<ReplicaId>>,
@@ -69,8 +69,8 @@ impl Plan<'_> {
 }
 
 impl Encoder {
-    /// The plan under which no entry needs to be looked at: whoever finds one that no
-    /// peer reads makes the other plan. O(replicas), if claims are few.
+    /// The plan without a check of the entries. If the writer finds an entry that no peer
+    /// can read, it makes the other plan. O(replicas), if there are few claims.
     pub(crate) fn hopeful_plan<'s, M>(&self, source: &'s impl Source<M>) -> Result<Plan<'s>>
     where
         M: Serialize + 'static,
@@ -89,7 +89,8 @@ impl Encoder {
         )
     }
 
-    /// Looks at every entry. O(entries), and for metadata that is no text O(its size).
+    /// The plan with a check of every entry. O(entries). For metadata that is not text
+    /// also O(its size).
     pub(crate) fn plan<'s, M>(&self, source: &'s impl Source<M>) -> Result<Plan<'s>>
     where
         M: Serialize + 'static,
@@ -127,7 +128,7 @@ impl Encoder {
         self.with_fitting_claims(source, plan)
     }
 
-    /// The replicas whose names no peer reads.
+    /// The replicas whose names no peer can read.
     fn nameless<'s>(
         &self,
         context: &'s Context,
@@ -190,8 +191,9 @@ impl Encoder {
 
 /// The intervals of `dead` that are left out, so that at most `limit` clocks stay.
 ///
-/// Narrow intervals stay first: what really happened leaves narrow ones, and whoever makes
-/// up claims pays for each narrow one what it costs to pass it on. O(intervals).
+/// Narrow intervals are kept first. Real departures leave narrow intervals. An attacker who
+/// invents a narrow interval must send as many bytes for it as it costs to write.
+/// O(intervals).
 fn over(dead: &Context, limit: u64) -> Context {
     let width = |interval: &RangeInclusive<u64>| interval.end() - interval.start() + 1;
     // Intervals of one clock, of two, of up to four, eight, …
@@ -250,7 +252,7 @@ mod tests {
             ("c", 5..=5),
         ]);
         assert_eq!(over(&dead, 6), context(&[("a", 3..=1_000_000)]));
-        // Of the class in which the room ends, the first that fit.
+        // In the class in which the room ends, the first intervals that fit are kept.
         let wide = [("a", 3..=1_000_000), ("b", 7..=10)];
         assert_eq!(over(&dead, 5), context(&wide));
         let all = [("a", 3..=1_000_000), ("b", 7..=10), ("c", 5..=5)];

@@ -1,4 +1,4 @@
-//! Finding the bytes of a JSON string that are not themselves.
+//! Finds the bytes of a JSON string that do not stand for themselves.
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
@@ -7,8 +7,8 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 /// hold as it is: a quote, a backslash or a control character. `bytes.len()`
 /// if there is none.
 ///
-/// Eight bytes at a step: names and metadata are short, so a wider search would
-/// spend its time on set-up.
+/// It takes eight bytes at a step. Names and metadata are short. So a wider search would
+/// use most of its time for the set-up.
 #[inline]
 pub(crate) fn next_special(bytes: &[u8], from: usize) -> usize {
     let mut at = from;
@@ -28,9 +28,9 @@ pub(crate) fn next_special(bytes: &[u8], from: usize) -> usize {
     at
 }
 
-/// A word whose lowest set bit lies in the lowest special byte of `word`; 0
-/// if there is none. Bits above the lowest one may be wrong: a borrow only
-/// ever starts at a byte that matched.
+/// A word whose lowest set bit is in the lowest special byte of `word`, or 0 if there is
+/// none. Bits above the lowest one may be wrong, because a borrow starts only at a byte
+/// that matched.
 const fn specials(word: u64) -> u64 {
     let quote = word ^ (ONES * b'"' as u64);
     let backslash = word ^ (ONES * b'\\' as u64);

@@ -1,9 +1,9 @@
 //! Values in the layout that every known writer produces.
 //!
-//! A value is eight fields of known names, nearly always in one order and
-//! without white space. Read as that, it costs half as much. Whatever differs in
-//! any way, be it only an escape, is left to the general reader, which also
-//! words every error: nothing is refused here.
+//! A value has eight fields with known names, nearly always in one order and without
+//! white space. In this layout it takes half the time. If anything differs, even one
+//! escape, the general reader reads the value. It also makes all errors, and nothing is
+//! refused here.
 
 use core::ops::RangeInclusive;
 
@@ -16,7 +16,7 @@ use crate::payload::Payload;
 use crate::scan::next_special;
 
 impl<M: DeserializeOwned + 'static> Payload<'_, '_, M> {
-    /// The next value, if it has that layout; otherwise the cursor stays.
+    /// The next value, if it has that layout. Otherwise the cursor does not move.
     #[inline]
     pub(crate) fn shortcut(&mut self) -> Option<Presence<M>> {
         let start = self.cursor.offset();
@@ -68,7 +68,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     fn plain_clock(&mut self, opening: &[u8]) -> Option<u64> {
         const CLOCKS: RangeInclusive<u64> = 1..=MAX_CLOCK;
-        // One digit more than MAX_CLOCK has, and still no overflow.
+        // This is one digit more than MAX_CLOCK has, and does not overflow.
         const DIGITS: usize = 17;
         if !self.eat(opening) || self.peek() == Some(b'0') {
             return None;

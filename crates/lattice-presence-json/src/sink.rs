@@ -1,4 +1,4 @@
-//! Where encoded text goes.
+//! The destination of encoded text.
 
 use std::io;
 
@@ -6,16 +6,16 @@ use crate::encode_error::EncodeError;
 
 /// A string as a whole, or a writer that gets it bit by bit.
 pub(crate) struct Sink<'w> {
-    /// What is written next goes to its end.
+    /// The next text is appended here.
     pub(crate) out: String,
     writer: Option<&'w mut dyn io::Write>,
-    /// How many bytes may still be written, those in `out` included.
+    /// How many bytes may still be written, with those in `out`.
     left: usize,
     max_bytes: usize,
 }
 
 impl<'w> Sink<'w> {
-    /// How much a writer gets at once, about.
+    /// About how many bytes a writer gets at once.
     const BUFFER: usize = 1 << 16;
 
     pub(crate) const fn whole(max_bytes: usize) -> Self {
@@ -36,8 +36,8 @@ impl<'w> Sink<'w> {
         }
     }
 
-    /// A place where the text may be cut. One byte stays, so that whoever comes
-    /// next sees what it follows.
+    /// A place at which the text may be cut. One byte stays in `out`, so that the next
+    /// call can see the last byte.
     #[inline]
     pub(crate) fn flush(&mut self) -> Result<(), EncodeError> {
         if self.out.len() <= Self::BUFFER {
@@ -65,7 +65,7 @@ impl<'w> Sink<'w> {
         Err(EncodeError::TooMany { what, limit })
     }
 
-    /// Writes what is left; a whole string comes back.
+    /// Writes the rest. If the sink is a string, it returns it.
     pub(crate) fn finish(mut self) -> Result<String, EncodeError> {
         self.check_bytes()?;
         if let Some(writer) = &mut self.writer {

@@ -1,11 +1,11 @@
-//! Stepping over any JSON value, validating it on the way.
+//! Steps over any JSON value, and validates it.
 
 use crate::cursor::{Cursor, Result};
 use crate::error::{Category, DecodeError};
 
-/// A value that has been stepped over.
+/// A value that was skipped.
 pub(crate) struct Skipped<'a> {
-    /// The value as it stands in the input.
+    /// The value as it is in the input.
     pub(crate) text: &'a str,
     /// Whether there is white space between its tokens.
     pub(crate) spaced: bool,
@@ -13,8 +13,8 @@ pub(crate) struct Skipped<'a> {
 
 /// The kinds of the open containers, one bit each: set for an object.
 ///
-/// The innermost 64 live in one word; deeper ones spill, so that a megabyte of
-/// opening brackets costs 128 KiB and no stack.
+/// The innermost 64 are in one word. Outer ones go into a vector. So a megabyte of
+/// opening brackets costs 128 KiB, and no stack.
 #[derive(Default)]
 struct Nesting {
     depth: usize,
@@ -47,10 +47,10 @@ impl Nesting {
 }
 
 impl<'a> Cursor<'a> {
-    /// Steps over the next value. One whose depth is above `max_depth` is
-    /// refused: the value itself has depth 0, what it contains 1.
+    /// Steps over the next value. A value whose depth is above `max_depth` is refused.
+    /// The value itself has depth 0, and its content has depth 1.
     ///
-    /// O(length), without recursion: open containers cost one bit each.
+    /// O(length), without recursion. Open containers cost one bit each.
     pub(crate) fn skip_value(&mut self, max_depth: usize) -> Result<Skipped<'a>> {
         self.skip_space();
         let start = self.offset();
@@ -78,8 +78,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Steps over an opening bracket; true if a value must follow, false
-    /// if the container is empty and closed already.
+    /// Steps over an opening bracket. It returns true if a value must follow. It returns
+    /// false if the container is empty, and already closed.
     #[inline]
     fn skip_opening(&mut self, open: &mut Nesting, spaced: &mut bool, closing: u8) -> Result<bool> {
         self.advance();
@@ -96,8 +96,8 @@ impl<'a> Cursor<'a> {
         Ok(true)
     }
 
-    /// Behind a value: closes what ends here. True if another value must
-    /// follow, false if nothing is open any more.
+    /// Closes the containers that end after a value. It returns true if another value
+    /// must follow, and false if nothing is open any more.
     #[inline]
     fn skip_closings(&mut self, open: &mut Nesting, spaced: &mut bool) -> Result<bool> {
         while open.depth > 0 {
@@ -123,13 +123,13 @@ impl<'a> Cursor<'a> {
         Ok(false)
     }
 
-    /// Steps over the value of a field that this crate does not know. However
-    /// deep it is: it goes no further.
+    /// Steps over the value of an unknown field. It may have any depth, because nobody
+    /// uses it.
     pub(crate) fn skip_unknown(&mut self) -> Result<()> {
         self.skip_value(usize::MAX).map(|_| ())
     }
 
-    /// Steps over a field's name and its colon; whether there is white space
+    /// Steps over a field's name and its colon. It returns whether there is white space
     /// before the colon.
     #[inline]
     fn skip_key(&mut self) -> Result<bool> {

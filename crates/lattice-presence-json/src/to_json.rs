@@ -16,8 +16,8 @@ use crate::parts::{Cutter, Parts};
 use crate::plan::Source;
 use crate::sink::Sink;
 
-/// What an [`Encoder`](crate::Encoder) writes: a state, a delta, a digest, a message.
-/// Nobody else implements it.
+/// What an [`Encoder`](crate::Encoder) writes: a state, a delta, a digest, or a message.
+/// You cannot implement it.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -41,9 +41,10 @@ impl<M: Serialize + 'static> ToJson for Message<M> {}
 type Result<T> = core::result::Result<T, EncodeError>;
 
 impl Encoder {
-    /// How many bytes at most a push of one entry takes beside what
-    /// [`check`](Self::check) counts: take them off the size of a transport's payloads
-    /// before you check what is to fit into one. O(length of the names).
+    /// The most bytes that a push of one entry takes in addition to those that
+    /// [`check`](Self::check) counts. Take them off the size of a transport's payloads.
+    /// Then `check` finds entries that do not fit into one payload. O(length of the
+    /// names).
     ///
     /// ```
     /// use lattice_presence::Shard;
@@ -64,9 +65,9 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// If the writer of the payload has no name that a peer reads; if a state is
-    /// too large for one payload; if the encoder is [`strict`](Self::strict) and
-    /// something would be left out.
+    /// If peers cannot read the name of the writer, or if a state is too large for one
+    /// payload, or if the encoder is [`strict`](Self::strict) and something would be left
+    /// out.
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -83,14 +84,14 @@ impl Encoder {
         what.encode(self)
     }
 
-    /// The same into a writer, some 64 KiB at a time, more only if one entry takes
-    /// more: buffering it is not necessary. Each entry is looked at before the first
-    /// byte is written.
+    /// The same into a writer, about 64 KiB at a time. It is more only if one entry is
+    /// longer. So the writer needs no buffer. Each entry is checked before the first byte
+    /// is written.
     ///
     /// # Errors
     ///
-    /// Those of [`encode`](Self::encode); if a delta has too many bytes for one
-    /// payload; if the writer fails. What was written until then stays written.
+    /// The errors of [`encode`](Self::encode). Also if a delta has too many bytes for one
+    /// payload, or if the writer fails. Bytes that were written before stay written.
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -111,16 +112,16 @@ impl Encoder {
         what.encode_to(self, &mut writer)
     }
 
-    /// Encodes a state, a delta, or a digest in as many payloads as it takes, each within
-    /// the limits. Each says what was left out of it.
+    /// Encodes a state, a delta, or a digest in as many payloads as necessary, each
+    /// within the limits. Each says what was left out of it.
     ///
-    /// The parts of a state or a delta are deltas: merge each as it comes. Those of a
-    /// digest are digests: who answers it collects them first, since a replica that is
-    /// not in a digest counts as unknown.
+    /// The parts of a state or a delta are deltas. Merge each one when it arrives. The
+    /// parts of a digest are digests. Collect all of them before you answer, because a
+    /// replica that is not in a digest counts as unknown.
     ///
-    /// In the default form the clocks of a replica that is in several parts are listed,
-    /// and long intervals of them that have left are left out; prefer the
-    /// [compact](Self::compact) form if peers read it.
+    /// If a replica is in several parts, the default form lists its clocks, and leaves
+    /// out long intervals of clocks that have left. If the peers read the
+    /// [compact](Self::compact) form, prefer it.
     ///
     /// ```
     /// use lattice_presence::{CausalContext, Digest, PresenceState};
@@ -145,11 +146,12 @@ impl Encoder {
         what.parts(self)
     }
 
-    /// [`encode`](Self::encode), for who does not ask what was left out of a state.
+    /// Like [`encode`](Self::encode) for a state, without the report of what was left
+    /// out.
     ///
     /// # Errors
     ///
-    /// Those of [`encode`](Self::encode).
+    /// The errors of [`encode`](Self::encode).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -169,11 +171,12 @@ impl Encoder {
         self.encode(state).map(|encoded| encoded.text)
     }
 
-    /// [`encode_to`](Self::encode_to), for who does not ask what was left out of a state.
+    /// Like [`encode_to`](Self::encode_to) for a state, without the report of what was
+    /// left out.
     ///
     /// # Errors
     ///
-    /// Those of [`encode_to`](Self::encode_to).
+    /// The errors of [`encode_to`](Self::encode_to).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -192,11 +195,12 @@ impl Encoder {
         self.encode_to(state, writer).map(drop)
     }
 
-    /// [`encode`](Self::encode), for who does not ask what was left out of a delta.
+    /// Like [`encode`](Self::encode) for a delta, without the report of what was left
+    /// out.
     ///
     /// # Errors
     ///
-    /// Those of [`encode`](Self::encode).
+    /// The errors of [`encode`](Self::encode).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -216,11 +220,12 @@ impl Encoder {
         self.encode(delta).map(|encoded| encoded.text)
     }
 
-    /// [`encode_to`](Self::encode_to), for who does not ask what was left out of a delta.
+    /// Like [`encode_to`](Self::encode_to) for a delta, without the report of what was
+    /// left out.
     ///
     /// # Errors
     ///
-    /// Those of [`encode_to`](Self::encode_to).
+    /// The errors of [`encode_to`](Self::encode_to).
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -240,8 +245,8 @@ impl Encoder {
         self.encode_to(delta, writer).map(drop)
     }
 
-    /// [`encode`](Self::encode), for who does not ask what was left out of a digest. Its
-    /// clouds are always compact.
+    /// Like [`encode`](Self::encode) for a digest, without the report of what was left
+    /// out. Its clouds are always compact.
     ///
     /// # Errors
     ///
@@ -262,7 +267,8 @@ impl Encoder {
         self.encode(digest).map(|encoded| encoded.text)
     }
 
-    /// [`encode_to`](Self::encode_to), for who does not ask what was left out of a digest.
+    /// Like [`encode_to`](Self::encode_to) for a digest, without the report of what was
+    /// left out.
     ///
     /// # Errors
     ///
@@ -288,7 +294,7 @@ impl Encoder {
     }
 }
 
-/// The part of [`ToJson`] that is nobody else's business.
+/// The private part of [`ToJson`].
 #[allow(unnameable_types, reason = "so that nobody else implements it")]
 pub trait Encodable {
     #[doc(hidden)]
@@ -360,7 +366,7 @@ impl<M: Serialize + 'static> Encodable for Message<M> {
     }
 }
 
-/// What is short is written at once.
+/// Short text is written at once.
 fn at_once(encoded: Encoded, writer: &mut dyn io::Write) -> Result<LeftOut> {
     let written = writer.write_all(encoded.text.as_bytes());
     let written = written.and_then(|()| writer.flush());
@@ -368,7 +374,7 @@ fn at_once(encoded: Encoded, writer: &mut dyn io::Write) -> Result<LeftOut> {
     Ok(encoded.left_out)
 }
 
-/// In one payload: in one pass if nothing has to be left out.
+/// Writes one payload, in one pass if nothing must be left out.
 fn whole<M: Serialize + 'static>(encoder: &Encoder, source: &impl Source<M>) -> Result<Encoded> {
     let sink = || Sink::whole(encoder.limits.max_bytes);
     let hopeful = encoder.hopeful_plan(source)?;

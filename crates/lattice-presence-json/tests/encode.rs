@@ -1,4 +1,4 @@
-//! What encoding refuses, and whom it names; writing piece by piece.
+//! What encoding refuses, and what the error names. And writing piece by piece.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 use core::error::Error;
@@ -110,7 +110,7 @@ fn long_metadata_and_strings_are_refused_by_name() {
     for (i, field) in ["pid", "topic", "key"].into_iter().enumerate() {
         let mut names = ["n"; 3];
         names[i] = &long;
-        // A state refuses to join it; a codec with other limits may bring it.
+        // A state refuses to join it. But a codec with other limits may bring it.
         let dot = Dot::new("node-a".into(), 1);
         let context = CausalContext::from_iter([dot.clone()]);
         let entry = Presence::new(dot, names[1], names[2], names[0], ());

@@ -1,5 +1,5 @@
-//! A long history must not make repairs long: what is sent follows what is alive and
-//! what is new, never what has come and gone.
+//! A long history must not make repairs long. The bytes of a repair depend on what is alive
+//! and what is new, and never on what has come and left.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use lattice_presence::PresenceState;
@@ -14,8 +14,8 @@ fn meta() -> JsonMeta {
     "{}".parse().unwrap()
 }
 
-/// A node on which one user stayed while a million came and went, and a peer that
-/// knows all of it.
+/// A node on which one user stayed while a million others came and left. And a peer that
+/// knows all of this.
 fn pair() -> (State, State) {
     let (mut a, mut b) = (State::new("a"), State::new("b"));
     let _ = a.join("first", "room", "old", meta()).unwrap();

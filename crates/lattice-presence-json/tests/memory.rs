@@ -1,8 +1,8 @@
 //! Ten megabytes of malice cost a small multiple of ten megabytes.
 //!
-//! The allocator is counted, not the process: what is asserted is the most that
-//! was allocated at one time while a payload was decoded, the payload itself not
-//! counted. One test only, since tests of one file share the allocator.
+//! This counts the allocator, and not the process. It asserts the most bytes that were
+//! allocated at one time while a payload was decoded. The payload itself does not count. One
+//! test only, since tests of one file share the allocator.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod memory_support;

@@ -1,5 +1,5 @@
-//! What is too much for one payload goes out in parts: each is within the limits and is
-//! read by itself, and together they say everything.
+//! What is too much for one payload is sent in parts. Each part is within the limits, and can
+//! be read alone. Together they have everything.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 use lattice_presence::{
@@ -17,7 +17,7 @@ fn meta() -> JsonMeta {
     JsonMeta::default()
 }
 
-/// Reads every part under the limits of its writer; what was left out is added up.
+/// Reads every part with the limits of its writer, and adds up what was left out.
 fn read_parts(
     encoder: &Encoder,
     limits: Limits,
@@ -132,7 +132,7 @@ fn parts_in_the_default_form_leave_out_claims_alone() {
         .quickcheck(check as fn(Told, u16, u8, u8, u8) -> bool);
 }
 
-/// In whatever order they come, and however often.
+/// In any order, any number of times.
 #[test]
 fn parts_merge_alone_to_what_the_whole_merges_to() {
     let mut state = State::new("a");

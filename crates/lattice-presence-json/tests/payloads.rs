@@ -1,5 +1,5 @@
-//! Every payload in the vectors: decoded to what it says, written back in
-//! canonical bytes, or refused where this design refuses it.
+//! Every payload in the vectors is decoded to its content, and written back in canonical
+//! bytes. Or it is refused, if this library refuses it on purpose.
 //!
 //! The expectation is computed by a naive reading of its own, from plain serde
 //! structures, which shares no code with the codec.

@@ -21,8 +21,8 @@ fn meta() -> JsonMeta {
     JsonMeta::default()
 }
 
-/// A delta with one entry per slot, under ascending clocks of `a`, all of them seen. A
-/// state refuses to join what is too long; a codec with other limits may bring it.
+/// A delta with one entry per slot, under ascending clocks of `a`, all of them seen. A state
+/// refuses to join what is too long. But a codec with other limits may bring it.
 fn delta_of<M>(slots: Vec<(String, M)>) -> PresenceDelta<M> {
     let replica = ReplicaId::from("a");
     let mut context = CausalContext::new();

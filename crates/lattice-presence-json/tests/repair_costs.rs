@@ -41,7 +41,7 @@ enum Message {
 /// Nodes that hear of everything one round late.
 struct Cluster {
     nodes: Vec<State>,
-    /// Who has joined where, so that somebody can leave.
+    /// The users and their topics, so that somebody can leave.
     held: Vec<Vec<usize>>,
     mail: Vec<(usize, Message)>,
     numbers: Numbers,
@@ -106,8 +106,8 @@ impl Cluster {
         }
     }
 
-    /// Everybody changes something, pushes it, hears what was sent in the round before;
-    /// one node sends everybody its digest.
+    /// Every node changes something, pushes it, and receives what was sent in the round
+    /// before. One node sends its digest to all.
     fn round(&mut self, changes: usize, number: usize) {
         let mut sent = Vec::new();
         for at in 0..self.nodes.len() {
@@ -173,7 +173,7 @@ impl Cluster {
     }
 }
 
-/// What 30 rounds of 10 changes a node cost; then everybody comes to one view.
+/// The cost of 30 rounds with 10 changes of each node. Then all nodes come to one view.
 fn cost(seed: u64, nodes: usize, entries: usize, loss: usize) -> Cost {
     let mut cluster = Cluster::new(seed, nodes, entries, loss);
     cluster.run(30, 10);

@@ -1,4 +1,4 @@
-//! How a node is described, and started.
+//! How to configure and start a node.
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -17,13 +17,13 @@ use crate::engine::{Alone, BoxedEngine, Engine, Link, Local, events};
 use crate::shared::{MAX_OUTGOING, Shared};
 use crate::{Meta, Node, StartError, writer};
 
-/// What a message needs at least: less is no engine for a node.
+/// The shortest payload with room for a message. An engine must carry at least this.
 const LEAST_PAYLOAD: usize = 1024;
 
-/// A node before it runs: see [`Node::builder`].
+/// A node before it runs. See [`Node::builder`].
 ///
-/// Every setting has a default that suits a cluster of three to some hundred nodes. Nodes
-/// of one cluster should have the same timers.
+/// Every setting has a default for a cluster of three to some hundred nodes. All nodes of a
+/// cluster should have the same timers.
 ///
 /// ```
 /// use core::time::Duration;
@@ -58,35 +58,37 @@ impl<M: Meta> Builder<M> {
         }
     }
 
-    /// What connects it to the other nodes; without any, it is alone. See [`Node`] for an
-    /// example.
+    /// The engine that connects it to the other nodes. Without an engine, the node is
+    /// alone. See [`Node`] for an example.
     pub fn engine(mut self, engine: impl Engine) -> Self {
         self.engine = BoxedEngine::new(engine);
         self
     }
 
-    /// The cluster: nodes of other clusters are not heard, even over the same engine.
-    /// `lattice`, where nothing else is said. See [`Builder`] for an example.
+    /// The name of the cluster, by default `lattice`. Nodes of other clusters are not
+    /// heard, even over the same engine. See [`Builder`] for an example.
     pub fn cluster(mut self, name: impl Into<Arc<str>>) -> Self {
         self.config.cluster = name.into();
         self
     }
 
-    /// How often the node says that it lives, ±20 %: 1.5 s. See [`Builder`] for an example.
+    /// How often the node sends a heartbeat, ±20 %. By default 1.5 s. See [`Builder`] for
+    /// an example.
     pub fn heartbeat(mut self, every: Duration) -> Self {
         self.config.heartbeat = every;
         self
     }
 
-    /// How long a peer may be silent before its entries are hidden: 10 s. At least two
-    /// heartbeats. See [`Builder`] for an example.
+    /// How long a peer may be silent before its entries are hidden. By default 10 s. It
+    /// must be at least two heartbeats. See [`Builder`] for an example.
     pub fn down_after(mut self, silence: Duration) -> Self {
         self.config.down_after = silence;
         self
     }
 
-    /// How long a node that says goodbye, or has a successor, stays visible: 5 s. Who
-    /// reconnects elsewhere within it never departs.
+    /// How long the entries of a node stay visible after its goodbye, or after a newer
+    /// incarnation came. By default 5 s. If a user connects to another node in this time,
+    /// the user never departs.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -99,7 +101,7 @@ impl<M: Meta> Builder<M> {
         self
     }
 
-    /// How long a peer is down before its memory is freed: 20 min.
+    /// How long a peer is down before its memory is freed. By default 20 min.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -112,7 +114,7 @@ impl<M: Meta> Builder<M> {
         self
     }
 
-    /// Every timer and bound of the machine, at once. The cluster's name is in it, too.
+    /// All timers and bounds of the machine. This also sets the name of the cluster.
     ///
     /// ```
     /// use lattice_presence_node::{Config, Node};
@@ -127,7 +129,7 @@ impl<M: Meta> Builder<M> {
         self
     }
 
-    /// Whose words are taken: of each peer only its own, where nothing else is said.
+    /// Whose news a node accepts. By default each peer may speak only for itself.
     ///
     /// ```
     /// use lattice_presence_node::{Node, Trust};
@@ -140,16 +142,16 @@ impl<M: Meta> Builder<M> {
         self
     }
 
-    /// Starts the engine and the node, on the tokio runtime that this runs on.
+    /// Starts the engine and the node, on the current tokio runtime.
     ///
     /// # Errors
     ///
-    /// Where the configuration makes no sense, or the engine does not start. Nothing is
-    /// left running. See [`StartError`] for an example.
+    /// If the configuration makes no sense, or if the engine does not start. Then nothing
+    /// is left running. See [`StartError`] for an example.
     pub async fn start(self) -> Result<Node<M>, StartError> {
         self.config.check()?;
         for (what, name) in [("node", &self.name), ("cluster", &self.config.cluster)] {
-            // The incarnation goes in front of it.
+            // The incarnation needs room in front of it.
             let (bytes, limit) = (name.len(), MAX_STRING_BYTES / 64);
             if bytes > limit {
                 return Err(StartError::NameTooLong { what, bytes, limit });

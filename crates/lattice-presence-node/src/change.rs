@@ -72,14 +72,14 @@ impl<M> Change<M> {
         &self.leaves
     }
 
-    /// The keys that had no entry before, and have one now: whom to greet. Ascending. See
-    /// [`Change`] for an example.
+    /// The keys that had no entry before, and have one now. These users have just arrived.
+    /// Ascending. See [`Change`] for an example.
     #[must_use]
     pub fn arrived(&self) -> &[String] {
         &self.arrived
     }
 
-    /// The keys whose last entry went. Ascending. See [`Change`] for an example.
+    /// The keys whose last entry left. Ascending. See [`Change`] for an example.
     #[must_use]
     pub fn departed(&self) -> &[String] {
         &self.departed

@@ -1,4 +1,4 @@
-//! Who follows every topic.
+//! Followers of all topics.
 
 use alloc::sync::Arc;
 use core::fmt;
@@ -11,13 +11,12 @@ use crate::queue::Queue;
 use crate::shared::Shared;
 use crate::{Change, Meta};
 
-/// What a follower of every topic gets. See [`Changes`] for an example.
+/// What a follower of all topics gets. See [`Changes`] for an example.
 #[non_exhaustive]
 pub enum Followed<M> {
     /// What changed in one topic.
     Change(Arc<Change<M>>),
-    /// The reader was too slow, and missed some changes: whatever it keeps is to be read
-    /// anew.
+    /// The reader was too slow, and missed some changes. It must read again what it keeps.
     Missed,
 }
 
@@ -30,13 +29,13 @@ impl<M: fmt::Debug> fmt::Debug for Followed<M> {
     }
 }
 
-/// Follows every topic: every [`Change`] exactly once, in order, from the moment when it
-/// was made. A reader that does not keep up gets [`Missed`](Followed::Missed) in place of
-/// what waited for it.
+/// Follows all topics. It gets every [`Change`] exactly once and in order, from the moment
+/// at which it was created. A reader that is too slow gets [`Missed`](Followed::Missed) in
+/// place of the changes that waited.
 ///
-/// For watch-lists, logs, and hooks that act on joins and leaves anywhere. Each change costs
-/// some work even where nobody subscribes to its topic: one follower for a whole
-/// application is enough.
+/// It is for watch-lists, logs, and hooks that act on joins and leaves in any topic. Each
+/// change costs some work, even if nobody subscribes to its topic. So use one follower for
+/// the whole application.
 ///
 /// ```
 /// use lattice_presence_node::{Followed, Node};
@@ -61,13 +60,13 @@ impl<M: Meta> Changes<M> {
     pub(crate) fn new(shared: Arc<Shared<M>>) -> Self {
         let queue = Arc::new(Queue::new());
         shared.registry.add_to_all(&queue);
-        // Nothing was missed: it starts here.
+        // Nothing was missed, because it starts here.
         shared.read(|core| queue.start(core.number));
         Self { shared, queue }
     }
 
-    /// The next change; `None` once the node has stopped. Safe to cancel. O(1). See
-    /// [`Changes`] for an example.
+    /// The next change, or `None` after the node has stopped. It is safe to cancel. O(1).
+    /// See [`Changes`] for an example.
     pub async fn next(&mut self) -> Option<Followed<M>> {
         core::future::poll_fn(|context| self.poll(context)).await
     }

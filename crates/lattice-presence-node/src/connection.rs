@@ -1,4 +1,4 @@
-//! One connection of a user: what it tracks lives as long as it does.
+//! One connection of a user. Its entries live as long as the connection.
 
 use alloc::format;
 use alloc::sync::Arc;
@@ -9,11 +9,11 @@ use lattice_presence::Presence;
 use crate::shared::Shared;
 use crate::{Meta, Node, TrackError};
 
-/// A connection of a user to this node: a socket, a tab, a device. What it tracks is seen
-/// by every node; dropped, it leaves everything.
+/// A connection of a user to this node: a socket, a tab, or a device. Every node sees what
+/// it tracks. If it is dropped, all its entries leave.
 ///
-/// No call waits: each changes the view of this node at once, and the other nodes hear of
-/// it as soon as the engine takes it.
+/// No call waits. Each call changes the view of this node at once. The other nodes learn of
+/// it as soon as the engine accepts the message.
 ///
 /// ```
 /// use lattice_presence_node::Node;
@@ -43,32 +43,33 @@ impl<M: Meta> Connection<M> {
 
     /// A pid that no other connection of any node has.
     pub(crate) fn new_pid(shared: &Shared<M>) -> Arc<str> {
-        // The incarnation makes it unique among nodes, its number on this one.
+        // The incarnation makes it unique among nodes, and the number makes it unique on
+        // this node.
         let id = shared.id.as_str();
         let life = id.strip_suffix(shared.id.base()).unwrap_or(id);
         let life = life.trim_end_matches(':').rsplit(':').next().unwrap_or(id);
         format!("{life}.{}", shared.next_pid()).into()
     }
 
-    /// Its name among the connections of all nodes. See [`Node::connect_as`].
+    /// The name of this connection among those of all nodes. See [`Node::connect_as`].
     #[must_use]
     pub const fn pid(&self) -> &Arc<str> {
         &self.pid
     }
 
-    /// The node that it is on. See [`Connection`] for an example.
+    /// The node of this connection. See [`Connection`] for an example.
     #[must_use]
     pub const fn node(&self) -> &Node<M> {
         &self.node
     }
 
-    /// Enters `key` into `topic`. Where this connection has entered it already, the entry
-    /// is replaced. The entry comes back. O(size of the entry).
+    /// Lists this connection in `topic` under `key`, and returns the entry. If it is listed
+    /// there already, the entry is replaced. O(size of the entry).
     ///
     /// # Errors
     ///
-    /// Where peers would refuse the entry, and where the node is leaving or superseded;
-    /// nothing changed. See [`TrackError`] and [`Connection`] for examples.
+    /// If peers would refuse the entry, or if the node is leaving or superseded. Then
+    /// nothing has changed. See [`TrackError`] and [`Connection`] for examples.
     pub fn track(&self, topic: &str, key: &str, meta: &M) -> Result<Presence<M>, TrackError> {
         self.check(topic, key, meta)?;
         let write = self.node.shared.edit(|sync, now| {
@@ -78,12 +79,13 @@ impl<M: Meta> Connection<M> {
         Ok(write?)
     }
 
-    /// [`track`](Self::track), but only where this connection has not entered that key yet.
+    /// Like [`track`](Self::track), but only if this connection is not listed under this
+    /// key yet.
     ///
     /// # Errors
     ///
-    /// [`TrackError::Held`] where it has, and those of [`track`](Self::track); nothing
-    /// changed.
+    /// [`TrackError::Held`] if it is listed already, and the errors of
+    /// [`track`](Self::track). Then nothing has changed.
     ///
     /// ```
     /// # use lattice_presence_node::{Node, TrackError};
@@ -105,12 +107,12 @@ impl<M: Meta> Connection<M> {
         Ok(write?)
     }
 
-    /// Gives what this connection tracks there new metadata. The entry comes back.
+    /// Gives the entry of this connection new metadata, and returns the entry.
     ///
     /// # Errors
     ///
-    /// [`TrackError::Absent`] where it tracks nothing there, and those of
-    /// [`track`](Self::track); nothing changed. See [`Connection`] for an example.
+    /// [`TrackError::Absent`] if there is no entry, and the errors of
+    /// [`track`](Self::track). Then nothing has changed. See [`Connection`] for an example.
     pub fn update(&self, topic: &str, key: &str, meta: &M) -> Result<Presence<M>, TrackError> {
         self.check(topic, key, meta)?;
         let write = self.node.shared.edit(|sync, now| {
@@ -120,14 +122,15 @@ impl<M: Meta> Connection<M> {
         Ok(write?)
     }
 
-    /// [`update`](Self::update) by a function of the present metadata, in one step.
+    /// Like [`update`](Self::update), by a function of the present metadata, in one step.
     ///
-    /// `change` runs while no other call changes the view: keep it short. It must not call
-    /// the node.
+    /// While `change` runs, no other call can change the view. So keep it short. It must
+    /// not call the node.
     ///
     /// # Errors
     ///
-    /// Those of [`update`](Self::update). Where the new metadata is too long, the old stays.
+    /// The errors of [`update`](Self::update). If the new metadata is too long, the old
+    /// metadata stays.
     ///
     /// ```
     /// # use lattice_presence_node::Node;
@@ -159,8 +162,9 @@ impl<M: Meta> Connection<M> {
         })
     }
 
-    /// Takes `key` out of `topic`; whether this connection had entered it. On a node that
-    /// is leaving the cluster nothing changes: peers hide all of it together.
+    /// Removes the entry under `key` from `topic`. It returns whether there was one. If the
+    /// node is leaving the cluster, nothing changes, because peers hide all its entries
+    /// together.
     ///
     /// ```
     /// # use lattice_presence_node::Node;
@@ -179,8 +183,8 @@ impl<M: Meta> Connection<M> {
         shared.edit(|sync, now| sync.leave(now, &self.pid, topic, key))
     }
 
-    /// Takes everything out that this connection has entered; how much it was. O(entries of
-    /// the connection).
+    /// Removes all entries of this connection, and returns their number. O(entries of the
+    /// connection).
     ///
     /// ```
     /// # use lattice_presence_node::Node;
@@ -198,7 +202,7 @@ impl<M: Meta> Connection<M> {
         shared.edit(|sync, now| sync.leave_by_pid(now, &self.pid))
     }
 
-    /// Whether peers read the entry, within what the engine carries.
+    /// Whether peers can read the entry, and the engine can carry it.
     fn check(&self, topic: &str, key: &str, meta: &M) -> Result<(), TrackError> {
         let encoder = self.node.shared.encoder();
         Ok(encoder.check(topic, key, &self.pid, meta)?)

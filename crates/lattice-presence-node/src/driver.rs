@@ -27,9 +27,9 @@ use crate::writer::Outgoing;
 /// How often gauges are set.
 const GAUGES: Duration = Duration::from_secs(1);
 
-/// How often a goodbye is said, since one may get lost, and the pause between.
+/// How often a goodbye is sent, because one may get lost. And the pause between them.
 const GOODBYES: u32 = 3;
-/// The most messages that are still sent at the end: what was written last, and goodbye.
+/// The most messages that are sent at the end: the last changes, and the goodbye.
 const LAST_MESSAGES: usize = 64;
 
 const BETWEEN_GOODBYES: Duration = Duration::from_millis(50);
@@ -45,7 +45,7 @@ pub(crate) struct Driver<M: Meta> {
     pub(crate) throttles: Throttles,
 }
 
-/// What is logged at a bounded rate.
+/// Log lines with a bounded rate.
 #[derive(Debug, Default)]
 pub(crate) struct Throttles {
     unreadable: Throttle,
@@ -56,7 +56,7 @@ pub(crate) struct Throttles {
 }
 
 impl<M: Meta> Driver<M> {
-    /// Until the node is told to stop, or the engine has ended.
+    /// Runs until the node is told to stop, or the engine has ended.
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut gauges = tokio::time::interval(GAUGES);
         gauges.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -88,7 +88,7 @@ impl<M: Meta> Driver<M> {
         self.stop().await;
     }
 
-    /// Does what is due, sends what there is room for, and tells subscribers.
+    /// Does what is due, sends as much as there is room for, and tells subscribers.
     fn step(&mut self) -> Capacity {
         let is_due = |due: Option<Duration>, now: Duration| due.is_some_and(|due| due <= now);
         let now = self.shared.now();
@@ -103,11 +103,11 @@ impl<M: Meta> Driver<M> {
         capacity
     }
 
-    /// Sends while there is room and something to say.
+    /// Sends while there is room, and while there are messages.
     fn transmit(&mut self) -> Capacity {
         while self.outbox.capacity() > 0 {
             if let Some(outgoing) = self.cut.pop_front() {
-                // There is room: this task alone fills the queue.
+                // There is room, because only this task fills the queue.
                 let _ = self.outbox.try_send(outgoing);
                 continue;
             }
@@ -120,7 +120,7 @@ impl<M: Meta> Driver<M> {
         Capacity::Full
     }
 
-    /// The message in as many payloads as the engine needs.
+    /// Cuts the message into as many payloads as the engine needs.
     fn cut(&mut self, transmit: &Transmit<M>) -> VecDeque<Outgoing> {
         let kind = transmit.message.body.kind();
         let limit = self.shared.max_payload().saturating_sub(wire::PREFIX);
@@ -294,7 +294,7 @@ impl<M: Meta> Driver<M> {
         }
     }
 
-    /// Says goodbye, and lets the engine end.
+    /// Says goodbye, and ends the engine.
     async fn stop(mut self) {
         self.shared.leave();
         let mut last: Vec<Outgoing> = self.cut.drain(..).collect();
@@ -321,15 +321,16 @@ impl<M: Meta> Driver<M> {
     }
 }
 
-/// Until the queue to the engine takes more.
+/// Waits until the queue to the engine has room.
 async fn has_room(outbox: &mpsc::Sender<Outgoing>) {
     if outbox.reserve().await.is_err() {
-        // The writer has ended, by a panic of the engine: there is no room ever again.
+        // The writer has ended, because the engine panicked. There will never be room
+        // again.
         core::future::pending::<()>().await;
     }
 }
 
-/// Whether the queue to the engine takes more.
+/// Whether the queue to the engine has room.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Capacity {
     Some,

@@ -1,15 +1,16 @@
-//! What carries bytes between nodes, and how to write another one.
+//! Engines carry bytes between nodes. This module also says how to write another engine.
 //!
-//! An [`Engine`] is a way to reach the other nodes of a cluster; a [`Link`] is one that
-//! runs. A node needs very little of it:
+//! An [`Engine`] is a way to reach the other nodes of a cluster. A [`Link`] is an engine
+//! that runs. A node needs only a few things from it:
 //!
-//! - it takes bytes for **all** other nodes, or for **one** of them, by name;
+//! - it accepts bytes for **all** other nodes, or for **one** of them, by name;
 //! - it reports what came in, **with the sender's name**, through [`Events`];
-//! - it may **lose** messages, deliver them twice, or in another order. The node repairs.
+//! - it may **lose** messages, deliver them twice, or in another order. The node repairs
+//!   this.
 //!
 //! # Writing one
 //!
-//! This is a whole engine. It connects the nodes of one process by a channel, and passes
+//! This is a complete engine. It connects the nodes of one process by a channel, and passes
 //! the conformance suite (feature `conformance`):
 //!
 //! ```
@@ -92,17 +93,17 @@
 //!
 //! | rule | why |
 //! |---|---|
-//! | [`Engine::start`] returns an error, or runs | no half-started node |
-//! | the sender's name is what the sender was given as [`Local::name`] | a node takes of a peer only the peer's own words |
-//! | nothing comes back to its sender | the node would have to sort it out |
-//! | other clusters are not heard | one broker serves several |
-//! | a payload of [`Link::max_payload`] bytes passes, a longer one is refused | the node cuts its messages to this size |
-//! | what is known to be lost is reported: [`Events::lagged`], [`Events::disconnected`] | operators see it |
-//! | after a cut the engine connects again by itself | nobody restarts a node for that |
-//! | [`Link::close`] ends every task, and drops [`Events`] | a node that is shut down is gone |
+//! | [`Engine::start`] returns an error, or runs | a node must not be started half |
+//! | the sender's name is the [`Local::name`] of the sender | a peer may speak only for itself |
+//! | a sender does not get its own messages | the node would have to drop them |
+//! | other clusters are not heard | one broker serves several clusters |
+//! | a payload of [`Link::max_payload`] bytes passes, and a longer one is refused | the node cuts its messages to this size |
+//! | a known loss is reported: [`Events::lagged`], [`Events::disconnected`] | operators can see it |
+//! | after a cut the engine connects again by itself | it must not be necessary to restart a node |
+//! | [`Link::close`] ends every task, and drops [`Events`] | nothing may remain of a node that is shut down |
 //!
-//! [`Link::send`] is awaited by a task of its own, never by the task that owns the state.
-//! A call that takes longer than a second is given up, and its message counts as lost.
+//! A separate task waits for [`Link::send`]. The task that owns the state never does. If a
+//! call takes longer than a second, it is cancelled, and its message counts as lost.
 
 use alloc::sync::Arc;
 use core::fmt;
@@ -138,13 +139,13 @@ pub use redis::{Redis, RedisLink};
 #[cfg(feature = "zenoh")]
 pub use zenoh::{Zenoh, ZenohLink};
 
-/// The longest payload that a node sends or takes, whatever the engine carries: 4 MiB. In
-/// the queue of a node there is room for several of one sender.
+/// The longest payload that a node sends or accepts, with any engine: 4 MiB. The queue of a
+/// node has room for several of one sender.
 pub(crate) const MAX_PAYLOAD: usize = 4 * 1024 * 1024;
 
 /// A way to reach the other nodes of a cluster, before it runs.
 ///
-/// See the [module](self) for a whole one, and for the rules.
+/// See the [module](self) for a complete engine, and for the rules.
 ///
 /// ```
 /// use lattice_presence_node::engine::{Alone, Engine, Link, Local, events};
@@ -158,14 +159,14 @@ pub(crate) const MAX_PAYLOAD: usize = 4 * 1024 * 1024;
 /// # }).unwrap();
 /// ```
 pub trait Engine: Send + Sized + 'static {
-    /// What runs once it has started.
+    /// The running engine.
     type Link: Link;
 
     /// Connects the node, and reports what comes in until the link is closed.
     ///
     /// # Errors
     ///
-    /// What could not be set up. Then nothing is left running.
+    /// If something could not be set up. Then nothing is left running.
     fn start(
         self,
         local: Local,
@@ -189,27 +190,27 @@ pub trait Engine: Send + Sized + 'static {
 /// # }).unwrap();
 /// ```
 pub trait Link: Send + 'static {
-    /// The longest payload that it takes, in bytes. It may change when a connection is
-    /// made anew. A node sends none over 4 MiB. O(1).
+    /// The longest payload that it accepts, in bytes. It may change with a new connection.
+    /// A node sends none over 4 MiB. O(1).
     fn max_payload(&self) -> usize;
 
-    /// Takes a payload on its way. That it arrives is not promised.
+    /// Sends a payload. There is no promise that it arrives.
     ///
     /// # Errors
     ///
-    /// Where it is known that the payload will reach nobody. The link goes on.
+    /// If it is known that the payload will reach nobody. The link continues to work.
     fn send(
         &mut self,
         to: To<'_>,
         payload: Bytes,
     ) -> impl Future<Output = Result<(), SendError>> + Send;
 
-    /// Ends it: what was taken is sent where that is possible at once, then every task of
-    /// the engine ends and [`Events`] is dropped.
+    /// Ends the link. Accepted payloads are sent if that is possible at once. Then every
+    /// task of the engine ends, and [`Events`] is dropped.
     fn close(self) -> impl Future<Output = ()> + Send;
 }
 
-/// Whom a payload is for.
+/// The receiver of a payload.
 ///
 /// ```
 /// use lattice_presence_node::engine::To;
@@ -234,7 +235,7 @@ impl fmt::Display for To<'_> {
     }
 }
 
-/// What an engine is told of the node that it serves.
+/// The node for which an engine works.
 ///
 /// ```
 /// use lattice_presence_node::engine::Local;
@@ -245,9 +246,9 @@ impl fmt::Display for To<'_> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Local {
-    /// The cluster. Any text: an engine that puts it into an address escapes it.
+    /// The name of the cluster. It can be any text. An engine must escape it in addresses.
     pub cluster: Arc<str>,
-    /// The node, by a name that no other process has or had. Any text as well.
+    /// The name of the node. No other process has or had this name. It can be any text.
     pub name: Arc<str>,
 }
 

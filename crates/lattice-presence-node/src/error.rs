@@ -1,4 +1,4 @@
-//! Why a call on a node did nothing.
+//! Errors of calls on a node.
 
 use alloc::boxed::Box;
 use core::error::Error as StdError;
@@ -31,27 +31,27 @@ pub enum StartError {
     /// The engine did not start.
     #[error(transparent)]
     Engine(#[from] engine::StartError),
-    /// The name is longer than peers read.
+    /// The name is longer than peers accept.
     #[error("the name of the {what} takes {bytes} bytes, and {limit} are the limit")]
     NameTooLong {
-        /// Of the node or of the cluster.
+        /// Which name: that of the node, or that of the cluster.
         what: &'static str,
         /// How many bytes it takes.
         bytes: usize,
         /// How many it may take.
         limit: usize,
     },
-    /// The engine carries too little for any message.
+    /// The payloads of the engine are too short for a message.
     #[error("the engine carries {limit} bytes a payload, and a node needs {needed}")]
     PayloadTooShort {
-        /// What it carries.
+        /// The longest payload of the engine.
         limit: usize,
-        /// What is needed.
+        /// The length that is needed.
         needed: usize,
     },
 }
 
-/// Why nothing was tracked, or updated. Nothing changed.
+/// Why nothing was tracked or updated. Nothing has changed.
 ///
 /// ```
 /// use lattice_presence_node::{Node, TrackError};
@@ -70,29 +70,29 @@ pub enum StartError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TrackError {
-    /// Peers would refuse the entry: a text or the metadata is too long, or cannot be
+    /// Peers would refuse the entry. A text or the metadata is too long, or cannot be
     /// written.
     #[error(transparent)]
     Entry(#[from] EntryError),
-    /// The connection holds nothing there, so that there is nothing to update.
+    /// The connection has no entry there, so there is nothing to update.
     #[error("this connection tracks no such key in the topic")]
     Absent,
-    /// The connection holds the slot already, and the call was a strict one.
+    /// The connection has this entry already, and the call must make a new one.
     #[error("this connection tracks that key in the topic already")]
     Held,
     /// The node is leaving the cluster, or has stopped.
     #[error("the node is leaving the cluster")]
     Leaving,
-    /// A newer process runs under the name of this node: drain and stop.
+    /// A newer process runs under the name of this node. Drain this one, and stop it.
     #[error("`{by}` has taken over the name of this node: drain it, and stop")]
     Superseded {
-        /// The newer one.
+        /// The newer incarnation.
         by: ReplicaId,
     },
     /// The state refused it for another reason.
     #[error("the state refused it")]
     Refused {
-        /// Why.
+        /// The cause.
         source: Box<dyn StdError + Send + Sync>,
     },
 }
@@ -135,7 +135,7 @@ pub enum BroadcastError {
         /// The limit.
         limit: usize,
     },
-    /// More waits already than the engine takes: it is slow, or away.
+    /// Too many messages wait already. The engine is slow, or away.
     #[error("the engine does not keep up")]
     Full,
     /// The node has stopped.

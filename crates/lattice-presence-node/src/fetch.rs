@@ -1,4 +1,4 @@
-//! Entries with what the application knows of their keys: names, pictures, rights.
+//! Entries together with what the application knows of their keys: names, pictures, rights.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
@@ -11,16 +11,16 @@ use lattice_presence::Presence;
 
 use crate::{Change, Meta, Subscription, Topic, Update};
 
-/// What an application knows of keys, by key. A key that is not in it has nothing to add.
+/// What an application knows of keys. A key without data is not in it.
 pub type Fetched<E> = BTreeMap<String, E>;
 
-/// Where an application looks up what it knows of the keys in a topic.
+/// Looks up what the application knows of the keys in a topic.
 ///
-/// It is asked once for each read and each update, for all keys in it, each once: one query
-/// of a database for a whole room. It runs where the reader waits, never in a task of the
-/// node: one that is slow, or panics, holds up its own reader and nobody else.
+/// It is called once for each read and each update, with all their keys, each key once. So
+/// a whole room needs one query of a database. It runs in the task of the reader, and never
+/// in a task of the node. If it is slow or panics, only its own reader is affected.
 ///
-/// It is a value, so that it can keep what it has looked up:
+/// It is a value, so it can cache what it has looked up:
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -42,10 +42,10 @@ pub type Fetched<E> = BTreeMap<String, E>;
 /// }
 /// ```
 pub trait Fetch: Send {
-    /// What there is to add to a key.
+    /// What the application adds to a key.
     type Extra: Clone + Send;
 
-    /// Looks up these keys, ascending and each once.
+    /// Looks up these keys. They are ascending, and each comes once.
     fn fetch(
         &mut self,
         topic: &str,
@@ -59,12 +59,12 @@ pub trait Fetch: Send {
 pub struct Enriched<M, E> {
     /// The entry.
     pub entry: Presence<M>,
-    /// What was fetched; none where the application knows nothing.
+    /// What was fetched. `None` if the application knows nothing.
     pub extra: Option<E>,
 }
 
-/// What a subscriber gets, with what was fetched. See [`Subscription::next_with`] for an
-/// example.
+/// What a subscriber gets, together with what was fetched. See [`Subscription::next_with`]
+/// for an example.
 #[non_exhaustive]
 pub enum EnrichedUpdate<M, E> {
     /// Every member of the topic.
@@ -73,7 +73,7 @@ pub enum EnrichedUpdate<M, E> {
     Change {
         /// The change.
         change: Arc<Change<M>>,
-        /// What was fetched: nothing for keys of which only leaves are told.
+        /// What was fetched. There is nothing for keys that only left.
         extra: Fetched<E>,
     },
 }
@@ -91,7 +91,7 @@ impl<M: fmt::Debug, E: fmt::Debug> fmt::Debug for EnrichedUpdate<M, E> {
     }
 }
 
-/// The keys of entries, each once. Nobody is asked for none.
+/// The keys of entries, each once. If there are none, `fetch` is not called.
 async fn extras<M, F: Fetch>(
     fetch: &mut F,
     topic: &str,
@@ -119,9 +119,9 @@ async fn enrich<M: Meta, F: Fetch>(
 }
 
 impl<M: Meta> Topic<M> {
-    /// Its [`members`](Self::members), with what the application knows of their keys. What
-    /// they are was read before `fetch` is asked, and no lock is held meanwhile.
-    /// O(members · log keys), and what `fetch` takes.
+    /// Its [`members`](Self::members), together with what the application knows of their
+    /// keys. The members are read before `fetch` is called, and no lock is held while
+    /// `fetch` runs. O(members · log keys), and the cost of `fetch`.
     ///
     /// ```
     /// use lattice_presence_node::{Fetch, Fetched, Node};
@@ -156,11 +156,12 @@ impl<M: Meta> Topic<M> {
 }
 
 impl<M: Meta> Subscription<M> {
-    /// The [`next`](Self::next) update, with what the application knows of the keys in it;
-    /// `None` once the node has stopped. While `fetch` is waited for, changes wait as they
-    /// do for any slow subscriber: where they are too many, the next update is a snapshot.
+    /// The [`next`](Self::next) update, together with what the application knows of the
+    /// keys in it. `None` after the node has stopped. While `fetch` runs, changes wait as
+    /// for any slow subscriber. If they are too many, the next update is a snapshot.
     ///
-    /// **Not** safe to cancel: an update whose `fetch` was not awaited to its end is lost.
+    /// It is **not** safe to cancel: if `fetch` does not run to its end, the update is
+    /// lost.
     ///
     /// ```
     /// use lattice_presence_node::{EnrichedUpdate, Fetch, Fetched, Node};

@@ -1,4 +1,4 @@
-//! Application code that acts on changes, off the node's task.
+//! Application code that acts on changes, outside of the node's task.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::{Change, Followed, Meta, Node};
 
-/// What a hook gets: one change, and what remains of the keys that it names.
+/// What a hook gets: one change, and the entries of its keys.
 ///
 /// ```
 /// use lattice_presence_node::{Node, Event};
@@ -43,10 +43,10 @@ use crate::{Change, Followed, Meta, Node};
 pub enum Event<M> {
     /// A topic changed.
     Change {
-        /// What joined, and what left.
+        /// The joins and the leaves.
         change: Arc<Change<M>>,
-        /// The entries of the keys in it, as they are when the hook is called: at least
-        /// as new as the change.
+        /// The entries of the keys in the change, at the time of the call. They are at
+        /// least as new as the change.
         remaining: Vec<Presence<M>>,
     },
     /// The hook was too slow, and missed some changes.
@@ -55,9 +55,9 @@ pub enum Event<M> {
 
 impl<M: Meta> Node<M> {
     /// Calls `hook` for every change of every topic, one after another, in a task of its
-    /// own: for webhooks, audit logs, counters. A slow one holds nobody up; one that is
-    /// slower than 256 changes gets [`Missed`](Event::Missed). It ends with the node, or
-    /// when the handle is aborted; dropping the handle lets it go on.
+    /// own. Use it for webhooks, audit logs and counters. A slow hook delays nobody. If
+    /// more than 256 changes wait, it gets [`Missed`](Event::Missed). It ends with the
+    /// node, or if you abort the handle. If you only drop the handle, it continues.
     ///
     /// To enrich entries for readers, see [`Fetch`](crate::Fetch).
     ///

@@ -1,14 +1,15 @@
-//! Presence on a cluster in two lines.
+//! Presence on a cluster, on tokio.
 //!
-//! A [`Node`] keeps who is online on any node of the cluster, and answers from its own
-//! memory. A [`Connection`] is one socket of a user: what it tracks is seen everywhere, and
-//! leaves with it. A [`Topic`] is read, and followed. An [`engine`] carries the bytes: in
-//! memory, over zenoh, Redis or NATS, or one of your own.
+//! A [`Node`] knows who is online on any node of the cluster, and answers from its own
+//! memory. A [`Connection`] is one socket of a user. All nodes see what it tracks. If it is
+//! dropped, its entries leave. You can read a [`Topic`], and follow its changes. An
+//! [`engine`] carries the bytes between nodes: in memory, over zenoh, Redis or NATS, or by
+//! your own code.
 //!
-//! It is for servers on tokio. Browsers are served by
-//! [`lattice-presence-web`](https://docs.rs/lattice-presence-web), on top of it. Without tokio, or
-//! with a loop of your own, take
-//! [`lattice-presence-sync`](https://docs.rs/lattice-presence-sync), which it runs.
+//! This crate is for servers on tokio. For browsers, use
+//! [`lattice-presence-web`](https://docs.rs/lattice-presence-web) in addition. Without
+//! tokio, or with a loop of your own, take
+//! [`lattice-presence-sync`](https://docs.rs/lattice-presence-sync). This crate runs it.
 //!
 //! ```
 //! use lattice_presence_node::engine::Memory;
@@ -58,17 +59,17 @@
 //!
 //! # Invariants
 //!
-//! - **A read waits for nothing** but the bounded work of one message: one lock, which no
-//!   code holds across an `await`.
-//! - **A subscriber misses nothing and sees nothing twice**: a snapshot, then each change
-//!   once, in order, or another snapshot.
-//! - **Memory is bounded** beyond what is online: every queue has a limit, in number and
+//! - **A read never waits for the network.** It waits at most for the bounded work of one
+//!   message. There is one lock, and no code holds it across an `await`.
+//! - **A subscriber misses nothing and sees nothing twice.** It gets a snapshot, then each
+//!   change once and in order, or another snapshot.
+//! - **Memory is bounded** by the number of entries. Every queue has a limit, in number and
 //!   bytes.
-//! - **The engine is waited for in one place**, a task that does nothing else.
+//! - **Only one task waits for the engine**, and it does nothing else.
 //!
 //! # Metrics
 //!
-//! Through the `metrics` facade: install any recorder.
+//! They go through the `metrics` facade, so you can install any recorder.
 //!
 //! | name | kind | labels |
 //! |---|---|---|
@@ -88,15 +89,16 @@
 //!
 //! # Features
 //!
-//! None is on by default: a node is alone, or in memory.
+//! No feature is on by default. Then a node is alone, or uses the engine `Memory`.
 //!
-//! - `zenoh`, `redis`, `nats`: the engines of these names.
+//! - `zenoh`, `redis`, `nats`: the engines with these names.
 //! - `conformance`: the suite that every engine must pass, for engines of your own.
 //!
 //! # Rules, examples, sister crates
 //!
-//! - [Running nodes](https://github.com/lattice-presence/lattice-presence/blob/main/docs/running.md):
-//!   which engine, TLS, Kubernetes, what to alert on; and
+//! - [Running
+//!   nodes](https://github.com/lattice-presence/lattice-presence/blob/main/docs/running.md):
+//!   engines, TLS, Kubernetes, alerts. See also
 //!   [deployment](https://github.com/lattice-presence/lattice-presence/blob/main/docs/deployment.md),
 //!   [sizing](https://github.com/lattice-presence/lattice-presence/blob/main/docs/sizing.md),
 //!   [questions](https://github.com/lattice-presence/lattice-presence/blob/main/docs/faq.md);
@@ -150,7 +152,7 @@ pub use status::{Counts, EngineStatus, Peer, Phase, Status, StrangerStatus, View
 pub use subscription::{Subscription, Update};
 pub use topic::Topic;
 
-/// The front page, whose example must run.
+/// The front page. Its example must run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,4 +1,4 @@
-//! Bytes that the application sends to its parts on other nodes.
+//! Bytes that the application sends to itself on other nodes.
 
 use alloc::sync::Arc;
 use core::fmt;
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use lattice_presence::ReplicaId;
 use tokio::sync::broadcast;
 
-/// Bytes of the application, as they came in.
+/// A message of the application that has arrived.
 ///
 /// ```
 /// use lattice_presence_node::{Node, Received};
@@ -26,11 +26,11 @@ use tokio::sync::broadcast;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Message {
-    /// The node that sent it; this one, too.
+    /// The node that sent it. It may be this node.
     pub from: ReplicaId,
-    /// What it is about.
+    /// The topic of the message.
     pub topic: Arc<str>,
-    /// What was sent.
+    /// The bytes.
     pub payload: Bytes,
 }
 
@@ -50,12 +50,12 @@ impl Message {
 pub enum Received {
     /// A message.
     Message(Message),
-    /// The reader was too slow: it missed as many messages.
+    /// The reader was too slow, and missed this number of messages.
     Missed(u64),
 }
 
-/// The messages of all nodes, from the moment when it was made. It holds at most 1,024;
-/// a reader that is slower misses some, and is told how many.
+/// The messages of all nodes, from the moment at which it was created. It holds at most
+/// 1,024 messages. A slower reader misses some, and is told how many.
 ///
 /// See [`Message`] for an example.
 pub struct Messages {
@@ -67,8 +67,8 @@ impl Messages {
         Self { receiver }
     }
 
-    /// The next message; `None` once the node has stopped. Safe to cancel. O(1). See
-    /// [`Message`] for an example.
+    /// The next message, or `None` after the node has stopped. It is safe to cancel. O(1).
+    /// See [`Message`] for an example.
     pub async fn next(&mut self) -> Option<Received> {
         match self.receiver.recv().await {
             Ok(message) => Some(Received::Message(message)),

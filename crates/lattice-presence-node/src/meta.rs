@@ -1,10 +1,10 @@
-//! What metadata must be able to do.
+//! The requirements for metadata.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Metadata of entries: any type that can be written, read, copied and shared. Nothing is
-/// to be implemented.
+/// Metadata of entries. It can be any type that can be written, read, copied and shared.
+/// You do not have to implement this trait.
 ///
 /// ```
 /// use lattice_presence_node::Meta;

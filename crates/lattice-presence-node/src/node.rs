@@ -14,11 +14,11 @@ use crate::shared::Shared;
 use crate::status::Status;
 use crate::{BroadcastError, Builder, Changes, Connection, JsonMeta, Messages, Meta, Topic, wire};
 
-/// A node of a cluster: who is online on any of them, answered from this one's memory.
+/// A node of a cluster. It says who is online on any node, from its own memory.
 ///
-/// Cheap to clone: all clones are the same node. When the last one is dropped, with the
-/// last [`Connection`] and [`Topic`], the node says goodbye and stops;
-/// [`shutdown`](Self::shutdown) waits for that.
+/// It is cheap to clone, and all clones are the same node. When the last clone and the last
+/// [`Connection`] and [`Topic`] are dropped, the node says goodbye and stops.
+/// [`shutdown`](Self::shutdown) also waits for this.
 ///
 /// ```
 /// use lattice_presence_node::engine::Memory;
@@ -44,10 +44,10 @@ pub struct Node<M: Meta = JsonMeta> {
     alive: Arc<Alive>,
 }
 
-/// Dropped with the last handle: the task stops.
+/// It is dropped with the last handle. Then the task stops.
 struct Alive {
     stop: watch::Sender<bool>,
-    /// Closed when everything has ended.
+    /// It is closed when everything has ended.
     done: watch::Receiver<()>,
 }
 
@@ -66,8 +66,9 @@ impl<M: Meta> Node<M> {
         }
     }
 
-    /// Starts to describe a node of that name. The name stays the same when the process
-    /// starts again, and no other process of the cluster has it: the host's, or the pod's.
+    /// Starts to configure a node with this name. The name must stay the same if the
+    /// process starts again, and no other process of the cluster may have it. Use the name
+    /// of the host or the pod.
     ///
     /// ```
     /// # use lattice_presence_node::Node;
@@ -82,8 +83,8 @@ impl<M: Meta> Node<M> {
         Builder::new(name.into())
     }
 
-    /// This life of the node: its name, and what no other life of it has. See
-    /// [`builder`](Self::builder) for an example.
+    /// This incarnation of the node: its name, and a part that no other incarnation has.
+    /// See [`builder`](Self::builder) for an example.
     #[must_use]
     pub fn id(&self) -> &ReplicaId {
         &self.shared.id
@@ -105,15 +106,17 @@ impl<M: Meta> Node<M> {
         &self.shared.cluster
     }
 
-    /// A connection of a user, under a pid that no other has. O(1). See [`Connection`].
+    /// Makes a connection of a user, with a pid that no other connection has. O(1). See
+    /// [`Connection`].
     #[must_use]
     pub fn connect(&self) -> Connection<M> {
         let pid = Connection::new_pid(&self.shared);
         Connection::new(self.clone(), pid)
     }
 
-    /// A connection under a pid of the application's own. Two of one pid on one node share
-    /// what they track, and the first that is dropped takes it out.
+    /// Makes a connection with a pid from the application. If two connections on one node
+    /// have the same pid, they share their entries. The first one that is dropped removes
+    /// them.
     ///
     /// ```
     /// # use lattice_presence_node::Node;
@@ -135,7 +138,7 @@ impl<M: Meta> Node<M> {
         Topic::new(self.clone(), name.into())
     }
 
-    /// The topics in which somebody is seen, sorted. O(topics · log topics).
+    /// The topics with visible entries, sorted. O(topics · log topics).
     ///
     /// ```
     /// # use lattice_presence_node::Node;
@@ -159,7 +162,7 @@ impl<M: Meta> Node<M> {
         })
     }
 
-    /// How many entries are seen, over all topics and nodes. O(1).
+    /// The number of visible entries, of all topics and nodes. O(1).
     ///
     /// ```
     /// # use lattice_presence_node::Node;
@@ -175,26 +178,26 @@ impl<M: Meta> Node<M> {
         self.shared.read(|core| core.sync.state().len())
     }
 
-    /// Whether nobody is seen at all. O(1). See [`len`](Self::len).
+    /// Whether there are no visible entries. O(1). See [`len`](Self::len).
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Follows every topic, changes alone. See [`Changes`].
+    /// Follows the changes of all topics. See [`Changes`].
     #[must_use]
     pub fn changes(&self) -> Changes<M> {
         Changes::new(Arc::clone(&self.shared))
     }
 
-    /// Sends bytes of the application to every node, this one included, where whoever
-    /// reads [`messages`](Self::messages) gets them. Returns at once; a message may get
-    /// lost, or arrive twice. See [`Message`] for an example.
+    /// Sends bytes of the application to every node, also to this one. Readers of
+    /// [`messages`](Self::messages) get them. It returns at once. A message may be lost, or
+    /// arrive twice. See [`Message`] for an example.
     ///
     /// # Errors
     ///
-    /// Where they are longer than [`max_broadcast`](Self::max_broadcast), and where the
-    /// engine does not keep up. Nobody gets them.
+    /// If the bytes are longer than [`max_broadcast`](Self::max_broadcast), or if the
+    /// engine is too slow. Then nobody gets them.
     pub fn broadcast(
         &self,
         topic: impl Into<Arc<str>>,
@@ -221,31 +224,32 @@ impl<M: Meta> Node<M> {
         Ok(())
     }
 
-    /// How long topic and payload of a [`broadcast`](Self::broadcast) may be together: what
-    /// the engine carries, less 5 bytes. See [`BroadcastError`] for an example.
+    /// The most bytes of topic and payload of a [`broadcast`](Self::broadcast) together. It
+    /// is the longest payload of the engine, minus 5 bytes. See [`BroadcastError`] for an
+    /// example.
     #[must_use]
     pub fn max_broadcast(&self) -> usize {
         self.shared.max_payload().saturating_sub(5)
     }
 
-    /// What the application's parts on all nodes [broadcast](Self::broadcast) from now on.
-    /// See [`Message`] for an example.
+    /// Everything that the application [broadcasts](Self::broadcast) on all nodes from now
+    /// on. See [`Message`] for an example.
     #[must_use]
     pub fn messages(&self) -> Messages {
         Messages::new(self.shared.subscribe_to_messages())
     }
 
-    /// What this node knows of itself, its peers and its engine: for a health endpoint.
-    /// O(peers). See [`Status`].
+    /// What this node knows of itself, its peers and its engine. Use it for a health
+    /// endpoint. O(peers). See [`Status`].
     #[must_use]
     pub fn status(&self) -> Status {
         Status::new(&self.shared)
     }
 
-    /// Says goodbye, and goes on: from now on nothing is written, peers hide what this node
-    /// holds after the `handover`, and whoever reconnects elsewhere until then never
-    /// departs. The first step of a deployment: then close the sockets, and
-    /// [`shutdown`](Self::shutdown).
+    /// Says goodbye, but does not stop. From now on the node accepts no writes. After the
+    /// `handover`, peers hide the entries of this node. If a user connects to another node
+    /// before that, the user never departs. This is the first step of a deployment. After
+    /// it, close the sockets, and call [`shutdown`](Self::shutdown).
     ///
     /// ```
     /// # use lattice_presence_node::{Node, TrackError};
@@ -262,9 +266,9 @@ impl<M: Meta> Node<M> {
         self.shared.leave();
     }
 
-    /// [Drains](Self::drain) the node and stops it: subscriptions end, the engine is closed.
-    /// Returns when that is done, within some seconds, however many clones there are; at
-    /// once where it has stopped already.
+    /// [Drains](Self::drain) the node and stops it. Subscriptions end, and the engine is
+    /// closed. It returns when this is done, within some seconds, for any number of clones.
+    /// If the node has stopped already, it returns at once.
     ///
     /// ```
     /// # use lattice_presence_node::Node;
@@ -280,7 +284,7 @@ impl<M: Meta> Node<M> {
     pub async fn shutdown(&self) {
         self.alive.stop.send_replace(true);
         let mut done = self.alive.done.clone();
-        // The task holds the other end until the very last.
+        // The task holds the other end until its own end.
         while done.changed().await.is_ok() {}
     }
 }

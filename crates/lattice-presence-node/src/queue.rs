@@ -21,9 +21,9 @@ pub(crate) struct Queue<M> {
 struct Inner<M> {
     changes: VecDeque<Arc<Change<M>>>,
     entries: usize,
-    /// The subscriber knows the view as of this number, and what waits.
+    /// The subscriber knows the view up to this number, and the changes that wait.
     known: u64,
-    /// A snapshot is due: nothing waits, and nothing will.
+    /// A snapshot is due. No changes wait, and none are added.
     reset: bool,
     closed: bool,
     waker: Option<Waker>,
@@ -48,7 +48,8 @@ impl<M> Queue<M> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds the change of that number; whether the queue was given up for it.
+    /// Adds the change with this number. It returns whether the queue was replaced by a
+    /// snapshot.
     pub(crate) fn push(&self, number: u64, change: &Arc<Change<M>>) -> bool {
         let mut inner = self.lock();
         if inner.reset || number <= inner.known {
@@ -56,7 +57,7 @@ impl<M> Queue<M> {
         }
         inner.entries += change.len();
         let is_full = inner.changes.len() >= MAX_CHANGES || inner.entries > MAX_ENTRIES;
-        // One change alone is handed out, however large: it exists already.
+        // A single change may have any size, because it exists already.
         if is_full && !inner.changes.is_empty() {
             inner.give_up();
         } else {
@@ -70,8 +71,8 @@ impl<M> Queue<M> {
         was_given_up
     }
 
-    /// What waits, or, where a snapshot is due, what `catch_up` makes; it must
-    /// [start](Self::start) the queue again.
+    /// The next change that waits. If a snapshot is due, the result of `catch_up`, which
+    /// must [start](Self::start) the queue again.
     pub(crate) fn poll<S>(
         &self,
         context: &Context<'_>,
@@ -96,15 +97,15 @@ impl<M> Queue<M> {
         Poll::Pending
     }
 
-    /// From now on every change above that number. Called under the lock of the view:
-    /// whatever changes later has a higher number, and finds the queue open.
+    /// From now on the queue takes every change with a higher number. It is called under
+    /// the lock of the view. So later changes have higher numbers, and find the queue open.
     pub(crate) fn start(&self, number: u64) {
         let mut inner = self.lock();
         inner.reset = false;
         inner.known = number;
     }
 
-    /// A snapshot is due, whatever waits.
+    /// Drops what waits. A snapshot is due.
     pub(crate) fn reset(&self) {
         let mut inner = self.lock();
         inner.give_up();
@@ -115,7 +116,7 @@ impl<M> Queue<M> {
         }
     }
 
-    /// Nothing will come any more.
+    /// No more changes will come.
     pub(crate) fn close(&self) {
         let mut inner = self.lock();
         inner.closed = true;

@@ -1,4 +1,4 @@
-//! Who subscribes to what.
+//! The subscribers of each topic.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -19,7 +19,7 @@ pub(crate) struct Registry<M> {
 
 struct Inner<M> {
     topics: HashMap<Arc<str>, Vec<Arc<Queue<M>>>>,
-    /// Those of every topic.
+    /// The subscribers of all topics.
     all: Vec<Arc<Queue<M>>>,
     closed: bool,
 }
@@ -76,8 +76,8 @@ impl<M> Registry<M> {
         inner.all.retain(|other| !Arc::ptr_eq(other, queue));
     }
 
-    /// Tells the subscribers of each topic what changed in it. How many were too slow and
-    /// get a snapshot. O(changes) where somebody subscribes to one of the topics.
+    /// Tells the subscribers of each topic what changed in it. It returns how many were too
+    /// slow and get a snapshot. O(changes), if somebody subscribes to one of the topics.
     pub(crate) fn tell(&self, number: u64, diff: &Diff<M>, cause: &Cause) -> u64 {
         let inner = self.read();
         let is_followed = |topic: &str| inner.topics.contains_key(topic);
@@ -99,7 +99,7 @@ impl<M> Registry<M> {
         given_up
     }
 
-    /// A snapshot for everybody. How many there are.
+    /// Gives a snapshot to all subscribers. It returns their number.
     pub(crate) fn reset(&self) -> u64 {
         let mut count = 0;
         let inner = self.read();

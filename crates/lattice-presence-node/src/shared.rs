@@ -21,11 +21,11 @@ use crate::registry::Registry;
 use crate::stats::Stats;
 use crate::{Meta, wire};
 
-/// The most changes of entries that wait to be told to subscribers. With more, each gets a
-/// snapshot.
+/// The most changes of entries that wait for subscribers. If there are more, each
+/// subscriber gets a snapshot.
 const MAX_PENDING: usize = 200_000;
 
-/// The machine, and what it has said. Behind the lock that readers take.
+/// The machine, and its events that wait. It is behind the lock that readers take.
 pub(crate) struct Core<M> {
     pub(crate) sync: Sync<M>,
     /// The number of the last change of the view.
@@ -37,18 +37,18 @@ pub(crate) struct Core<M> {
     notices: Vec<Event<M>>,
 }
 
-/// Something to tell subscribers.
+/// There are changes for subscribers.
 pub(crate) enum Told<M> {
     Changed {
         number: u64,
         diff: Diff<M>,
         cause: Cause,
     },
-    /// Too much to tell one by one: a snapshot for everybody.
+    /// There are too many changes, so every subscriber gets a snapshot.
     TooMuch,
 }
 
-/// Whether there is a connection, as the engine says.
+/// Whether the engine says that there is a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Connected {
     pub(crate) is_connected: bool,
@@ -63,11 +63,11 @@ pub(crate) struct Shared<M> {
     pub(crate) registry: Registry<M>,
     pub(crate) stats: Stats,
     pub(crate) connected: Mutex<Connected>,
-    /// What a peer takes of one entry.
+    /// The limits of a peer for one entry.
     encoder: Mutex<Encoder>,
     max_payload: AtomicUsize,
     started: Instant,
-    /// Something was written: the task has work.
+    /// Something was written, so the task has work.
     pub(crate) wake: Notify,
     pub(crate) stop: watch::Sender<bool>,
     leaving: AtomicBool,
@@ -75,7 +75,7 @@ pub(crate) struct Shared<M> {
     next_pid: AtomicU64,
     /// What the application sends to other nodes.
     pub(crate) outgoing: mpsc::Sender<Bytes>,
-    /// To readers on this node; none once it has stopped.
+    /// The sender to readers on this node. `None` after it has stopped.
     messages: Mutex<Option<broadcast::Sender<Message>>>,
 }
 
@@ -141,10 +141,10 @@ impl<M: Meta> Shared<M> {
         read(&self.core.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Calls the machine, and takes what it says. Does not wake the task.
+    /// Calls the machine, and takes its events. It does not wake the task.
     pub(crate) fn write<T>(&self, write: impl FnOnce(&mut Sync<M>, Duration) -> T) -> T {
         let mut core = self.core.write().unwrap_or_else(PoisonError::into_inner);
-        // Under the lock: the machine must not see time run backwards.
+        // The time is read under the lock, because the machine must not see time go back.
         let now = self.now();
         let result = write(&mut core.sync, now);
         core.take_events();
@@ -158,7 +158,7 @@ impl<M: Meta> Shared<M> {
         result
     }
 
-    /// What is to be told since the last call.
+    /// The changes for subscribers since the last call.
     pub(crate) fn take_told(&self) -> (Vec<Told<M>>, Vec<Event<M>>) {
         let mut core = self.core.write().unwrap_or_else(PoisonError::into_inner);
         core.pending_entries = 0;
@@ -166,7 +166,7 @@ impl<M: Meta> Shared<M> {
         (told, core::mem::take(&mut core.notices))
     }
 
-    /// Hands a message of the application to whoever reads.
+    /// Gives a message of the application to its readers.
     pub(crate) fn hand_out(&self, message: Message) {
         if let Some(messages) = &*lock(&self.messages) {
             // An error means that nobody reads.
@@ -177,7 +177,7 @@ impl<M: Meta> Shared<M> {
     pub(crate) fn subscribe_to_messages(&self) -> broadcast::Receiver<Message> {
         let messages = lock(&self.messages);
         let messages = messages.as_ref().map(broadcast::Sender::subscribe);
-        // Of a channel that is closed already.
+        // A reader of a channel that is closed already.
         messages.unwrap_or_else(|| broadcast::channel(1).1)
     }
 
@@ -189,7 +189,7 @@ impl<M: Meta> Shared<M> {
         self.max_payload.load(Ordering::Relaxed)
     }
 
-    /// The engine takes payloads of that length now.
+    /// The engine carries payloads of this length now.
     pub(crate) fn set_max_payload(&self, bytes: usize) {
         let bytes = bytes.min(MAX_PAYLOAD);
         if self.max_payload.swap(bytes, Ordering::Relaxed) != bytes {
@@ -203,7 +203,7 @@ impl<M: Meta> Shared<M> {
         lock(&self.encoder).clone()
     }
 
-    /// Says goodbye, and writes no more.
+    /// Says goodbye, and accepts no more writes.
     pub(crate) fn leave(&self) {
         self.leaving.store(true, Ordering::Release);
         self.edit(Sync::leave_cluster);
@@ -217,7 +217,7 @@ impl<M: Meta> Shared<M> {
         self.stopped.load(Ordering::Acquire)
     }
 
-    /// Ends what readers wait for.
+    /// Ends the streams of readers.
     pub(crate) fn set_stopped(&self) {
         self.stopped.store(true, Ordering::Release);
         lock(&self.messages).take();
@@ -242,7 +242,8 @@ impl<M> Core<M> {
         if self.pending_entries > MAX_PENDING {
             self.pending.clear();
             self.pending.push(Told::TooMuch);
-            // Counted on: whatever follows before it was told is told with it.
+            // The number grows here. Later changes that are told together with this one
+            // have its number or a higher one.
         } else {
             let number = self.number;
             self.pending.push(Told::Changed {

@@ -20,15 +20,15 @@ pub(crate) struct Stats {
     pub(crate) bytes_in: AtomicU64,
     pub(crate) messages_out: AtomicU64,
     pub(crate) bytes_out: AtomicU64,
-    /// Messages that wait to be taken, as of the last second.
+    /// Messages that wait in the inbox. It is updated every second.
     pub(crate) inbox: AtomicU64,
-    /// What could not be read.
+    /// Messages that could not be read.
     pub(crate) unreadable: AtomicU64,
-    /// What the engine said was lost on its way here.
+    /// Messages to this node that were lost, as the engine says.
     pub(crate) lagged: AtomicU64,
-    /// Those of them whose senders are known.
+    /// The lost messages of known senders.
     lagged_by_sender: Mutex<BTreeMap<Arc<str>, u64>>,
-    /// What was not sent.
+    /// Messages that were not sent.
     pub(crate) unsent: AtomicU64,
     /// Queues of subscribers that were replaced by a snapshot.
     pub(crate) resets: AtomicU64,
@@ -109,7 +109,7 @@ impl Stats {
     }
 }
 
-/// What is true now, every second.
+/// Updates the gauges, every second.
 #[derive(Debug, Default)]
 pub(crate) struct Gauges {
     pub(crate) entries: usize,

@@ -13,8 +13,8 @@ use crate::lock::lock;
 use crate::shared::Shared;
 use crate::stats::get;
 
-/// What a node knows at one moment; see [`Node::status`](crate::Node::status). It
-/// serializes as the body of a health endpoint.
+/// What a node knows at one moment. See [`Node::status`](crate::Node::status). Serialize it
+/// as the body of a health endpoint.
 ///
 /// ```
 /// use lattice_presence_node::{Node, View};
@@ -39,7 +39,7 @@ use crate::stats::get;
 pub struct Status {
     /// The name of the node.
     pub node: String,
-    /// This life of it.
+    /// The incarnation.
     pub id: String,
     /// The cluster.
     pub cluster: String,
@@ -47,20 +47,21 @@ pub struct Status {
     pub phase: Phase,
     /// How much of the cluster it knows.
     pub view: View,
-    /// How many entries are seen, over all topics and nodes.
+    /// The number of visible entries, of all topics and nodes.
     pub entries: usize,
-    /// How long it runs, in milliseconds.
+    /// How long it has been running, in milliseconds.
     pub running_ms: u64,
     /// Whether the engine has a connection.
     pub engine: EngineStatus,
-    /// Every other life of a node that is known, those that are down included.
+    /// Every other incarnation that is known, also those that are down.
     pub peers: Vec<Peer>,
-    /// Senders that are no peers: of other clusters or versions, or liars.
+    /// Senders that are not peers. They have another cluster or version, or send wrong
+    /// messages.
     pub strangers: Vec<StrangerStatus>,
-    /// Messages that found no room here, by sender, of at most 256 of them: one that is
-    /// alone in it sends more than its share, several say that this node does not keep up.
+    /// Messages that found no room here, for at most 256 senders. If there is only one
+    /// sender, it sends more than its share. If there are several, this node is too slow.
     pub lagged: BTreeMap<String, u64>,
-    /// What was counted since the start.
+    /// Counts since the start.
     pub counts: Counts,
 }
 
@@ -73,9 +74,9 @@ pub enum Phase {
     Running,
     /// It has said goodbye.
     Leaving,
-    /// A newer process has its name: drain it, and stop.
+    /// A newer process has its name. Drain this node, and stop it.
     Superseded {
-        /// The newer one.
+        /// The newer incarnation.
         by: String,
     },
     /// It has stopped.
@@ -87,13 +88,14 @@ pub enum Phase {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum View {
-    /// It has not heard enough yet: that nobody is seen means nothing.
+    /// It has not heard enough yet. An empty list does not mean that nobody is online.
     Starting,
-    /// Of everybody who is up it holds what they say that they hold.
+    /// It holds everything that the peers which are up say they hold.
     Settled,
-    /// Something of a peer is missing, and is being asked for.
+    /// Something of a peer is missing, and the node asks for it.
     Behind,
-    /// Nobody is heard any more, though somebody was: what is seen may be old.
+    /// It does not hear any peer any more, although it did before. What it shows may be
+    /// old.
     Isolated,
 }
 
@@ -101,9 +103,9 @@ pub enum View {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct EngineStatus {
-    /// Whether it says that it reaches others.
+    /// Whether the engine says that it reaches others.
     pub connected: bool,
-    /// For how long that is so, in milliseconds.
+    /// How long this has been so, in milliseconds.
     pub for_ms: u64,
     /// Why it is not connected.
     pub reason: Option<String>,
@@ -117,39 +119,39 @@ pub struct EngineStatus {
 pub struct Peer {
     /// The name of the node.
     pub node: String,
-    /// This life of it.
+    /// The incarnation.
     pub id: String,
     /// `up`, `stale`, `leaving` or `down`.
     pub status: &'static str,
     /// For how long, in milliseconds.
     pub for_ms: u64,
-    /// How long ago it was heard, in milliseconds; none where others only spoke of it.
+    /// How long ago it was heard, in milliseconds. `None` if only others spoke of it.
     pub heard_ms_ago: Option<u64>,
-    /// Whether this node holds of it what it says that it holds.
+    /// Whether this node holds everything that the peer says it holds.
     pub agrees: bool,
-    /// Whether something of it is being asked for.
+    /// Whether this node is asking for something of the peer.
     pub repairing: bool,
     /// Whether its memory is freed.
     pub forgotten: bool,
-    /// What was refused of it, by kind.
+    /// How many of its messages were refused, by kind.
     pub refused: BTreeMap<&'static str, u64>,
-    /// Why it does not take what this node says.
+    /// Why it refuses the messages of this node.
     pub refuses_us: Option<String>,
 }
 
-/// A sender that is no peer. See [`Status`] for an example.
+/// A sender that is not a peer. See [`Status`] for an example.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct StrangerStatus {
-    /// Its name, as the engine says it.
+    /// Its name, from the engine.
     pub id: String,
     /// How long ago it was heard, in milliseconds.
     pub heard_ms_ago: u64,
-    /// Why it is not taken.
+    /// Why it is not a peer.
     pub reason: Option<String>,
-    /// What was refused of it, by kind.
+    /// How many of its messages were refused, by kind.
     pub refused: BTreeMap<&'static str, u64>,
-    /// Why it does not take what this node says.
+    /// Why it refuses the messages of this node.
     pub refuses_us: Option<String>,
 }
 
@@ -165,19 +167,19 @@ pub struct Counts {
     pub messages_out: u64,
     /// Their bytes.
     pub bytes_out: u64,
-    /// Messages that came in and wait, as of the last second.
+    /// Messages that came in and wait. It is updated every second.
     pub inbox: u64,
     /// Messages that could not be read.
     pub unreadable: u64,
     /// Messages that were refused.
     pub refused: u64,
-    /// Messages that were lost on their way here, as far as it is known.
+    /// Messages to this node that were lost, as far as it is known.
     pub lagged: u64,
-    /// Messages that were not sent: the engine was away, or slow.
+    /// Messages that were not sent, because the engine was away or slow.
     pub unsent: u64,
-    /// Questions asked of peers.
+    /// Questions to peers.
     pub questions: u64,
-    /// Answers given to peers.
+    /// Answers to peers.
     pub answers: u64,
     /// Answers that brought what was missing.
     pub repairs: u64,
@@ -223,7 +225,7 @@ impl Status {
         let connected = lock(&shared.connected).clone();
         let stats = &shared.stats;
         shared.read(|core| {
-            // Under the lock: nothing that is reported is later than now.
+            // The time is read under the lock, so nothing in the report is later than now.
             let now = shared.now();
             let (sync, ago) = (&core.sync, |time| ms(now.saturating_sub(time)));
             let counters = sync.counters();
@@ -286,9 +288,9 @@ impl Status {
         })
     }
 
-    /// Whether the node should get traffic: it runs, and has known the cluster at least
-    /// once. It stays ready while something is missing, and when nobody is heard any more:
-    /// its users are on it all the same.
+    /// Whether the node should get traffic. This is so if it runs, and was settled at least
+    /// once. It stays ready if something is missing, or if it hears no peer any more,
+    /// because its users are still connected to it.
     ///
     /// ```
     /// # use lattice_presence_node::Node;

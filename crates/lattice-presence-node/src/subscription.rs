@@ -1,4 +1,5 @@
-//! Who follows a topic: a snapshot, then every change once, or a snapshot again.
+//! Subscribers of a topic. They get a snapshot, then every change once, or a snapshot
+//! again.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -18,10 +19,10 @@ use crate::{Change, Meta};
 /// See [`Change`] for an example.
 #[non_exhaustive]
 pub enum Update<M> {
-    /// Every member of the topic, at this moment: at the start, and where changes came
-    /// faster than they were read. It stands in place of all that came before.
+    /// Every member of the topic, at this moment. It comes at the start. It also comes if
+    /// changes were faster than the reader. It replaces everything that came before.
     Snapshot(Vec<Presence<M>>),
-    /// What changed since the update before.
+    /// What changed since the last update.
     Change(Arc<Change<M>>),
 }
 
@@ -34,12 +35,11 @@ impl<M: fmt::Debug> fmt::Debug for Update<M> {
     }
 }
 
-/// Follows one topic: a [`Snapshot`](Update::Snapshot), then every
-/// [`Change`](Update::Change) exactly once, in order. A subscriber that does not keep up
-/// costs at most 256 changes of 4,096 entries in all; what waits for it is then replaced by
-/// one snapshot.
+/// Follows one topic. It gives a [`Snapshot`](Update::Snapshot), and then every
+/// [`Change`](Update::Change) exactly once, in order. At most 256 changes with 4,096
+/// entries wait for a slow subscriber. If there are more, one snapshot replaces them.
 ///
-/// It is a [`Stream`], too. It ends when the node has stopped.
+/// It is also a [`Stream`]. It ends when the node has stopped.
 ///
 /// ```
 /// use lattice_presence_node::{Node, Update};
@@ -88,8 +88,8 @@ impl<M: Meta> Subscription<M> {
         &self.topic
     }
 
-    /// The next update; `None` once the node has stopped. Safe to cancel. O(1), and
-    /// O(members) for a snapshot. See [`Subscription`] for an example.
+    /// The next update, or `None` after the node has stopped. It is safe to cancel. O(1),
+    /// and O(members) for a snapshot. See [`Subscription`] for an example.
     pub async fn next(&mut self) -> Option<Update<M>> {
         core::future::poll_fn(|context| self.poll(context)).await
     }

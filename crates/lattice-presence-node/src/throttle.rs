@@ -1,10 +1,10 @@
-//! Logs at a bounded rate.
+//! A bounded rate of log lines.
 
 use core::time::Duration;
 
 use tokio::time::Instant;
 
-/// Lets one through a second, and counts the rest.
+/// Lets one line pass each second, and counts the rest.
 #[derive(Debug, Default)]
 pub(crate) struct Throttle {
     last: Option<Instant>,
@@ -14,7 +14,7 @@ pub(crate) struct Throttle {
 const EVERY: Duration = Duration::from_secs(1);
 
 impl Throttle {
-    /// How many were kept back since the last one, where this one may pass.
+    /// If this line may pass, the number of lines that did not pass since the last one.
     pub(crate) fn pass(&mut self) -> Option<u64> {
         let now = Instant::now();
         if self.last.is_some_and(|last| now < last + EVERY) {

@@ -8,8 +8,8 @@ use lattice_presence::Presence;
 
 use crate::{Meta, Node, Subscription};
 
-/// A topic, as this node sees it: reads come from memory, and wait for nothing but the
-/// bounded work of one message.
+/// A topic, as this node sees it. Reads come from memory. They wait at most for the bounded
+/// work of one message.
 ///
 /// ```
 /// use lattice_presence_node::Node;
@@ -43,16 +43,16 @@ impl<M: Meta> Topic<M> {
         &self.name
     }
 
-    /// How many entries it has: one for each connection and key. O(1). See [`Topic`] for
-    /// an example.
+    /// The number of its entries. There is one for each connection and key. O(1). See
+    /// [`Topic`] for an example.
     #[must_use]
     pub fn len(&self) -> usize {
         let shared = &self.node.shared;
         shared.read(|core| core.sync.state().topic_len(&self.name))
     }
 
-    /// Whether nobody is seen in it. [`Node::status`] tells whether that is so, or not
-    /// known yet. O(1). See [`Connection`](crate::Connection) for an example.
+    /// Whether it has no visible entries. [`Node::status`] says whether the node knows
+    /// enough for that. O(1). See [`Connection`](crate::Connection) for an example.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -71,7 +71,7 @@ impl<M: Meta> Topic<M> {
         })
     }
 
-    /// The first entries, in dot order, at most as many: of large topics. O(limit).
+    /// At most `limit` first entries, in dot order. Use it for large topics. O(limit).
     ///
     /// ```
     /// # use lattice_presence_node::Node;
@@ -95,7 +95,7 @@ impl<M: Meta> Topic<M> {
         })
     }
 
-    /// The entries of one key, in dot order. O(those). See [`Topic`] for an example.
+    /// The entries of one key, in dot order. O(its entries). See [`Topic`] for an example.
     #[must_use]
     pub fn get(&self, key: &str) -> Vec<Presence<M>> {
         let shared = &self.node.shared;
@@ -105,7 +105,7 @@ impl<M: Meta> Topic<M> {
         })
     }
 
-    /// Follows it: a snapshot, then every change. See [`Subscription`].
+    /// Follows the topic: a snapshot, and then every change. See [`Subscription`].
     #[must_use]
     pub fn subscribe(&self) -> Subscription<M> {
         Subscription::new(Arc::clone(&self.node.shared), Arc::clone(&self.name))

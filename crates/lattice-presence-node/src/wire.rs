@@ -1,4 +1,4 @@
-//! What goes over an engine: one byte that says what follows, and what follows.
+//! The frames that go over an engine: one byte for the kind, and then the content.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -18,17 +18,17 @@ const PRESENCE: u8 = 1;
 /// Bytes of the application, for a topic.
 const APPLICATION: u8 = 2;
 
-/// What stands in front of a message.
+/// The header of a frame.
 pub(crate) const PREFIX: usize = 1;
 
-/// What came in.
+/// A frame that was read.
 #[derive(Debug)]
 pub(crate) enum Frame<M> {
     Presence(Box<Message<M>>),
     Application { topic: Arc<str>, payload: Bytes },
 }
 
-/// Why what came in is no frame.
+/// Why bytes are not a frame.
 #[derive(Debug, Error)]
 pub(crate) enum FrameError {
     #[error("an empty payload")]
@@ -41,8 +41,7 @@ pub(crate) enum FrameError {
     Message(#[from] DecodeError),
 }
 
-/// The message in payloads that the encoder's limit lets through, with what had to be left
-/// out of them.
+/// The message as payloads within the limit of the encoder, and what had to be left out.
 pub(crate) fn encode<M: Meta>(
     encoder: &Encoder,
     message: &Message<M>,
@@ -57,8 +56,8 @@ pub(crate) fn encode<M: Meta>(
     encoder.parts(message).map(frame).collect()
 }
 
-/// The head of a message of another version, for the machine to refuse, and to say so to
-/// its sender. What stands in it is not looked at.
+/// The header of a message of another version. The machine refuses it, and tells its
+/// sender. The content is not read.
 fn of_another_version<M>(text: &str) -> Result<Message<M>, DecodeError> {
     let head = Decoder::new().message_header(text)?;
     let mut message = Message::new(head.cluster, head.shard, head.from, Body::Goodbye);

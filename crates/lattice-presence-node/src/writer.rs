@@ -1,4 +1,4 @@
-//! The task that sends: the one place where an engine is waited for.
+//! The task that sends. Only this task waits for the engine.
 
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -18,20 +18,20 @@ const SEND: Duration = Duration::from_secs(1);
 /// How long the engine may take to close.
 const CLOSE: Duration = Duration::from_secs(5);
 
-/// The most payloads that wait for the engine. Few: what waits in the machine coalesces,
-/// what waits here does not.
+/// The most payloads that wait for the engine. There are few, because changes that wait in
+/// the machine are merged, and payloads that wait here are not.
 pub(crate) const MAX_WAITING: usize = 4;
 
-/// A payload on its way out.
+/// A payload that waits to be sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Outgoing {
-    /// To that node, or to all.
+    /// The receiver: one node, or all.
     pub(crate) to: Option<String>,
     pub(crate) kind: &'static str,
     pub(crate) payload: Bytes,
 }
 
-/// Sends until the queue is closed and empty, then closes the engine.
+/// Sends until the queue is closed and empty. Then it closes the engine.
 pub(crate) async fn run<M: Meta>(
     shared: Arc<Shared<M>>,
     mut link: BoxedLink,

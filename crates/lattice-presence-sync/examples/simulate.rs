@@ -1,5 +1,5 @@
-//! `cargo xtask simulate`: clusters in virtual time, under faults, and the table of what
-//! they cost. Exits with 0 only if everything that is asserted holds.
+//! `cargo xtask simulate` runs clusters in virtual time, under faults, and prints the table
+//! of their costs. It exits with 0 only if all assertions hold.
 #![allow(
     clippy::print_stdout,
     clippy::std_instead_of_core,
@@ -48,7 +48,7 @@ Without arguments: every situation once, in under a minute. With some of the fir
 cluster of N nodes for T minutes, under every fault, losing the fraction P of all messages.
 --scale: the large clusters, and a pull of a million entries. --ci: a million steps.";
 
-/// What a run must have met: fewer, and it proved nothing.
+/// The faults that a run must meet. With fewer it proves nothing.
 const LEAST_STEPS: u64 = 1_000_000;
 
 #[derive(Default)]
@@ -177,7 +177,7 @@ impl Runs {
         self.rows.push(row);
     }
 
-    /// Prints the table; whether enough was met.
+    /// Prints the table. It returns whether the runs met enough faults.
     fn finish(&self, is_ci: bool) -> ExitCode {
         println!("{HEAD}");
         for row in &self.rows {

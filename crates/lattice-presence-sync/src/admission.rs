@@ -1,4 +1,5 @@
-//! What is let in (rule R11): checks that cost what the message is, and change nothing.
+//! Which messages are admitted (rule R11). The checks cost O(message), and change
+//! nothing.
 
 use core::time::Duration;
 
@@ -15,31 +16,31 @@ use crate::push::CLOCKS_PER_ENTRY;
 use crate::refused::Refused;
 use crate::status::Stranger;
 
-/// Lives of one node that it may speak of, its own and former ones: in one message, and in
-/// all of them until they are let go.
+/// Incarnations of one node of which it may speak: its own and former ones. This is for
+/// one message, and for all messages until they are forgotten.
 pub(crate) const MAX_LIVES: usize = 64;
 
-/// Intervals of clocks, parts of a question, lines of a digest: together at most so many
-/// in one message.
+/// The most intervals of clocks, parts of a question and lines of a digest, together, in
+/// one message.
 const MAX_INTERVALS: usize = MAX_ENTRIES * CLOCKS_PER_ENTRY as usize;
 
-/// Intervals of the line in a heartbeat, which is of constant size.
+/// The most intervals in the line of a heartbeat. So a heartbeat has constant size.
 pub(crate) const LINE_INTERVALS: usize = 4;
 
-/// Refusals in a row after which a peer is not answered for a while.
+/// After so many refusals in a row, a peer gets no answers for a while.
 const MUTED_AFTER: u8 = 16;
 
-/// Strangers that are remembered.
+/// The most strangers that are remembered.
 const MAX_STRANGERS: usize = 64;
 
 impl<M> Sync<M> {
-    /// Whether the message is taken further.
+    /// Whether the message is processed further.
     pub(crate) fn admit(&self, from: &ReplicaId, message: &Message<M>) -> Result<(), Refused> {
         if message.from != *from {
             let named = message.from.clone();
             return Err(Refused::Impostor { named });
         }
-        // What somebody has against this node is heard whatever it is about.
+        // A refusal of this node's messages is always read, for any reason.
         if matches!(message.body, Body::Refusal { .. }) {
             return Ok(());
         }
@@ -69,8 +70,8 @@ impl<M> Sync<M> {
         Ok(())
     }
 
-    /// A bus brings this node's own messages back. Something else under its name is a
-    /// second process.
+    /// A message bus brings this node's own messages back. Any other message under its
+    /// name is from a second process.
     fn check_echo(&self, body: &Body<M>) -> Result<(), Refused> {
         let own = self.state.replica();
         let issued = self.state.context().get(own);
@@ -140,7 +141,7 @@ impl<M> Sync<M> {
     fn check_delta(&self, from: &ReplicaId, delta: &PresenceDelta<M>) -> Result<(), Refused> {
         bound(delta.len(), MAX_ENTRIES, "entries")?;
         self.check_context(delta.context())?;
-        // What the merge would refuse as well: but then the sender would count as heard.
+        // The merge would refuse this as well. But then the sender would count as heard.
         if self.config.trust == Trust::Owners {
             bound(delta.context().replicas().len(), MAX_LIVES, "lives")?;
             let mut named = core::iter::once(delta.replica()).chain(delta.context().replicas());
@@ -188,7 +189,7 @@ impl<M> Sync<M> {
         if muted { Err(Refused::Muted) } else { Ok(()) }
     }
 
-    /// Keeps account of what came of a message.
+    /// Counts whether a message was refused.
     pub(crate) fn note(&mut self, from: &ReplicaId, result: &Result<(), Refused>) {
         let (now, patience) = (self.now, self.config.patience);
         let refused = match result {
@@ -228,7 +229,8 @@ impl<M> Sync<M> {
         }
     }
 
-    /// The record of a sender that is no peer. The longest silent makes room.
+    /// The record of a sender that is not a peer. If there is no room, the one that was
+    /// silent longest is removed.
     pub(crate) fn stranger(&mut self, from: &ReplicaId) -> &mut Stranger {
         let now = self.now;
         if !self.strangers.contains_key(from) && self.strangers.len() >= MAX_STRANGERS {
@@ -249,7 +251,7 @@ impl<M> Sync<M> {
         stranger
     }
 
-    /// Says aloud that a stranger is refused, now and then.
+    /// Tells a stranger that it is refused, at a bounded rate.
     fn tell_stranger(&mut self, from: &ReplicaId, reason: &Refusal) {
         let (now, patience) = (self.now, self.config.patience);
         let stranger = self.stranger(from);

@@ -4,20 +4,20 @@ use alloc::vec::Vec;
 
 use lattice_presence::{ClockSet, Piece};
 
-/// Gaps that are remembered one by one. Who has more has lost so much that ranges find it
-/// sooner.
+/// The most gaps that are remembered one by one. If there are more, so much was lost that
+/// a question by ranges is faster.
 const MOST_GAPS: usize = 64;
 
-/// Pushes in pieces that may arrive at once. Of those beyond, what came is not remembered:
-/// they are asked for.
+/// The most pushes in pieces that may arrive at the same time. Pieces of further pushes
+/// are not remembered, and this node asks for these pushes.
 const MOST_IN_PIECES: usize = 4;
 
-/// The numbers of the pushes of one peer: what arrived, and up to where there are any.
+/// The numbers of the pushes of one peer: which arrived, and which is the last.
 ///
 /// # Invariants
 ///
-/// `announced` is at least the highest number that arrived, or of which a piece did. What
-/// is in pieces has not arrived.
+/// `announced` is at least the highest number that arrived, also in pieces. A push in
+/// pieces has not arrived.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Arrivals {
     arrived: ClockSet,
@@ -30,20 +30,20 @@ pub(crate) struct Arrivals {
 struct InPieces {
     number: u64,
     count: u16,
-    /// Their places, from 1.
+    /// The places of the pieces, from 1.
     arrived: ClockSet,
 }
 
 impl Arrivals {
-    /// From now on only what comes after `number` counts: what came before is told apart
-    /// by the digest line, or not at all.
+    /// From now on only pushes after `number` count. Only the line of the digest can show
+    /// that something before is missing.
     pub(crate) fn start_after(&mut self, number: u64) {
         self.announced = self.announced.max(number);
         self.arrived.insert_range(1..=number);
         self.drop_pieces();
     }
 
-    /// A push arrived, or a piece of it. Whether that made it whole.
+    /// A push arrived, or a piece of it. It returns whether the push is complete now.
     pub(crate) fn push(&mut self, number: u64, piece: Piece) -> bool {
         self.announced = self.announced.max(number);
         if self.arrived.contains(number) {
@@ -57,7 +57,7 @@ impl Arrivals {
         true
     }
 
-    /// Notes a piece; whether it was the last one that was missing.
+    /// Notes a piece. It returns whether this was the last missing piece.
     fn is_last(&mut self, number: u64, piece: Piece) -> bool {
         let is_it = |push: &InPieces| push.number == number && push.count == piece.count;
         let at = self.in_pieces.iter().position(is_it).unwrap_or_else(|| {
@@ -80,7 +80,7 @@ impl Arrivals {
         is_whole
     }
 
-    /// Pieces of what has arrived are of no interest any more.
+    /// Removes the pieces of pushes that have arrived.
     fn drop_pieces(&mut self) {
         let arrived = &self.arrived;
         self.in_pieces.retain(|push| !arrived.contains(push.number));
@@ -91,7 +91,7 @@ impl Arrivals {
         self.announced = self.announced.max(number);
     }
 
-    /// What these pushes carried arrived by an answer.
+    /// The content of these pushes arrived in an answer.
     pub(crate) fn resent(&mut self, numbers: &ClockSet) {
         self.arrived.union_with(numbers);
         self.announced = self.announced.max(self.arrived.max());
@@ -112,12 +112,12 @@ impl Arrivals {
         self.arrived.prefix() >= self.announced
     }
 
-    /// Whether there are more gaps than are worth remembering.
+    /// Whether there are too many gaps to remember them.
     pub(crate) fn is_scattered(&self) -> bool {
         self.arrived.interval_count() > MOST_GAPS
     }
 
-    /// What is missing up to `last`.
+    /// The numbers that are missing up to `last`.
     pub(crate) fn missing(&self, last: u64) -> ClockSet {
         let last = last.min(self.announced);
         let mut all = ClockSet::new();
@@ -174,7 +174,7 @@ mod tests {
         assert!(!received.push(1, piece(2)) && !received.push(1, piece(0)));
         assert!(!received.push(1, piece(0)), "doubled");
         assert_eq!(received.missing(9), (1..=1).into());
-        // Another cut of the same number says nothing about this one.
+        // If the same push was cut in another way, its pieces do not count here.
         assert!(!received.push(1, Piece { index: 1, count: 4 }));
         assert!(received.push(1, piece(1)) && received.is_complete());
         assert!(received.in_pieces.is_empty());

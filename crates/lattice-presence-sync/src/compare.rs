@@ -1,4 +1,5 @@
-//! Comparing what is known of everybody, for owners that cannot be asked (rules R3, R4).
+//! Compares what two nodes know of all replicas, for owners that cannot be asked (rules
+//! R3, R4).
 
 use alloc::vec::Vec;
 
@@ -10,8 +11,8 @@ use crate::mail::Mail;
 use crate::peer::{Comparison, Condition, Peer};
 
 impl<M> Sync<M> {
-    /// Starts a comparison with one peer at random. If everybody speaks only for
-    /// themselves, nobody could act on one.
+    /// Starts a comparison with one random peer. If each node speaks only for itself, a
+    /// comparison has no use.
     pub(crate) fn compare_with_somebody(&mut self) {
         if self.config.trust == Trust::Owners || !self.is_running() {
             return;
@@ -64,9 +65,9 @@ impl<M> Sync<M> {
         }
     }
 
-    /// Whether `from` knows something of `replica` that this node lacks and cannot ask the
-    /// owner for. Who is heard is asked itself, and who was never heard is not missed: it
-    /// would be down anyway (rule R6).
+    /// Whether `from` knows something of `replica` that this node lacks, and whose owner
+    /// it cannot ask. If the owner is heard, this node asks it directly. If the owner was
+    /// never heard, it would be down anyway (rule R6).
     fn consider(&mut self, replica: &ReplicaId, line: &ReplicaDigest, from: &ReplicaId) {
         let (now, reach) = (self.now, self.reach());
         let delay = self.config.repair_delay;
@@ -92,8 +93,8 @@ impl<M> Sync<M> {
         }
     }
 
-    /// The replicas of which this node may know more than `digest` says, and of those that
-    /// it hears not: the others speak for themselves.
+    /// The replicas of which this node may know more than `digest` says. It lists only
+    /// replicas that it does not hear, because the others speak for themselves.
     fn worth_telling(&self, digest: &Digest<ReplicaId>) -> Vec<ReplicaId> {
         let differs = |id: &ReplicaId| {
             let known = self.state.line(id);
@@ -107,8 +108,8 @@ impl<M> Sync<M> {
         ids.filter(|id| differs(id)).cloned().collect()
     }
 
-    /// The digest of what is visible here. What is hidden may differ: nobody sees it, and
-    /// it is mended when its owner is heard.
+    /// The digest of what is visible here. Hidden entries may differ. Nobody sees them,
+    /// and they are repaired when their owner is heard.
     fn visible_digest(&self) -> Digest<ReplicaId> {
         let own = self.state.replica();
         let peers = self.peers.iter();
@@ -117,7 +118,7 @@ impl<M> Sync<M> {
         self.state.digest_of(visible)
     }
 
-    /// The words of a comparison that `to` is to get.
+    /// The message of a comparison for `to`.
     pub(crate) fn word_comparison(
         &mut self,
         to: &ReplicaId,
@@ -134,7 +135,7 @@ impl<M> Sync<M> {
     }
 }
 
-/// One number for a whole digest; its definition is in `docs/sync.md`.
+/// One number for a whole digest. `docs/sync.md` defines it.
 fn fingerprint_of(digest: &Digest<ReplicaId>) -> u64 {
     let mut fields: Vec<Vec<u8>> = Vec::new();
     for (replica, line) in digest.iter() {

@@ -6,8 +6,8 @@ use core::time::Duration;
 use lattice_presence::Shard;
 use thiserror::Error;
 
-/// The most entries that a message may carry, whatever [`Config::max_entries`] says: what
-/// a receiver takes in one call (rule R13).
+/// The most entries that a message may carry, for any [`Config::max_entries`]. A receiver
+/// accepts so many in one call (rule R13).
 ///
 /// ```
 /// use lattice_presence_sync::{Config, MAX_ENTRIES};
@@ -18,7 +18,7 @@ use thiserror::Error;
 /// ```
 pub const MAX_ENTRIES: usize = 4_096;
 
-/// Whose words a machine takes.
+/// Which news a machine accepts.
 ///
 /// ```
 /// use lattice_presence_sync::Trust;
@@ -28,19 +28,21 @@ pub const MAX_ENTRIES: usize = 4_096;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trust {
-    /// Of each peer only its own (rules R11 and S14). The default: if the transport
-    /// knows who is speaking, no peer can harm the entries of another one.
+    /// From each peer only what it says of itself (rules R11 and S14). This is the
+    /// default. If the transport knows who is speaking, no peer can harm the entries of
+    /// another one.
     #[default]
     Owners,
-    /// Whatever anybody says of anybody: for clusters in which some nodes reach others
-    /// only through third ones. One hostile peer can then make entries of others vanish.
+    /// Everything that any peer says of any node. This is for clusters in which some
+    /// nodes reach others only through a third node. One hostile peer can then remove
+    /// entries of others.
     Relays,
 }
 
-/// How a machine behaves: its timers, its bounds, and whom it trusts.
+/// The settings of a machine: its timers, its bounds, and whom it trusts.
 ///
-/// The defaults suit a cluster of three to some hundred nodes on one network. Change
-/// fields before the machine is made; [`Sync::new`](crate::Sync::new) checks them.
+/// The defaults are for a cluster of three to some hundred nodes on one network. Change
+/// the fields before you make the machine. [`Sync::new`](crate::Sync::new) checks them.
 ///
 /// ```
 /// use core::time::Duration;
@@ -55,54 +57,56 @@ pub enum Trust {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// The name of the cluster. Messages of another one are refused aloud.
+    /// The name of the cluster. Messages of another cluster are refused, and their sender
+    /// is told.
     pub cluster: Arc<str>,
-    /// The shard that the machine holds; [`Shard::WHOLE`] for now.
+    /// The shard that the machine holds. For now this is [`Shard::WHOLE`].
     pub shard: Shard,
-    /// Whose words are taken.
+    /// Which news is accepted.
     pub trust: Trust,
-    /// How often a node says that it lives, ±20 %. 1.5 s: three may be lost before
-    /// [`down_after`](Self::down_after), and each costs 170 bytes a peer.
+    /// How often a node sends a heartbeat, ±20 %. 1.5 s. At least three may be lost
+    /// before [`down_after`](Self::down_after). Each costs about 170 bytes for each peer.
     pub heartbeat: Duration,
-    /// How often a node compares what it knows of everybody with one random peer, under
-    /// [`Trust::Relays`]. 5 s.
+    /// How often a node compares what it knows of all replicas with one random peer,
+    /// under [`Trust::Relays`]. 5 s.
     pub compare: Duration,
-    /// How long something may be missing before it is asked for: longer than messages
-    /// overtake each other. 500 ms.
+    /// How long something may be missing before the node asks for it. It must be longer
+    /// than the delay by which messages overtake each other. 500 ms.
     pub repair_delay: Duration,
     /// How long an answer may take before the question counts as lost. 1 s.
     pub answer_timeout: Duration,
-    /// Silent for so long is down. At least two heartbeats. 10 s.
+    /// A peer that is silent for so long is down. It must be at least two heartbeats. 10
+    /// s.
     pub down_after: Duration,
-    /// The same after the transport believed that a peer is lost
+    /// The same, but after the transport believed that the peer is lost
     /// ([`Hint::Lost`](crate::Hint::Lost)). 1 s.
     pub hint_grace: Duration,
-    /// How long the peers stay visible, marked stale, if nobody at all is heard any
-    /// more: then the fault is more likely on this side. 30 s.
+    /// If no peer at all is heard any more, this node itself is probably cut off. Then
+    /// the peers stay visible for this time, marked stale. 30 s.
     pub isolation_grace: Duration,
-    /// How long a peer is down before its memory is freed. Above
+    /// How long a peer is down before its memory is freed. It must be more than
     /// [`down_after`](Self::down_after). 20 min.
     pub forget_after: Duration,
     /// How long the entries of a node stay visible after it said goodbye, or after its
-    /// successor was heard: who reconnects elsewhere within it never departs. 0 hides
-    /// them at once. 5 s.
+    /// successor was heard. If a user connects to another node in this time, the user
+    /// never departs. With 0 the entries are hidden at once. 5 s.
     pub handover: Duration,
-    /// How long a fresh node that hears nobody considers itself unsettled. 5 s.
+    /// How long a fresh node is unsettled, if it hears nobody. 5 s.
     pub settle_after: Duration,
-    /// How long a peer is left alone that sends nothing but what is refused, or answers
+    /// How long a peer is ignored that sends only messages that are refused, or answers
     /// without end and without content. 30 s.
     pub patience: Duration,
     /// The most entries in one message. At most [`MAX_ENTRIES`]. 1,000.
     pub max_entries: usize,
-    /// The most replicas that are known at once, those that are down included. Who comes
-    /// on top is refused. 4,096.
+    /// The most replicas that are known at once, also those that are down. One more is
+    /// refused. 4,096.
     pub max_peers: usize,
-    /// The most questions in flight, each to another peer. 8.
+    /// The most questions that wait for an answer, each to another peer. 8.
     pub max_questions: usize,
 }
 
 impl Config {
-    /// The defaults, for the cluster of that name.
+    /// The defaults, for the cluster with this name.
     ///
     /// ```
     /// let config = lattice_presence_sync::Config::new("chat");
@@ -131,7 +135,7 @@ impl Config {
         }
     }
 
-    /// Whether a machine can run like this. O(1).
+    /// Checks whether a machine can run with these settings. O(1).
     ///
     /// # Errors
     ///
@@ -195,7 +199,7 @@ impl Config {
     }
 }
 
-/// Ten years: sums of times stay far from the end of a [`Duration`].
+/// Ten years. So sums of times stay far below the maximum of a [`Duration`].
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 
 /// Why a [`Config`] was refused.
@@ -208,7 +212,7 @@ const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// A timer of no length would fire without end.
+    /// A timer with length zero would fire without end.
     #[error("the timer `{timer}` has no length")]
     Zero {
         /// Its name.
@@ -217,35 +221,35 @@ pub enum ConfigError {
     /// One lost heartbeat would take a peer down.
     #[error("down_after ({down_after:?}) is less than two heartbeats of {heartbeat:?}")]
     DownTooSoon {
-        /// What was given.
+        /// The value that was given.
         down_after: Duration,
-        /// The heartbeat beside it.
+        /// The heartbeat that was given.
         heartbeat: Duration,
     },
     /// A peer would be forgotten before it is down.
     #[error("forget_after ({forget_after:?}) is not above down_after ({down_after:?})")]
     ForgottenTooSoon {
-        /// What was given.
+        /// The value that was given.
         forget_after: Duration,
-        /// What it must be above.
+        /// The value that it must exceed.
         down_after: Duration,
     },
     /// A timer is longer than ten years.
     #[error("a timer is longer than ten years")]
     TooLong,
-    /// A message must carry something, and no more than a peer takes.
+    /// A message must carry at least one entry, and no more than a peer accepts.
     #[error("max_entries is {given}: it must lie between 1 and {MAX_ENTRIES}")]
     MaxEntries {
-        /// What was given.
+        /// The value that was given.
         given: usize,
     },
-    /// Nobody could be heard, or asked.
+    /// With this value no peer could be heard, or asked.
     #[error("max_peers and max_questions must be above 0")]
     NoPeers,
     /// There is no such shard.
     #[error("there is no shard {} of {}", shard.index, shard.count)]
     Shard {
-        /// What was given.
+        /// The value that was given.
         shard: Shard,
     },
 }

@@ -1,4 +1,4 @@
-//! What this node writes.
+//! The writes of this node.
 
 use core::time::Duration;
 
@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::event::Cause;
 use crate::machine::{Phase, Sync};
 
-/// Why nothing was written. Nothing changed.
+/// Why nothing was written. Nothing has changed.
 ///
 /// ```
 /// use lattice_presence::{PresenceState, UpdateError};
@@ -29,7 +29,7 @@ pub enum WriteError {
     /// The state refused the update.
     #[error(transparent)]
     Update(#[from] UpdateError),
-    /// This node holds an entry in the slot already, and the call was a strict one.
+    /// This node holds an entry in the slot already, and the call must make a new one.
     #[error("the slot is held, nothing changed")]
     Held,
     /// The node is leaving the cluster.
@@ -38,19 +38,21 @@ pub enum WriteError {
     /// A newer incarnation of this node runs (rule R9).
     #[error("`{by}` has taken over, nothing changed")]
     Superseded {
-        /// The newer one.
+        /// The newer incarnation.
         by: ReplicaId,
     },
 }
 
 impl<M> Sync<M> {
-    /// Enters `key` into `topic`, held by `pid`, with `meta`, in place of what this node
-    /// holds in that slot ([`PresenceState::join`](lattice_presence::PresenceState::join)).
-    /// The entry comes back. It is in the next [`To::All`](crate::To) transmit.
+    /// Lists `pid` in `topic` under `key`, with `meta`, and returns the entry. It
+    /// replaces what this node holds in this slot
+    /// ([`PresenceState::join`](lattice_presence::PresenceState::join)). The next
+    /// [`To::All`](crate::To) transmit contains the entry.
     ///
     /// # Errors
     ///
-    /// Those of the state, and if the node is leaving or superseded; nothing changed.
+    /// The errors of the state, and an error if the node is leaving or superseded. Then
+    /// nothing has changed.
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -74,13 +76,13 @@ impl<M> Sync<M> {
         self.write(now, |state| Ok(state.join(pid, topic, key, meta)?))
     }
 
-    /// [`join`](Self::join), but only if this node holds nothing in the slot yet.
+    /// Like [`join`](Self::join), but only if this node holds nothing in the slot yet.
     /// O(entries of the pid).
     ///
     /// # Errors
     ///
-    /// [`WriteError::Held`] if it does, and those of [`join`](Self::join); nothing
-    /// changed.
+    /// [`WriteError::Held`] if it does, and the errors of [`join`](Self::join). Then
+    /// nothing has changed.
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -108,11 +110,13 @@ impl<M> Sync<M> {
         })
     }
 
-    /// Gives the entry that this node holds in a slot new metadata. The entry comes back.
+    /// Gives the entry that this node holds in a slot new metadata, and returns the
+    /// entry.
     ///
     /// # Errors
     ///
-    /// If there is none, and as [`join`](Self::join); nothing changed.
+    /// If there is no entry, and the errors of [`join`](Self::join). Then nothing has
+    /// changed.
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -135,12 +139,13 @@ impl<M> Sync<M> {
         self.write(now, |state| Ok(state.update(pid, topic, key, meta)?))
     }
 
-    /// [`update`](Self::update) by a function of the present metadata, in one step.
+    /// Like [`update`](Self::update), by a function of the present metadata, in one step.
     /// O(entries of the pid).
     ///
     /// # Errors
     ///
-    /// Those of [`update`](Self::update); nothing changed, and `change` was not called.
+    /// The errors of [`update`](Self::update). Then nothing has changed, and `change` was
+    /// not called.
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -167,9 +172,10 @@ impl<M> Sync<M> {
         })
     }
 
-    /// Takes the entry that this node holds in a slot out; whether there was one. A node
-    /// that is leaving keeps its entries as they are: peers hide them all together. One that
-    /// is superseded takes them out of its own view, and tells nobody.
+    /// Removes the entry that this node holds in a slot. It returns whether there was
+    /// one. If the node is leaving, it keeps its entries, because peers hide them all
+    /// together. If the node is superseded, it removes the entry only from its own view,
+    /// and tells nobody.
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -185,8 +191,9 @@ impl<M> Sync<M> {
         self.take_out(now, |state| state.leave(pid, topic, key)) > 0
     }
 
-    /// Takes every entry that this node holds for `pid` out: a connection ended. How many
-    /// there were. As [`leave`](Self::leave) otherwise. O(entries of the pid).
+    /// Removes every entry that this node holds for `pid`, because a connection ended. It
+    /// returns their number. Otherwise it is like [`leave`](Self::leave). O(entries of
+    /// the pid).
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -202,11 +209,10 @@ impl<M> Sync<M> {
         self.take_out(now, |state| state.leave_by_pid(pid))
     }
 
-    /// Says goodbye (rule R8): peers hide this node a
-    /// [`handover`](crate::Config::handover) later, all of it together. From now on
-    /// nothing is written, so that the sockets that close meanwhile make nobody depart.
-    /// Goodbye is said again with every heartbeat, for as long as the machine runs.
-    /// Idempotent.
+    /// Says goodbye (rule R8). After a [`handover`](crate::Config::handover) peers hide
+    /// all entries of this node together. From now on nothing is written. So if sockets
+    /// close in this time, no user departs. The goodbye is sent again with every
+    /// heartbeat, as long as the machine runs. Idempotent.
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -228,7 +234,7 @@ impl<M> Sync<M> {
         }
     }
 
-    /// Joins an entry, as `change` does it, if this node still writes.
+    /// If this node still writes, joins an entry by `change`.
     fn write(
         &mut self,
         now: Duration,
@@ -243,11 +249,11 @@ impl<M> Sync<M> {
         let diff = change(&mut self.state)?;
         let entry = diff.joins().next().cloned();
         self.changed(diff, Cause::Local);
-        // The local replica is never hidden here, so that its join is in the diff.
+        // The local replica is never hidden here, so its join is in the diff.
         Ok(entry.expect("a join that succeeds joins one entry"))
     }
 
-    /// Takes entries out, as `change` does it, unless this node is leaving. How many.
+    /// If this node is not leaving, removes entries by `change`. It returns their number.
     fn take_out(
         &mut self,
         now: Duration,
@@ -264,7 +270,7 @@ impl<M> Sync<M> {
     }
 }
 
-/// What this node itself holds in a slot.
+/// The entry that this node itself holds in a slot.
 fn held<'s, M>(
     state: &'s PresenceState<M>,
     pid: &str,

@@ -1,11 +1,11 @@
-//! What a machine tells its caller, and what its caller hints at.
+//! Events from a machine to its caller, and hints from the caller.
 
 use core::fmt;
 
 use lattice_presence::{Diff, Message, ReplicaId};
 
-/// What happened, in order. Take events with [`Sync::poll_event`](crate::Sync::poll_event)
-/// until there are none.
+/// What happened, in order. Take events with
+/// [`Sync::poll_event`](crate::Sync::poll_event) until there are none.
 ///
 /// ```
 /// use core::time::Duration;
@@ -26,8 +26,8 @@ use lattice_presence::{Diff, Message, ReplicaId};
 #[must_use = "an event is the only report of what changed"]
 #[non_exhaustive]
 pub enum Event<M> {
-    /// The visible view changed. Every visible change is in exactly one of these; replayed
-    /// in order, onto what was visible when the machine was made, they give
+    /// The visible view changed. Every visible change is in exactly one such event. If
+    /// you replay them in order, onto what was visible when the machine was made, you get
     /// [`online_list`](lattice_presence::PresenceState::online_list) after every call
     /// (rule R10).
     Changed {
@@ -38,31 +38,33 @@ pub enum Event<M> {
     },
     /// A peer was heard that was not up before.
     PeerUp {
-        /// Which.
+        /// The peer.
         peer: ReplicaId,
     },
-    /// A peer is silent, has left, or has a successor: its entries are hidden.
+    /// A peer is silent, has left, or has a successor. Its entries are hidden.
     PeerDown {
-        /// Which.
+        /// The peer.
         peer: ReplicaId,
     },
-    /// The memory that a peer took is freed (rule R7). Should it return, it is seen again.
+    /// The memory of a peer is freed (rule R7). If the peer returns, it is seen again.
     PeerForgotten {
-        /// Which.
+        /// The peer.
         peer: ReplicaId,
     },
-    /// A newer incarnation of this node runs, and was heard itself. Once. From now on
-    /// nothing is written here: drain and stop (rule R9), or go on under a newer name with
-    /// [`Sync::reincarnate`](crate::Sync::reincarnate), if the newer one is an impostor.
+    /// A newer incarnation of this node runs, and was heard itself. This event comes
+    /// once. From now on nothing is written here. Drain and stop (rule R9). If the newer
+    /// one is an impostor, you can instead continue under a newer id with
+    /// [`Sync::reincarnate`](crate::Sync::reincarnate).
     Superseded {
-        /// The newer one.
+        /// The newer incarnation.
         by: ReplicaId,
     },
-    /// A peer knows events of this replica that it never issued, or one dot carries two
-    /// entries: two processes write under one name, or somebody lies. At most once a
-    /// [`patience`](crate::Config::patience) and peer; the counts are in its status.
+    /// A peer knows events of this replica that it never issued, or one dot has two
+    /// entries. Two processes write under one name, or somebody lies. This event comes at
+    /// most once in a [`patience`](crate::Config::patience) for each peer. The status of
+    /// the peer has the counts.
     Conflict {
-        /// Who said so.
+        /// The peer that said so.
         peer: ReplicaId,
         /// What was refused.
         error: lattice_presence::MergeError,
@@ -82,23 +84,24 @@ pub enum Event<M> {
 pub enum Cause {
     /// This node wrote.
     Local,
-    /// Merged from that peer.
+    /// A message of this peer was merged.
     Merged(ReplicaId),
-    /// That peer fell silent.
+    /// This peer fell silent.
     Down(ReplicaId),
-    /// That peer is heard again.
+    /// This peer is heard again.
     Up(ReplicaId),
-    /// That peer said goodbye, a [`handover`](crate::Config::handover) ago.
+    /// This peer said goodbye, a [`handover`](crate::Config::handover) ago.
     Left(ReplicaId),
-    /// That peer has a newer incarnation, heard a [`handover`](crate::Config::handover)
-    /// ago.
+    /// This peer has a newer incarnation, which was heard a
+    /// [`handover`](crate::Config::handover) ago.
     Restarted(ReplicaId),
-    /// That peer is forgotten.
+    /// This peer is forgotten.
     Forgotten(ReplicaId),
 }
 
 impl Cause {
-    /// The peer that the change is about or from; none if this node wrote. O(1).
+    /// The peer from which the change came, or which it is about. `None` if this node
+    /// wrote. O(1).
     ///
     /// ```
     /// use lattice_presence_sync::Cause;
@@ -119,7 +122,7 @@ impl Cause {
     }
 }
 
-/// What a transport believes of a peer: a hint, never the truth (rule R6).
+/// What a transport believes of a peer. It is only a hint, and may be wrong (rule R6).
 ///
 /// ```
 /// assert_ne!(lattice_presence_sync::Hint::Up, lattice_presence_sync::Hint::Lost);
@@ -127,15 +130,15 @@ impl Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Hint {
-    /// It is there: it hears from this node soon. It counts as up once it is heard.
+    /// The peer is there. This node sends it a heartbeat soon. It counts as up when it is
+    /// heard.
     Up,
-    /// It is gone: it is down after [`hint_grace`](crate::Config::hint_grace), unless it
-    /// is heard meanwhile.
+    /// The peer is gone. It is down after [`hint_grace`](crate::Config::hint_grace),
+    /// unless it is heard before.
     Lost,
 }
 
-/// A message, and to whom it goes; see
-/// [`Sync::poll_transmit`](crate::Sync::poll_transmit).
+/// A message and its receiver. See [`Sync::poll_transmit`](crate::Sync::poll_transmit).
 ///
 /// ```
 /// use core::time::Duration;
@@ -151,22 +154,22 @@ pub enum Hint {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Transmit<M> {
-    /// To whom.
+    /// The receiver.
     pub to: To,
-    /// What is said.
+    /// The message.
     pub message: Message<M>,
 }
 
-/// To whom a message goes.
+/// The receiver of a message.
 ///
 /// ```
 /// assert_ne!(lattice_presence_sync::To::All, lattice_presence_sync::To::One("b".into()));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum To {
-    /// To every peer that the transport reaches.
+    /// Every peer that the transport reaches.
     All,
-    /// To one peer.
+    /// One peer.
     One(ReplicaId),
 }
 

@@ -1,14 +1,15 @@
-//! Presence that runs: replication, repair and liveness as one state machine.
+//! Replication, repair and liveness of presence, as one state machine without I/O.
 //!
-//! A [`PresenceState`](lattice_presence::PresenceState) is a view; somebody must send what
-//! it wrote, find out what got lost, and judge who is down. [`Sync`] does that, and
-//! nothing else: no I/O, no clock, no randomness, no format. Time is an argument, a
-//! [`Duration`](core::time::Duration) since any start of the caller's; a seed draws jitter
-//! and peers; messages are values.
+//! A [`PresenceState`](lattice_presence::PresenceState) is the list of one node. In a
+//! cluster somebody must send its changes, find out what was lost, and decide who is
+//! down. [`Sync`] does this, and nothing else. It has no I/O, no clock, no randomness and
+//! no format. Time is an argument: a [`Duration`](core::time::Duration) since any start
+//! that the caller chose. A seed gives jitter and random peers. Messages are values.
 //!
-//! It is for those who have a transport of their own, on whatever runtime or none. On tokio,
-//! over zenoh, Redis or NATS, there is
-//! [`lattice-presence-node`](https://docs.rs/lattice-presence-node), which runs it.
+//! This crate is for you if you have a transport of your own, on any runtime or on none.
+//! On tokio, over zenoh, Redis or NATS, take
+//! [`lattice-presence-node`](https://docs.rs/lattice-presence-node). It runs this
+//! machine.
 //!
 //! ```
 //! use core::time::Duration;
@@ -35,45 +36,46 @@
 //!
 //! # The loop around it
 //!
-//! After every call, in whatever order:
+//! Your loop makes these calls, in any order:
 //!
 //! | call | when |
 //! |---|---|
 //! | [`join`](Sync::join), [`update`](Sync::update), [`leave`](Sync::leave), [`leave_by_pid`](Sync::leave_by_pid) | a client does something |
-//! | [`receive`](Sync::receive) | a message came in |
+//! | [`receive`](Sync::receive) | a message arrived |
 //! | [`hint`](Sync::hint) | the transport believes something of a peer |
 //! | [`handle`](Sync::handle) | any of these, as a value from a queue |
-//! | [`advance`](Sync::advance) | at [`next_timeout`](Sync::next_timeout), and whenever it pleases |
-//! | [`poll_transmit`](Sync::poll_transmit) | the transport has room: until there is nothing |
-//! | [`poll_event`](Sync::poll_event) | after each of these: until there is nothing |
+//! | [`advance`](Sync::advance) | at [`next_timeout`](Sync::next_timeout), and at any other time |
+//! | [`poll_transmit`](Sync::poll_transmit) | the transport has room. Repeat it until there is nothing |
+//! | [`poll_event`](Sync::poll_event) | after each of these calls. Repeat it until there is nothing |
 //!
 //! # The rules
 //!
-//! What the documentation cites by number. Each has tests of its name.
+//! The documentation uses the numbers of these rules. Each rule has tests with its
+//! number.
 //!
 //! | rule | what you can rely on |
 //! |---|---|
 //! | R1 pure | the same inputs give the same outputs |
-//! | R2 push | a change is in the next transmit to all; what waits becomes one delta |
-//! | R3 heartbeat | one message of constant size to all; nothing else if all agree |
-//! | R4 repair | who lacks something of an owner asks that owner; answers are bounded |
-//! | R5 quiet | what is in flight is not asked for; no questions without loss |
-//! | R6 liveness | heard is up; silent for [`down_after`](Config::down_after) is down; who hears nobody blames itself first |
-//! | R7 forgetting | down for [`forget_after`](Config::forget_after) is removed; who returns is seen again, whole |
-//! | R8 goodbye | who reconnects elsewhere within [`handover`](Config::handover) never departs |
-//! | R9 restart | a newer incarnation that is heard retires the older one |
+//! | R2 push | a change is in the next transmit to all. Changes that wait become one delta |
+//! | R3 heartbeat | one message of constant size to all. If all agree, nothing else is sent |
+//! | R4 repair | a node that lacks something of an owner asks that owner. Answers are bounded |
+//! | R5 quiet | nobody asks for messages that are still on their way. Without loss there are no questions |
+//! | R6 liveness | a peer that is heard is up. A peer that is silent for [`down_after`](Config::down_after) is down. A node that hears nobody first assumes that it is cut off itself |
+//! | R7 forgetting | a peer that is down for [`forget_after`](Config::forget_after) is removed. If it returns, all its entries are seen again |
+//! | R8 goodbye | if a node says goodbye, and a user connects to another node within [`handover`](Config::handover), the user never departs |
+//! | R9 restart | a newer incarnation that is heard replaces the older one |
 //! | R10 causes | every visible change is in exactly one [`Event::Changed`], in order, with its cause |
-//! | R11 admission | [`Trust::Owners`] takes of a peer only its own words; what is refused is counted and changes nothing |
-//! | R12 honest view | [`peers`](Sync::peers) says who is there and who agrees; [`is_settled`](Sync::is_settled) tells "nobody" from "not known yet" |
-//! | R13 bounded | memory beyond the state is O(peers); one call handles one message of bounded size |
+//! | R11 admission | under [`Trust::Owners`] a peer may speak only for itself. What is refused is counted, and changes nothing |
+//! | R12 honest view | [`peers`](Sync::peers) says who is there and who agrees. [`is_settled`](Sync::is_settled) distinguishes "nobody is there" from "not known yet" |
+//! | R13 bounded | memory beyond the state is O(peers). One call handles one message of bounded size |
 //!
-//! Whole, with the messages, the timers and what each fault costs:
+//! The full rules, the messages, the timers, and what each fault costs:
 //! [sync](https://github.com/lattice-presence/lattice-presence/blob/main/docs/sync.md).
 //! What the state itself promises, S1 to S14: [`lattice_presence::rules`].
 //!
 //! # Features
 //!
-//! There are none; the crate is `no_std` with `alloc`.
+//! There are none. The crate is `no_std` with `alloc`.
 //!
 //! # Examples, sister crates
 //!
@@ -121,7 +123,7 @@ pub use machine::{Counters, Sync};
 pub use refused::{Refused, RefusedCounts};
 pub use status::{Liveness, PeerStatus, Stranger};
 
-/// The front page, whose example must run.
+/// The front page. Its example must run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

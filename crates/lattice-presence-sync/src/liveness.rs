@@ -10,10 +10,10 @@ use crate::machine::Sync;
 use crate::peer::{Condition, Peer};
 
 impl<M> Sync<M> {
-    /// Takes a hint of the transport. A lost peer that is not heard within
-    /// [`hint_grace`](crate::Config::hint_grace) is down, if anybody else is heard; one
-    /// that is there hears from this node soon. Hints about unknown peers create nothing.
-    /// O(log peers).
+    /// Takes a hint of the transport. If a lost peer is not heard within
+    /// [`hint_grace`](crate::Config::hint_grace), and another peer is heard, it is down.
+    /// If a peer is there, this node sends it a heartbeat soon. Hints about unknown peers
+    /// create nothing. O(log peers).
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -44,18 +44,18 @@ impl<M> Sync<M> {
         }
     }
 
-    /// A heartbeat out of turn, for somebody new. At most one between two in turn: a
-    /// hundred newcomers cost one.
+    /// An extra heartbeat for a new peer. There is at most one between two regular ones.
+    /// So a hundred new peers cost one heartbeat.
     pub(crate) fn hurry(&mut self) {
         if !self.hurried && self.is_running() {
             self.hurried = true;
-            // Somewhat later, as the newcomer may not listen yet.
+            // It comes a little later, because the new peer may not listen yet.
             let soon = self.now + self.rng.up_to(self.config.heartbeat / 5);
             self.heartbeat_at = self.heartbeat_at.min(soon);
         }
     }
 
-    /// A sign of life of `from`, which is admitted.
+    /// A message of `from` was admitted, so `from` is alive.
     pub(crate) fn hear(&mut self, from: &ReplicaId) {
         let now = self.now;
         if !self.peers.contains_key(from) {
@@ -91,7 +91,8 @@ impl<M> Sync<M> {
             self.wake(at);
         }
         if was_lost {
-            // Somebody is heard: the silence of the other one is its own.
+            // Somebody is heard. So the silence of the other peer is not the fault of
+            // this node.
             self.wake(now);
         }
         self.end_isolation();
@@ -104,8 +105,8 @@ impl<M> Sync<M> {
         self.retire_if_elder(replica);
     }
 
-    /// Somebody is heard again after nobody was: the others get as long as if they had
-    /// been heard now.
+    /// Somebody is heard again after nobody was. The other peers get as much time as if
+    /// they had been heard now.
     pub(crate) fn end_isolation(&mut self) {
         if self.isolated_since.take().is_none() {
             return;
@@ -119,7 +120,8 @@ impl<M> Sync<M> {
         self.wake(now + self.config.down_after);
     }
 
-    /// This process did not run for so long: nobody's silence in it counts.
+    /// This process did not run for this time. So the silence of the peers in it does not
+    /// count.
     pub(crate) fn excuse(&mut self, slept: Duration) {
         let now = self.now;
         for peer in self.peers.values_mut() {
@@ -132,7 +134,8 @@ impl<M> Sync<M> {
         self.wake(now);
     }
 
-    /// Goes through all peers for whatever is due. O(peers), and what comes of it.
+    /// Goes through all peers, and does everything that is due. O(peers), and the work
+    /// that is due.
     pub(crate) fn judge(&mut self) {
         let now = self.now;
         self.lost_waits = false;
@@ -146,7 +149,7 @@ impl<M> Sync<M> {
         for id in &due {
             self.judge_one(id, &heard);
         }
-        // What frees a question comes before what may want one.
+        // First free the questions that are over, because other peers may need one.
         for id in &due {
             self.expire_question(id);
         }
@@ -159,13 +162,14 @@ impl<M> Sync<M> {
                 self.wake_at = self.wake_at.min(at);
             }
         }
-        // A peer that waits for a sign of somebody else must not keep the clock busy.
+        // If a peer waits until another peer is heard, it must not make the timer fire
+        // again and again.
         if self.wake_at <= now {
             self.wake_at = now + WAIT;
         }
     }
 
-    /// When something is due of a peer.
+    /// The time at which something is due for a peer.
     fn deadline(&self, peer: &Peer) -> Option<Duration> {
         let asked = peer.asked.as_ref().map(|asked| asked.deadline);
         let is_over = matches!(peer.condition, Condition::Forgotten { .. });
@@ -180,15 +184,14 @@ impl<M> Sync<M> {
         dues.into_iter().flatten().min()
     }
 
-    /// When the condition of a peer takes its next turn, if nothing is heard of it.
+    /// The time at which the condition of a peer changes next, if it is not heard.
     fn end_of_condition(&self, peer: &Peer) -> Duration {
         let config = &self.config;
         match peer.condition {
             Condition::Unheard | Condition::Up => {
                 let silent = peer.silent_since + config.down_after;
                 let lost = peer.lost_at.map(|at| at + config.hint_grace);
-                // One that waits for a sign of somebody else is looked at when there is
-                // one.
+                // If it waits until another peer is heard, it is checked at that moment.
                 let lost = lost.filter(|at| *at > self.now || !self.lost_waits);
                 lost.map_or(silent, |lost| lost.min(silent))
             }
@@ -225,7 +228,8 @@ impl<M> Sync<M> {
         }
     }
 
-    /// A peer that was heard is silent for too long. Is it the peer, or this node?
+    /// A peer that was heard is silent for too long. This decides whether the fault is at
+    /// the peer, or at this node.
     fn judge_silence(&mut self, id: &ReplicaId, others_heard: Option<Duration>) {
         let (now, down_after) = (self.now, self.config.down_after);
         let Some(peer) = self.peers.get_mut(id) else {
@@ -235,8 +239,9 @@ impl<M> Sync<M> {
         let is_lost = peer
             .lost_at
             .is_some_and(|lost| others_heard.is_some_and(|heard| heard > lost));
-        // If this node's own cable breaks, all fall silent within a heartbeat or so: who
-        // was heard last proves nothing. Somebody heard long after this one does.
+        // If this node's own cable breaks, all peers fall silent within about one
+        // heartbeat. So the last peer that was heard proves nothing. A peer that was
+        // heard long after this one does.
         let well_after = peer.silent_since + down_after / 2;
         let hears_others =
             others_heard.is_some_and(|heard| heard >= well_after && heard + down_after > now);
@@ -263,12 +268,12 @@ impl<M> Sync<M> {
         self.changed(diff, cause);
     }
 
-    /// When anybody was heard last, and whoever is not that one.
+    /// The latest time at which a peer was heard, and the latest time for any other peer.
     fn last_heard(&self) -> LastHeard {
         let mut heard = LastHeard::default();
         for (id, peer) in &self.peers {
             let Some(at) = peer.heard else { continue };
-            // What this node slept does not count here either.
+            // The time in which this process did not run does not count here either.
             let at = at.max(peer.silent_since);
             if heard.first.as_ref().is_none_or(|(first, _)| at > *first) {
                 heard.second = heard.first.take().map(|(at, _)| at);
@@ -284,10 +289,10 @@ impl<M> Sync<M> {
 /// Later than every timer.
 const FAR: Duration = Duration::from_secs(1 << 40);
 
-/// How soon a peer is looked at again that could not be judged, or asked.
+/// If a peer could not be judged or asked, it is checked again after this time.
 pub(crate) const WAIT: Duration = Duration::from_millis(20);
 
-/// The two latest signs of life.
+/// The two latest times at which a peer was heard.
 #[derive(Default)]
 struct LastHeard {
     first: Option<(Duration, ReplicaId)>,
@@ -295,7 +300,7 @@ struct LastHeard {
 }
 
 impl LastHeard {
-    /// When anybody but `id` was heard last.
+    /// The last time at which any peer except `id` was heard.
     fn but(&self, id: &ReplicaId) -> Option<Duration> {
         match &self.first {
             Some((at, first)) if first != id => Some(*at),

@@ -1,4 +1,4 @@
-//! Which lives of one node are known: the order of its incarnations (rule R9).
+//! The known incarnations of each node, in order (rule R9).
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -7,13 +7,13 @@ use alloc::vec::Vec;
 
 use lattice_presence::ReplicaId;
 
-/// The peers that time orders, by their base: so that the newer and the older lives of one
-/// node are found without a look at anybody else.
+/// The peers whose ids have an order in time, by their base name. So the newer and the
+/// older incarnations of one node are found without looking at other nodes.
 ///
 /// # Invariants
 ///
-/// Both lists of a base ascend by age, `heard` is part of `known`, and no list is empty
-/// but `heard`.
+/// Both lists of a base are sorted, oldest first. `heard` is a part of `known`. Only
+/// `heard` may be empty.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lives {
     bases: BTreeMap<Box<str>, OfBase>,
@@ -22,7 +22,7 @@ pub(crate) struct Lives {
 #[derive(Clone, Debug, Default)]
 struct OfBase {
     known: Vec<ReplicaId>,
-    /// Those that were heard themselves.
+    /// The incarnations that were heard themselves.
     heard: Vec<ReplicaId>,
 }
 
@@ -47,7 +47,7 @@ impl Lives {
         }
     }
 
-    /// A peer is let go.
+    /// A peer is removed.
     pub(crate) fn forget(&mut self, life: &ReplicaId) {
         let Some(of_base) = self.bases.get_mut(life.base()) else {
             return;
@@ -66,11 +66,11 @@ impl Lives {
     pub(crate) fn heard_after(&self, life: &ReplicaId) -> Option<&ReplicaId> {
         let heard = &self.bases.get(life.base())?.heard;
         let next = heard.get(newer_from(heard, life))?;
-        // A life that time does not order has no successor.
+        // An incarnation without an order in time has no successor.
         next.is_newer_than(life).then_some(next)
     }
 
-    /// The older incarnations of the same node. O(log), and what comes.
+    /// The older incarnations of the same node. O(log + result).
     pub(crate) fn known_before(&self, life: &ReplicaId) -> &[ReplicaId] {
         let of_base = self.bases.get(life.base());
         let known = of_base.map_or(&[][..], |of_base| &of_base.known);
@@ -79,13 +79,13 @@ impl Lives {
     }
 }
 
-/// Where the lives begin that are newer.
+/// The place at which the newer incarnations begin.
 fn newer_from(lives: &[ReplicaId], life: &ReplicaId) -> usize {
     lives.partition_point(|other| !is_newer(other, life))
 }
 
 fn place_of(lives: &[ReplicaId], life: &ReplicaId) -> Option<usize> {
-    // Two spellings of one UUID have one age, and stand side by side.
+    // Two spellings of one UUID have the same age, and are next to each other.
     let older = lives.partition_point(|other| is_newer(life, other));
     let as_old = &lives[older..newer_from(lives, life).max(older)];
     as_old
@@ -181,7 +181,7 @@ mod tests {
         assert!(lives.bases.is_empty());
     }
 
-    /// Words about former lives, 64 in each message, until the machine knows thousands.
+    /// Messages about former incarnations, 64 in each, until the machine knows thousands.
     #[test]
     fn r11_a_message_about_former_lives_costs_what_it_names_and_not_what_is_known() {
         let from = life("n", 60_000);
@@ -203,7 +203,7 @@ mod tests {
             most = most.max(steps::STEPS.get() - before);
         }
         assert_eq!(node.peers().count(), 60 * 64 + 1);
-        // A search is 12 comparisons or so, and each life takes a few searches.
+        // A search takes about 12 comparisons, and each incarnation takes a few searches.
         assert!(most <= 64 * 12 * 6, "{most} comparisons for 64 lives");
     }
 }

@@ -1,4 +1,4 @@
-//! What waits to be pushed, and what the last pushes spoke of.
+//! Own changes that wait to be sent, and the dots of the last pushes.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -6,23 +6,24 @@ use core::ops::RangeInclusive;
 
 use lattice_presence::{CausalContext, ClockSet, ReplicaId};
 
-/// Former lives of which one push tells that they are over: the last ones. Older ones are
-/// retired by peers that still know them (rule R9).
+/// The most former incarnations in one push that says that they are over. It names the
+/// last ones. Peers that still know older ones retire them by themselves (rule R9).
 const MOST_FORMER: usize = 8;
 
-/// Intervals that are kept, over all pushes: 256 KiB. A push of one join or leave takes
+/// The most intervals of all pushes together: 256 KiB. A push of one join or leave takes
 /// one or two.
 const MOST_INTERVALS: usize = 16_384;
 
-/// The own clocks of each of the last pushes, by number, so that exactly what a peer lost
-/// can be told again.
+/// The own clocks of each of the last pushes, by number. With it, this node can send
+/// again exactly what a peer lost.
 ///
 /// # Invariants
 ///
-/// Numbers are consecutive and end with the last push; `intervals` is the sum over all.
+/// Numbers are consecutive, and end with the last push. `intervals` is the sum over all
+/// pushes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PushLog {
-    /// The number of the last push; 0 if there was none.
+    /// The number of the last push, or 0 if there was none.
     last: u64,
     pushes: VecDeque<ClockSet>,
     intervals: usize,
@@ -33,7 +34,7 @@ impl PushLog {
         self.last
     }
 
-    /// Notes what the next push speaks of; its number comes back.
+    /// Notes the clocks of the next push, and returns its number.
     pub(crate) fn append(&mut self, clocks: ClockSet) -> u64 {
         self.last += 1;
         self.intervals += clocks.interval_count();
@@ -45,7 +46,7 @@ impl PushLog {
         self.last
     }
 
-    /// Takes the last push back, as if it had never been: it was not sent.
+    /// Removes the last push, because it was not sent.
     pub(crate) fn take_back(&mut self, number: u64) -> Option<ClockSet> {
         if number != self.last {
             return None;
@@ -56,10 +57,10 @@ impl PushLog {
         Some(clocks)
     }
 
-    /// What the pushes of those numbers spoke of, as far as they are still here, in
-    /// ascending order and until `most` clocks have come together: the numbers, their
-    /// clocks, and whether some were left for later. At least one is told. O(pushes that are
-    /// asked for + i log i), for i intervals of clocks.
+    /// The clocks of the pushes with these numbers, as far as they are still here. It
+    /// goes in ascending order, and stops at `most` clocks, but takes at least one push.
+    /// It returns the numbers, their clocks, and whether some pushes were left for later.
+    /// O(pushes that are asked for + i log i), for i intervals of clocks.
     pub(crate) fn of(&self, numbers: &ClockSet, most: u64) -> (ClockSet, ClockSet, bool) {
         let first = self.last + 1 - self.pushes.len() as u64;
         let (mut told, mut ranges, mut count) = (ClockSet::new(), Vec::new(), 0);
@@ -85,25 +86,25 @@ impl PushLog {
     }
 }
 
-/// One set of all ranges. In ascending order each is put at the end: a union for each push
-/// would go through all that came before it.
-/// Own changes on their way out.
+/// Own changes that wait to be sent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pushes {
-    /// Own clocks that joined or left and were not pushed yet. What joined and left again
-    /// meanwhile is told as one that left; between live entries that were pushed, all of
-    /// it is one interval: bounded by what is live.
+    /// Own clocks that joined or left, and were not pushed yet. A clock that joined and
+    /// left again in the meantime counts as one that left. Such clocks between live
+    /// entries form one interval. So the number of live entries bounds the number of
+    /// intervals.
     pub(crate) unsent: ClockSet,
-    /// Former lives of this node that are over; told once the last own entry has moved.
+    /// Former incarnations of this node that are over. They are sent after the last own
+    /// entry has moved.
     pub(crate) former: CausalContext<ReplicaId>,
-    /// The push that told so, and what.
+    /// The push that said so, and its content.
     pub(crate) told: Option<(u64, CausalContext<ReplicaId>)>,
     pub(crate) log: PushLog,
 }
 
 impl Pushes {
-    /// The node goes on under another name, which issued `own`, after those lives, and
-    /// those of which it did not tell yet that they are over.
+    /// The node continues under another name, which issued `own`. It notes the former
+    /// incarnations, and those of which it did not say yet that they are over.
     pub(crate) fn begin_anew(&mut self, own: ClockSet, former: CausalContext<ReplicaId>) {
         let mut former = former.union(&self.former);
         while former.replicas().len() > MOST_FORMER {
@@ -125,6 +126,8 @@ impl Pushes {
     }
 }
 
+/// One set of all ranges. In ascending order each range is appended. A union for each
+/// push would go through everything before it.
 fn together(mut ranges: Vec<RangeInclusive<u64>>) -> ClockSet {
     ranges.sort_unstable_by_key(|range| *range.start());
     let mut clocks = ClockSet::new();
@@ -179,7 +182,7 @@ mod tests {
         assert!(log.check_invariants());
     }
 
-    /// A question with a made-up range of numbers costs what the log holds.
+    /// A question with a false range of numbers costs only as much as the log holds.
     #[test]
     fn r11_a_question_about_every_number_there_is_costs_the_log_and_no_more() {
         let mut log = PushLog::default();
@@ -190,8 +193,8 @@ mod tests {
         assert!(told.is_empty());
     }
 
-    /// Each push that was told again went through the clocks of all before it: 15 ms in one
-    /// call, with the largest messages.
+    /// This was a bug: each push that was sent again went through the clocks of all
+    /// pushes before it. With the largest messages one call took 15 ms.
     #[test]
     fn r13_pushes_whose_clocks_lie_scattered_are_told_in_the_time_of_a_call() {
         let mut log = PushLog::default();

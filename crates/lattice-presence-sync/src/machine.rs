@@ -1,4 +1,4 @@
-//! The machine: what it holds, and what it is asked from outside.
+//! The machine: its data, and its calls.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use core::fmt;
@@ -27,18 +27,20 @@ pub(crate) enum Phase {
     },
 }
 
-/// One node's part in the replication of presence: see the [crate](crate).
+/// The state machine of one node. See the [crate](crate).
 ///
-/// It owns the state. Every call takes the time. A clock that goes back a little is taken to
-/// stand still; one that is set back goes on from where it was, and one that jumps ahead is
-/// taken for a process that slept, so that the silence of the others means nothing.
+/// It owns the state. Every call takes the time. If the clock goes back a little, it
+/// counts as standing still. If it is set back, the time continues from the last value.
+/// If it jumps ahead, the process probably slept. Then the silence of the peers in this
+/// time does not count.
 ///
 /// # Invariants
 ///
-/// - Every replica of which the state holds or hides something has a peer, but for the
-///   local one.
+/// - Every replica of which the state holds or hides something has a peer. Only the local
+///   replica has none.
 /// - A peer is marked down in the state if, and only if, its condition is a hidden one.
-/// - At most one question is in flight to a peer, and `open_questions` counts them.
+/// - At most one question to each peer waits for its answer, and `open_questions` counts
+///   them.
 pub struct Sync<M> {
     pub(crate) config: Config,
     pub(crate) state: PresenceState<M>,
@@ -46,41 +48,43 @@ pub struct Sync<M> {
     pub(crate) phase: Phase,
     /// The latest time.
     pub(crate) now: Duration,
-    /// What the caller's clock was set back, in all: it is added to what the caller says.
+    /// The total time by which the caller's clock was set back. It is added to the
+    /// caller's time.
     pub(crate) set_back: Duration,
-    /// The first one.
+    /// The first time.
     pub(crate) started: Option<Duration>,
     pub(crate) peers: BTreeMap<ReplicaId, Peer>,
-    /// The same, by age within their base.
+    /// The same peers, by age within their base.
     pub(crate) lives: Lives,
     pub(crate) strangers: BTreeMap<ReplicaId, Stranger>,
     pub(crate) heartbeat_at: Duration,
     pub(crate) compare_at: Duration,
-    /// Not later than the next thing that is due of any peer.
+    /// Not later than the next time at which something is due for any peer.
     pub(crate) wake_at: Duration,
     pub(crate) heartbeat_due: bool,
-    /// Whether a heartbeat was sent out of turn since the last one in turn.
+    /// Whether an extra heartbeat was sent since the last regular one.
     pub(crate) hurried: bool,
     /// Since when nobody is heard any more (rule R6).
     pub(crate) isolated_since: Option<Duration>,
-    /// Whether a peer that the transport calls lost waits for a sign of anybody else.
+    /// Whether a peer that is lost, as the transport says, waits until another peer is
+    /// heard.
     pub(crate) lost_waits: bool,
     pub(crate) pushes: Pushes,
     pub(crate) mail: VecDeque<Mail>,
     /// Whether the last transmit went to all.
     pub(crate) all_was_last: bool,
-    /// Whether the last one that did was a push.
+    /// Whether the last transmit to all was a push.
     pub(crate) pushed_last: bool,
-    /// When it was reported last that somebody else uses the name of this node.
+    /// The last report that somebody else uses the name of this node.
     pub(crate) same_name_told: Option<Duration>,
     pub(crate) next_question: u64,
-    /// Questions in flight.
+    /// Questions that wait for an answer.
     pub(crate) open_questions: usize,
     pub(crate) events: VecDeque<Event<M>>,
     pub(crate) counters: Counters,
 }
 
-/// What a machine did since it was made.
+/// What a machine did since its start.
 ///
 /// ```
 /// use lattice_presence::PresenceState;
@@ -114,13 +118,13 @@ pub struct Counters {
 }
 
 impl<M> Sync<M> {
-    /// A machine that runs `state`. What the state holds of others counts as heard of at
-    /// the first call. `seed` draws jitter and peers: give each node another one. O(entries
-    /// of the state that were not pushed).
+    /// Makes a machine that runs `state`. At the first call, the replicas in the state
+    /// count as known from others. `seed` is for jitter and random peers, so give each
+    /// node another one. O(entries of the state that were not pushed).
     ///
     /// # Errors
     ///
-    /// If the [configuration](Config::check) cannot work; the state is lost.
+    /// If the [configuration](Config::check) cannot work. Then the state is lost.
     ///
     /// ```
     /// use lattice_presence::PresenceState;
@@ -133,7 +137,7 @@ impl<M> Sync<M> {
     pub fn new(state: PresenceState<M>, config: Config, seed: u64) -> Result<Self, ConfigError> {
         config.check()?;
         let mut state = state;
-        // A mark on oneself would hide what this node writes.
+        // If this node were marked down, its own entries would be hidden.
         let _ = state.replica_up(&state.replica().clone());
         let others = state.context().replicas();
         let others = others.filter(|replica| *replica != state.replica());
@@ -183,7 +187,7 @@ impl<M> Sync<M> {
         })
     }
 
-    /// The view. O(1).
+    /// The state. O(1).
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -199,7 +203,7 @@ impl<M> Sync<M> {
         &self.state
     }
 
-    /// How it was configured. O(1).
+    /// Its settings. O(1).
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -230,8 +234,8 @@ impl<M> Sync<M> {
         &self.counters
     }
 
-    /// Every replica that is known beside this one, in the order of the ids, with what
-    /// this node believes of it (rule R12). O(1) for each.
+    /// Every other known replica, in the order of the ids, with what this node believes
+    /// of it (rule R12). O(1) for each.
     ///
     /// ```
     /// # use lattice_presence::{Body, Message, PresenceState, ReplicaDigest, Shard};
@@ -267,9 +271,9 @@ impl<M> Sync<M> {
         Some(PeerStatus::new(id, peer, self.now, self.set_back))
     }
 
-    /// Senders that are no peers: nodes of another cluster, version or number of shards,
-    /// and whoever else sent only what was refused. A bounded number; the longest silent
-    /// are let go. O(1) for each.
+    /// Senders that are not peers: nodes of another cluster, version or number of shards,
+    /// and other senders whose messages were all refused. Their number is bounded. Those
+    /// that were silent longest are removed. O(1) for each.
     ///
     /// ```
     /// # use lattice_presence::{Body, Message, PresenceState, Shard};
@@ -285,11 +289,11 @@ impl<M> Sync<M> {
         self.strangers.iter()
     }
 
-    /// Whether of everybody who is up this node holds what its last heartbeat said (rule
-    /// R12). A fresh node is not settled before it has heard somebody, and had the time of
-    /// one heartbeat and a half to hear the others, or before
-    /// [`settle_after`](Config::settle_after) passed alone. As of the last call that took
-    /// the time. O(peers).
+    /// Whether this node holds everything that the last heartbeats of all peers say which
+    /// are up (rule R12). A fresh node is not settled at first. It must hear somebody,
+    /// and then have one and a half heartbeats of time to hear the others. If it hears
+    /// nobody, it must wait for [`settle_after`](Config::settle_after). The answer is as
+    /// of the last call that took the time. O(peers).
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -316,7 +320,7 @@ impl<M> Sync<M> {
         self.now >= started + patience && !self.peers.values().any(lacks)
     }
 
-    /// Whether nobody at all is heard any more, though somebody was (rule R6). O(1).
+    /// Whether no peer is heard any more, although one was heard before (rule R6). O(1).
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -330,8 +334,8 @@ impl<M> Sync<M> {
         self.isolated_since.is_some()
     }
 
-    /// The newer incarnation of this node, once it was reported
-    /// ([`Event::Superseded`]). O(1).
+    /// The newer incarnation of this node, after it was reported ([`Event::Superseded`]).
+    /// O(1).
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -350,7 +354,7 @@ impl<M> Sync<M> {
 
     /// The next event, in order. O(1).
     ///
-    /// Every call may add events; until they are taken they take memory.
+    /// Every call may add events. They use memory until you take them.
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -367,8 +371,8 @@ impl<M> Sync<M> {
         self.events.pop_front()
     }
 
-    /// When [`advance`](Self::advance) has something to do next; every other call may
-    /// change that. `None` only if nothing will ever be due. O(1).
+    /// The time at which [`advance`](Self::advance) has something to do next. Every other
+    /// call may change it. `None` only if nothing will ever be due. O(1).
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -385,9 +389,9 @@ impl<M> Sync<M> {
         Some(next.saturating_sub(self.set_back))
     }
 
-    /// How long from `now` until [`advance`](Self::advance) has something to do: nothing
-    /// if it is late, and [`Duration::MAX`] if nothing will ever be due. For who waits for
-    /// a length of time. O(1).
+    /// The time from `now` until [`advance`](Self::advance) has something to do. It is
+    /// zero if it is late, and [`Duration::MAX`] if nothing will ever be due. Use it if
+    /// you wait for a length of time. O(1).
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -406,8 +410,8 @@ impl<M> Sync<M> {
         next.map_or(Duration::MAX, |next| next.saturating_sub(now))
     }
 
-    /// Does what is due by now. Calling it earlier, or more often, does no harm. O(1), and
-    /// O(peers) if something is due of a peer; hiding a peer costs O(its entries).
+    /// Does what is due now. You may call it too early, or too often. O(1), and O(peers)
+    /// if something is due for a peer. To hide a peer costs O(its entries).
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -448,8 +452,8 @@ impl<M> Sync<M> {
         }
         let slept = now.saturating_sub(self.now);
         self.now = self.now.max(now);
-        // The timers allow no such pause: this process did not run, so that nobody's
-        // silence in it means anything.
+        // The timers do not allow such a pause, so this process did not run. The silence
+        // of the peers in this time means nothing.
         if slept > self.config.down_after / 2 && slept > self.config.heartbeat * 2 {
             self.excuse(slept - self.config.heartbeat);
         }
@@ -463,17 +467,17 @@ impl<M> Sync<M> {
             peer.silent_since = now;
         }
         self.heartbeat_at = now;
-        // Nodes that start together do not compare together.
+        // Nodes that start at the same time must not compare at the same time.
         self.compare_at = now + self.rng.up_to(self.config.compare);
         self.wake_at = now;
     }
 
-    /// Something of a peer is due at `at`.
+    /// Something is due for a peer at `at`.
     pub(crate) fn wake(&mut self, at: Duration) {
         self.wake_at = self.wake_at.min(at);
     }
 
-    /// Reports what changed, if anything did.
+    /// Reports what changed, if something changed.
     pub(crate) fn changed(&mut self, diff: lattice_presence::Diff<M>, cause: Cause) {
         if !diff.is_empty() {
             self.events.push_back(Event::Changed { diff, cause });
@@ -487,7 +491,7 @@ impl<M> Sync<M> {
         self.lives.know(replica);
     }
 
-    /// Nothing is known of a replica any more.
+    /// Removes everything that is known of a replica.
     pub(crate) fn remove_peer(&mut self, replica: &ReplicaId) {
         self.peers.remove(replica);
         self.lives.forget(replica);
@@ -502,7 +506,7 @@ impl<M> Sync<M> {
         matches!(self.phase, Phase::Superseded { .. })
     }
 
-    /// Verifies the invariants, in debug builds and small clusters.
+    /// Checks the invariants, in debug builds and small clusters.
     pub(crate) fn check(&self) {
         if cfg!(debug_assertions) && self.peers.len() <= 64 {
             assert_eq!(self.broken_invariant(), None, "an invariant broke");

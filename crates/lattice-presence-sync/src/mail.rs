@@ -1,9 +1,9 @@
-//! What waits to go to one peer.
+//! Messages to one peer that wait for room.
 
 use lattice_presence::{Refusal, ReplicaId};
 
-/// A message to one peer that waits for room. What it says is made up when it goes, so
-/// that waiting costs a name, and nothing old is sent.
+/// A message to one peer that waits for room. Its content is made when it is sent. So a
+/// waiting message costs only a name, and its content is never old.
 #[derive(Clone, Debug)]
 pub(crate) enum Mail {
     Question { to: ReplicaId, id: u64 },
@@ -13,7 +13,7 @@ pub(crate) enum Mail {
 }
 
 impl Mail {
-    /// Whom it goes to.
+    /// Its receiver.
     pub(crate) const fn to(&self) -> &ReplicaId {
         match self {
             Self::Question { to, .. }
@@ -23,7 +23,7 @@ impl Mail {
         }
     }
 
-    /// Whether both are of one kind, and go to one peer.
+    /// Whether both have the same kind and the same receiver.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         core::mem::discriminant(self) == core::mem::discriminant(other) && self.to() == other.to()
     }

@@ -7,20 +7,21 @@ use lattice_presence::{CausalContext, ClockSet, Question, Refusal, ReplicaDigest
 use crate::arrivals::Arrivals;
 use crate::refused::RefusedCounts;
 
-/// The condition of a replica, as judged here (rules R6 to R9).
+/// The condition of a replica, as this node believes (rules R6 to R9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Condition {
-    /// Known by hearsay only. Shown, unless it was marked at once.
+    /// Only others spoke of it. It is shown, unless it was marked down at once.
     Unheard,
     /// Heard.
     Up,
-    /// Silent, and so is everybody else: shown.
+    /// It is silent, and all other peers too. It is shown.
     Stale,
-    /// It said goodbye: shown until then.
+    /// It said goodbye. It is shown until then.
     Leaving { until: Duration },
     /// Hidden.
     Down,
-    /// Hidden, and its memory freed. `over`: it said goodbye, or has a successor.
+    /// It is hidden, and its memory is freed. `over` means that it said goodbye, or has a
+    /// successor.
     Forgotten { over: bool },
 }
 
@@ -31,33 +32,34 @@ impl Condition {
     }
 }
 
-/// What is lacking of one owner, and the way to it (rules R4 and R5).
+/// What is missing of one owner, and how to get it (rules R4 and R5).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Repair {
-    /// When to ask next. `None` if nothing is lacking, or the answer is awaited.
+    /// The time to ask next. `None` if nothing is missing, or if an answer is expected.
     pub(crate) due: Option<Duration>,
-    /// Pushes up to here were missing when the delay began.
+    /// Pushes up to this number were missing when the delay began.
     pub(crate) up_to: u64,
-    /// Whether to ask by ranges: the numbers do not say what is lacking.
+    /// Whether to ask by ranges, because the numbers do not say what is missing.
     pub(crate) by_ranges: bool,
-    /// Whether that is certain, and not a difference that a push in flight may explain.
+    /// Whether it is certain that something is missing. A push that is still on its way
+    /// could also explain a difference.
     pub(crate) insists: bool,
-    /// Where both sides differed at the last answer.
+    /// The clocks in which both sides differed at the last answer.
     pub(crate) differs: Option<CausalContext<ReplicaId>>,
-    /// How many clocks those were.
+    /// The number of those clocks.
     pub(crate) differing: u64,
-    /// Who is being asked.
+    /// The peer that is asked.
     pub(crate) asked: Option<ReplicaId>,
-    /// Who said that it knows more.
+    /// The peer that said that it knows more.
     pub(crate) source: Option<ReplicaId>,
-    /// Questions in a row that got no answer.
+    /// The number of questions in a row without an answer.
     pub(crate) unanswered: u8,
-    /// Answers in a row that brought nothing.
+    /// The number of answers in a row that brought nothing.
     pub(crate) fruitless: u8,
 }
 
 impl Repair {
-    /// Nothing is lacking any more. What was asked is still awaited.
+    /// Nothing is missing any more. An answer that is expected may still come.
     pub(crate) fn finish(&mut self) {
         *self = Self {
             asked: self.asked.take(),
@@ -71,18 +73,18 @@ impl Repair {
     }
 }
 
-/// A question of ours that a peer is to answer.
+/// A question of this node that a peer should answer.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenQuestion {
     pub(crate) id: u64,
     pub(crate) about: ReplicaId,
-    /// The pushes that it asks for; filled in when it is sent.
+    /// The pushes that it asks for. They are filled in when it is sent.
     pub(crate) missed: ClockSet,
-    /// Starts anew when the question is sent.
+    /// The deadline starts again when the question is sent.
     pub(crate) deadline: Duration,
 }
 
-/// A question of a peer that waits for our answer.
+/// A question of a peer that waits for the answer of this node.
 #[derive(Clone, Debug)]
 pub(crate) struct Asking {
     pub(crate) id: u64,
@@ -90,10 +92,10 @@ pub(crate) struct Asking {
     pub(crate) question: Question<ReplicaId>,
 }
 
-/// What is to be said in a comparison with a peer.
+/// What to send in a comparison with a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Comparison {
-    /// The fingerprint alone.
+    /// Only the fingerprint.
     Probe,
     /// All lines.
     Whole,
@@ -105,48 +107,51 @@ pub(crate) enum Comparison {
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) condition: Condition,
-    /// Since when it is so.
+    /// The time at which the condition began.
     pub(crate) since: Duration,
-    /// When it was heard last.
+    /// The time at which it was heard last.
     pub(crate) heard: Option<Duration>,
-    /// Since when it is silent, less what this node slept itself.
+    /// The time since which it is silent, without the time in which this process did not
+    /// run.
     pub(crate) silent_since: Duration,
-    /// When the transport believed it lost.
+    /// The time at which the transport said that it is lost.
     pub(crate) lost_at: Option<Duration>,
-    /// A newer incarnation was heard: when this one is retired, and for whom.
+    /// A newer incarnation was heard. This is the time at which this one is retired, and
+    /// the newer one.
     pub(crate) retire: Option<(Duration, ReplicaId)>,
-    /// Since when it is heard, without having been down.
+    /// The time since which it is heard and was not down.
     pub(crate) first_heard: Duration,
-    /// How many heartbeats came since then, up to a few.
+    /// The number of heartbeats since then. It stops at a small number.
     pub(crate) heartbeats: u8,
     pub(crate) received: Arrivals,
-    /// Its last line, and the number of the push before it.
+    /// The line of its last heartbeat, and the number of the push before it.
     pub(crate) line: Option<(u64, ReplicaDigest)>,
     /// Whether nothing of its pushes is known yet.
     pub(crate) is_new: bool,
     /// The number of pushes that its last heartbeat named.
     pub(crate) last_heartbeat: u64,
-    /// Heartbeats in a row that named fewer: a second life under one name.
+    /// The number of heartbeats in a row that named fewer pushes. This is a second
+    /// process under one name.
     pub(crate) behind: u8,
-    /// Whether a line was found equal since it was heard first, or came back.
+    /// Whether a line was equal since it was heard first, or since it came back.
     pub(crate) is_verified: bool,
-    /// Heartbeats in a row whose line differed.
+    /// The number of heartbeats in a row whose line differed.
     pub(crate) mismatches: u8,
     pub(crate) agrees_since: Option<Duration>,
     pub(crate) repair: Repair,
     pub(crate) asked: Option<OpenQuestion>,
-    /// Whether a question to it was given up since it answered last.
+    /// Whether a question to it had no answer in time since its last answer.
     pub(crate) gave_up: bool,
-    /// How often the patience with its answers was doubled, because they came too late.
+    /// How often the timeout for its answers was doubled, because they came too late.
     pub(crate) slowness: u8,
     pub(crate) asking: Option<Asking>,
     pub(crate) comparison: Option<(Comparison, bool)>,
     pub(crate) refused: RefusedCounts,
-    /// Refusals in a row that no honest peer causes.
+    /// The number of refusals in a row that no honest peer causes.
     pub(crate) refused_in_a_row: u8,
     pub(crate) muted_until: Duration,
     pub(crate) conflict_told: Option<Duration>,
-    /// What it has against this node.
+    /// The reason for which it refuses this node.
     pub(crate) refuses_us: Option<Refusal>,
 }
 
@@ -188,7 +193,7 @@ impl Peer {
         self.since = now;
     }
 
-    /// What was known of its pushes no longer counts: it begins anew, or came back.
+    /// Forgets what was known of its pushes, because it starts again or came back.
     pub(crate) fn start_over(&mut self) {
         self.received = Arrivals::default();
         self.line = None;

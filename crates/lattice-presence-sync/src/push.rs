@@ -1,15 +1,15 @@
-//! What was written here goes out, cut and coalesced (rule R2).
+//! Sends what this node wrote, merged and cut to size (rule R2).
 
 use lattice_presence::{CausalContext, ClockSet, PresenceDelta};
 
 use crate::machine::Sync;
 
-/// How many clocks a push may speak of for each entry that it may carry: those that left
-/// cost a few bytes, or none.
+/// The number of clocks that a push may have for each entry that it may carry. Clocks of
+/// entries that left cost a few bytes, or none.
 pub(crate) const CLOCKS_PER_ENTRY: u64 = 8;
 
 impl<M> Sync<M> {
-    /// Whether own changes wait to be pushed. A node that is superseded pushes none.
+    /// Whether own changes wait to be pushed. A superseded node pushes nothing.
     pub(crate) fn has_unsent(&mut self) -> bool {
         let changes = self.state.take_changes();
         if self.is_superseded() {
@@ -23,7 +23,7 @@ impl<M> Sync<M> {
         !self.pushes.unsent.is_empty()
     }
 
-    /// The next push and its number. O(what it carries + intervals that wait).
+    /// The next push and its number. O(its entries + intervals that wait).
     pub(crate) fn next_push(&mut self) -> Option<(u64, PresenceDelta<M>)> {
         if !self.has_unsent() {
             return None;
@@ -45,7 +45,7 @@ impl<M> Sync<M> {
         Some((self.pushes.log.append(clocks), delta))
     }
 
-    /// Takes a push back that was not sent; whether that was possible.
+    /// Takes back a push that was not sent. It returns whether this was possible.
     pub(crate) fn take_back_push(&mut self, number: u64) -> bool {
         let Some(clocks) = self.pushes.log.take_back(number) else {
             return false;
@@ -57,7 +57,7 @@ impl<M> Sync<M> {
         true
     }
 
-    /// What the pushes of those numbers tell, which speak of those own clocks.
+    /// The content of the pushes with these numbers, which have these own clocks.
     pub(crate) fn told_again(&self, numbers: &ClockSet, clocks: &ClockSet) -> PresenceDelta<M> {
         let told = self.pushes.told.as_ref();
         let told = told.filter(|(number, _)| numbers.contains(*number));
@@ -66,7 +66,7 @@ impl<M> Sync<M> {
         self.state.delta_of(&told)
     }
 
-    /// What is known of those own clocks.
+    /// What is known about these own clocks.
     pub(crate) fn of_own(&self, clocks: &ClockSet) -> PresenceDelta<M> {
         let own = self.state.replica().clone();
         self.state

@@ -1,4 +1,4 @@
-//! What comes in.
+//! Received messages.
 
 use core::time::Duration;
 
@@ -14,19 +14,20 @@ use crate::mail::Mail;
 use crate::peer::{Asking, Condition};
 use crate::refused::Refused;
 
-/// Heartbeats in a row that fall behind earlier ones: no delay explains so many.
+/// The number of heartbeats in a row that are behind earlier ones. No delay can cause so
+/// many.
 const SECOND_LIFE: u8 = 3;
 
 impl<M> Sync<M> {
-    /// Takes a message of a peer. `from` is who sent it as far as the transport knows;
-    /// if it knows nothing, pass what the message says. Own messages that a bus brings
-    /// back are welcome, and ignored. O(what it carries), O(what leaves by
-    /// it), and O(peers) for a comparison.
+    /// Takes a message of a peer. `from` is the sender that the transport knows. If the
+    /// transport does not know it, pass the sender in the message. A message bus may
+    /// bring back this node's own messages, and they are ignored. O(its content),
+    /// O(entries that leave by it), and O(peers) for a comparison.
     ///
     /// # Errors
     ///
-    /// [`Refused`], counted in the [status](Self::peers) of the sender; nothing of the
-    /// message entered the view.
+    /// [`Refused`]. It is counted in the [status](Self::peers) of the sender. Nothing of
+    /// the message entered the state.
     ///
     /// ```
     /// # use lattice_presence::{Body, Message, PresenceState, Shard};
@@ -54,7 +55,7 @@ impl<M> Sync<M> {
         result
     }
 
-    /// Takes what was admitted.
+    /// Processes a message that was admitted.
     fn take(&mut self, from: &ReplicaId, body: Body<M>) -> Result<(), Refused> {
         if *from == *self.state.replica() {
             return Ok(());
@@ -122,7 +123,7 @@ impl<M> Sync<M> {
             if peer.behind < SECOND_LIFE {
                 return;
             }
-            // Its pushes are counted anew.
+            // Its pushes are counted from the start.
             peer.start_over();
         }
         peer.behind = 0;
@@ -131,13 +132,14 @@ impl<M> Sync<M> {
             peer.received.start_after(pushes);
         }
         peer.received.announce(pushes);
-        // An empty line says that changes wait to be pushed; the next one will tell.
+        // An empty line means that changes wait to be pushed. The next line will be
+        // complete.
         let is_told = pushes == 0 || !line.seen.is_empty();
         if is_told {
             peer.line = Some((pushes, line));
         }
-        // Who writes without a pause never tells: what it wrote before it was met is asked
-        // for all the same.
+        // A peer that writes without a pause never sends a line. So this node also asks
+        // for what the peer wrote before they met.
         let is_met = peer.is_verified || peer.line.is_some();
         let asks = !is_told && !is_met && peer.repair.is_idle();
         if asks {
@@ -167,7 +169,7 @@ impl<M> Sync<M> {
         Ok(())
     }
 
-    /// Merges what `from` says (rules R10 and R11).
+    /// Merges the delta of `from` (rules R10 and R11).
     pub(crate) fn merge_from(
         &mut self,
         from: &ReplicaId,
@@ -189,9 +191,10 @@ impl<M> Sync<M> {
         Ok(())
     }
 
-    /// Notes the replicas that `delta` speaks of and nobody knew here. Whoever was never
-    /// heard in all the time that this node listens is silent: it is hidden before its
-    /// entries come, so that nobody sees a flash of the dead (rule R6).
+    /// Notes the replicas in `delta` that were not known here. If this node has listened
+    /// long enough and never heard such a replica, the replica counts as silent. It is
+    /// hidden before its entries are merged. So entries of a dead node are not shown for
+    /// a moment (rule R6).
     fn meet_all(
         &mut self,
         from: &ReplicaId,
@@ -203,7 +206,8 @@ impl<M> Sync<M> {
         if self.peers.len() + new.len() > self.config.max_peers {
             return Err(Refused::TooManyPeers);
         }
-        // Then they are former lives of the sender, which may not fill the place of others.
+        // Then they are former incarnations of the sender. They must not take the place
+        // of others.
         let lives = self.lives.known_before(from).len() + new.len();
         if self.config.trust == Trust::Owners && !new.is_empty() && lives >= MAX_LIVES {
             return Err(Refused::TooLarge { what: "lives" });
@@ -232,14 +236,15 @@ impl<M> Sync<M> {
     }
 
     fn on_question(&mut self, from: &ReplicaId, asking: Asking) {
-        // What it holds is over, and who left it left it alone (rule R9).
+        // The entries of a superseded node are over, and it tells nobody of its leaves
+        // (rule R9). So it answers no questions.
         if self.is_superseded() {
             return;
         }
         let Some(peer) = self.peers.get_mut(from) else {
             return;
         };
-        // A newer question takes the place of one that was not answered yet.
+        // A newer question replaces one that was not answered yet.
         if peer.asking.replace(asking).is_none() {
             self.post(Mail::Answer { to: from.clone() });
         }
@@ -252,7 +257,7 @@ impl<M> Sync<M> {
         }
     }
 
-    /// How long a peer may be silent before it counts as out of reach.
+    /// How long a peer may be silent before it counts as unreachable.
     pub(crate) fn reach(&self) -> Duration {
         self.config.heartbeat * 5 / 2
     }

@@ -5,7 +5,7 @@ use core::fmt;
 use lattice_presence::{MergeError, Refusal, ReplicaId};
 use thiserror::Error;
 
-/// Why a message was not taken. Nothing of it entered the view.
+/// Why a message was refused. Nothing of it entered the state.
 ///
 /// ```
 /// use lattice_presence_sync::Refused;
@@ -18,47 +18,48 @@ pub enum Refused {
     /// The message names another sender than the transport does.
     #[error("the message names `{named}` as its sender, the transport another one")]
     Impostor {
-        /// Whom the message names.
+        /// The sender that the message names.
         named: ReplicaId,
     },
-    /// The sender belongs to another cluster, reads another version, or cuts its topics
-    /// otherwise. It is told, at a bounded rate.
+    /// The sender belongs to another cluster, reads another version, or has another
+    /// number of shards. It is told so, at a bounded rate.
     #[error("not one of ours: {0}")]
     Stranger(Refusal),
     /// Somebody else uses the name of this node.
     #[error("somebody else writes under the name of this node")]
     SameName,
-    /// A merge was refused: words about others under [`Trust::Owners`](crate::Trust), own
-    /// dots that were never issued, one dot with two entries.
+    /// The merge was refused. The message spoke of others under
+    /// [`Trust::Owners`](crate::Trust), or claimed own dots of this node that it never
+    /// issued, or had one dot with two entries.
     #[error(transparent)]
     Merge(#[from] MergeError),
-    /// An answer to a question that was not asked, or that was given up.
+    /// An answer to a question that was not asked, or whose time is over.
     #[error("an answer that nobody waits for")]
     Unasked,
-    /// More entries, claims, replicas or parts than one call takes (rule R13).
+    /// More entries, claims, replicas or parts than one call accepts (rule R13).
     #[error("{what} beyond the bound of one message")]
     TooLarge {
-        /// Of what there is too much.
+        /// The kind of thing that is too many.
         what: &'static str,
     },
     /// A number that no honest sender writes.
     #[error("a number outside its range")]
     BadNumber,
-    /// As many replicas are known as [`Config::max_peers`](crate::Config::max_peers)
-    /// allows.
+    /// No more replicas can be known, because of
+    /// [`Config::max_peers`](crate::Config::max_peers).
     #[error("too many replicas")]
     TooManyPeers,
-    /// The sender said goodbye a short while ago: an old message that came late.
+    /// The sender said goodbye a short while ago. This is an old message that came late.
     #[error("it said goodbye")]
     Late,
     /// The sender has a newer incarnation, which was heard.
     #[error("superseded by `{by}`")]
     Superseded {
-        /// The newer one.
+        /// The newer incarnation.
         by: ReplicaId,
     },
-    /// The sender sent nothing but what was refused for so long that it is not answered
-    /// for a while.
+    /// The sender sent only messages that were refused. So it gets no answers for a
+    /// while.
     #[error("not answered for a while")]
     Muted,
     /// A kind of message that this release does not know.
@@ -112,7 +113,7 @@ impl Refused {
         }
     }
 
-    /// Whether an honest sender may cause it: by delay, or by a restart.
+    /// Whether an honest sender may cause it, by a delay or by a restart.
     pub(crate) const fn is_innocent(&self) -> bool {
         matches!(
             self,
@@ -139,7 +140,7 @@ impl RefusedCounts {
         self.counts[at] = self.counts[at].saturating_add(1);
     }
 
-    /// How often, over all kinds.
+    /// The sum over all kinds.
     ///
     /// ```
     /// assert_eq!(lattice_presence_sync::RefusedCounts::default().total(), 0);
@@ -151,7 +152,7 @@ impl RefusedCounts {
             .fold(0, |sum, count| sum.saturating_add(*count))
     }
 
-    /// How often for one [kind](Refused::kind); 0 for a name that is none.
+    /// The count of one [kind](Refused::kind). 0 if there is no such kind.
     ///
     /// ```
     /// assert_eq!(lattice_presence_sync::RefusedCounts::default().of("merge"), 0);
@@ -174,7 +175,7 @@ impl RefusedCounts {
     }
 }
 
-/// Only what was counted.
+/// Only the kinds with a count above 0.
 impl fmt::Debug for RefusedCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map()

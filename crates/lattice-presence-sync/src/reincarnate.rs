@@ -1,4 +1,4 @@
-//! Going on under a fresh name, without a restart.
+//! Continuing under a fresh id, without a restart.
 
 use core::time::Duration;
 
@@ -9,20 +9,21 @@ use crate::machine::{Phase, Sync};
 use crate::peer::Condition;
 
 impl<M> Sync<M> {
-    /// Goes on as `id`, a fresh and newer incarnation of this node: for a node that was
-    /// superseded by an impostor, or whose dots somebody claimed
-    /// ([`Event::Superseded`](crate::Event), [`Event::Conflict`](crate::Event)). Own entries
-    /// move with it; peers see each leave and join in one step, once all have been pushed. If
-    /// a peer gets no push, the former entries stand beside the new ones there for a
-    /// [`handover`](crate::Config::handover) at most.
-    /// [`ReplicaId::new_incarnation_after`], of the feature `uuid`, draws a name that is newer
-    /// than that of the impostor. A node that is leaving goes on. O(own entries).
+    /// Continues as `id`, a fresh and newer incarnation of this node. Use it if an
+    /// impostor has superseded this node, or if somebody claimed its dots
+    /// ([`Event::Superseded`](crate::Event), [`Event::Conflict`](crate::Event)). The own
+    /// entries move to the new id. When all have been pushed, peers see each leave and
+    /// join in one step. If a peer gets no push, it shows the former entries beside the
+    /// new ones, for a [`handover`](crate::Config::handover) at most.
+    /// [`ReplicaId::new_incarnation_after`], of the feature `uuid`, draws an id that is
+    /// newer than that of the impostor. If the node was leaving, it continues. O(own
+    /// entries).
     ///
     /// [`ReplicaId::new_incarnation_after`]: https://docs.rs/lattice-presence/latest/lattice_presence/struct.ReplicaId.html#method.new_incarnation_after
     ///
     /// # Errors
     ///
-    /// If `id` is known already, or a newer one is; nothing changed.
+    /// If `id` is known already, or a newer incarnation is. Then nothing has changed.
     ///
     /// ```
     /// # use lattice_presence::{PresenceState, ReplicaId};

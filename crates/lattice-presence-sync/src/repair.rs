@@ -1,4 +1,4 @@
-//! What is lacking, and asking for it (rules R4 and R5).
+//! Finds what is missing, and asks for it (rules R4 and R5).
 
 use core::time::Duration;
 
@@ -13,20 +13,21 @@ use crate::mail::Mail;
 use crate::peer::{Condition, OpenQuestion, Peer, Repair};
 use crate::refused::Refused;
 
-/// Questions without an answer after which somebody else is asked.
+/// After so many questions without an answer, another peer is asked.
 const UNREACHABLE: u8 = 2;
 
-/// Answers without content after which an owner is left alone for a while.
+/// After so many answers without content, an owner is not asked for a while.
 const FRUITLESS: u8 = 3;
 
-/// How often the patience with an answer doubles: 32 times the timeout is enough.
+/// How often the timeout for an answer doubles. 32 times the timeout is enough.
 const MAX_SLOWNESS: u8 = 5;
 
-/// What is this far ahead of nothing was not lost in flight.
+/// If nothing of a replica is known here, and its line has more clocks than this, they
+/// are not just late. So this node asks at once.
 const FAR_AHEAD: u64 = 64;
 
 impl<M> Sync<M> {
-    /// Judges anew whether this node holds what `id` says that it holds.
+    /// Checks again whether this node holds everything that `id` says it holds.
     pub(crate) fn reassess(&mut self, id: &ReplicaId, at_heartbeat: bool) {
         let now = self.now;
         let is_elder = self.state.replica().is_newer_than(id);
@@ -40,7 +41,7 @@ impl<M> Sync<M> {
             return;
         };
         if is_elder {
-            // Nothing of a former life is held here (rule S7).
+            // Nothing of a former incarnation is held here (rule S7).
             peer.agrees_since.get_or_insert(now);
             return;
         }
@@ -85,7 +86,7 @@ impl<M> Sync<M> {
                     peer.repair.due = Some(now + wait);
                 }
             }
-            // A push came since, so that there is nothing to compare with.
+            // A push has come since then, so there is nothing to compare with.
             None if peer.repair.by_ranges && peer.repair.insists => {}
             None => {
                 peer.repair.finish();
@@ -99,7 +100,7 @@ impl<M> Sync<M> {
         }
     }
 
-    /// Asks for what is lacking of `owner`, if it is time.
+    /// If it is time, asks for what is missing of `owner`.
     pub(crate) fn ask_if_due(&mut self, owner: &ReplicaId) {
         let now = self.now;
         let Some(peer) = self.peers.get_mut(owner) else {
@@ -137,8 +138,8 @@ impl<M> Sync<M> {
         self.post(Mail::Question { to: target, id });
     }
 
-    /// The owner first; if it does not answer, a peer at random, if peers may speak for
-    /// others. `None` if nobody is free.
+    /// The peer to ask. The owner comes first. If it does not answer, and peers may speak
+    /// for others, it is a random peer. `None` if nobody is free.
     fn whom_to_ask(&mut self, owner: &ReplicaId) -> Option<ReplicaId> {
         if self.open_questions >= self.config.max_questions {
             return None;
@@ -163,14 +164,14 @@ impl<M> Sync<M> {
         }
         let others = self.peers.iter().filter(is_free);
         let others = others.filter(|(id, _)| *id != owner).map(|(id, _)| id);
-        // The owner keeps a chance: it may be back.
+        // The owner may be back, so it is also among them.
         let count = others.clone().count() as u64 + u64::from(owner_is_free);
         let chosen = usize::try_from(self.rng.below(count)).unwrap_or_default();
         let other = others.clone().nth(chosen).cloned();
         other.or_else(|| owner_is_free.then(|| owner.clone()))
     }
 
-    /// What the question to `target` asks for, now that the transport has room.
+    /// The content of the question to `target`. It is made when the transport has room.
     pub(crate) fn word_question(
         &mut self,
         target: &ReplicaId,
@@ -206,7 +207,7 @@ impl<M> Sync<M> {
         Some((missed, question))
     }
 
-    /// Takes the answer to the question that `from` was asked.
+    /// Takes the answer of `from` to a question.
     pub(crate) fn on_answer(
         &mut self,
         from: &ReplicaId,
@@ -240,8 +241,8 @@ impl<M> Sync<M> {
         }
         if asked.missed.is_empty() {
             peer.on_ranges(differs, more, progress, now, patience);
-            // What its owner said last holds now, or it says something newer soon: pushes
-            // that are on their way may be part of the answer.
+            // Now this node holds what the owner said last, or the owner says something
+            // newer soon. Pushes that are still on their way may be part of the answer.
             let held = self.state.line(&about);
             if !peer.repair.by_ranges
                 && !peer
@@ -258,12 +259,14 @@ impl<M> Sync<M> {
             self.wake(due);
         }
         self.reassess(&about, false);
-        // At once, not at the next timer: a pull is as fast as its answers.
+        // It asks at once, and not at the next timer. So a pull is as fast as its
+        // answers.
         self.ask_if_due(&about);
         Ok(())
     }
 
-    /// An answer came in time. Much too early, and the next ones may take less.
+    /// An answer came in time. If it came much earlier than the timeout, the timeout
+    /// becomes shorter.
     fn answered_in_time(&mut self, from: &ReplicaId, deadline: Duration) {
         let (now, timeout) = (self.now, self.config.answer_timeout);
         if let Some(peer) = self.peers.get_mut(from) {
@@ -275,9 +278,9 @@ impl<M> Sync<M> {
         }
     }
 
-    /// An answer came that nobody waits for any more. If a question was given up, that is its
-    /// answer: the round trip takes longer than the timeout, and the next one may. A question
-    /// or an answer that was lost says nothing of the kind, and is asked again as soon.
+    /// An answer came after its timeout. So the round trip takes longer than the timeout,
+    /// and the timeout becomes longer. If a question or an answer is lost, this does not
+    /// happen, and the next question is sent as soon as before.
     pub(crate) fn answered_late(&mut self, from: &ReplicaId) {
         if let Some(peer) = self.peers.get_mut(from)
             && core::mem::take(&mut peer.gave_up)
@@ -286,7 +289,7 @@ impl<M> Sync<M> {
         }
     }
 
-    /// The question that `target` was asked is over: answered, or given up.
+    /// The question to `target` is over. It was answered, or had no answer in time.
     fn take_asked(&mut self, target: &ReplicaId) -> Option<OpenQuestion> {
         let asked = self.peers.get_mut(target)?.asked.take()?;
         self.open_questions -= 1;
@@ -326,7 +329,7 @@ impl<M> Sync<M> {
         }
     }
 
-    /// Drops what was to be said to a peer that is gone, and what it was asked.
+    /// Drops the messages and questions to a peer that is gone.
     pub(crate) fn give_up_on(&mut self, id: &ReplicaId) {
         let now = self.now;
         if let Some(asked) = self.take_asked(id)
@@ -349,7 +352,7 @@ impl<M> Sync<M> {
 }
 
 impl Peer {
-    /// The owner told missed pushes again.
+    /// The owner sent missed pushes again.
     fn on_resent(&mut self, missed: &ClockSet, resent: &ClockSet, more: bool, now: Duration) {
         let resent = missed.intersection(resent);
         self.received.resent(&resent);
@@ -358,7 +361,7 @@ impl Peer {
         } else if missed.difference(&resent).is_empty() {
             self.repair.due = None;
         } else {
-            // Its log does not go back so far.
+            // The log of the owner does not go back so far.
             self.received.start_after(missed.max());
             self.is_verified = false;
             self.repair.by_ranges = true;
@@ -367,7 +370,7 @@ impl Peer {
         }
     }
 
-    /// The peer told what it found to differ.
+    /// The peer said which clocks differ.
     fn on_ranges(
         &mut self,
         differs: CausalContext<ReplicaId>,
@@ -390,13 +393,13 @@ impl Peer {
         let goes_on = more || differing > 0;
         repair.differs = (differing > 0).then_some(differs);
         if !goes_on {
-            // What the owner says next will tell whether that was all.
+            // The next message of the owner shows whether this was everything.
             repair.by_ranges = false;
             repair.insists = false;
             repair.differing = 0;
             repair.due = None;
         } else if repair.fruitless >= FRUITLESS {
-            // "There is more", and nothing comes of it.
+            // The peer says that there is more, but nothing comes.
             repair.differs = None;
             repair.differing = 0;
             repair.due = Some(now + patience);
@@ -406,8 +409,8 @@ impl Peer {
     }
 }
 
-/// Whether what is held here is what the line says. More may have been seen here: the line
-/// is a cut of what its owner has seen, so that it is of constant size.
+/// Whether this node holds what the line says. This node may have seen more, because the
+/// line has constant size, and is only a part of what its owner has seen.
 fn agrees(line: &ReplicaDigest, held: Option<&ReplicaDigest>) -> bool {
     match held {
         Some(held) => line.fingerprint == held.fingerprint && line.seen.is_subset(&held.seen),

@@ -1,4 +1,4 @@
-//! Lives that are over: goodbyes, restarts, and what is let go (rules R7 to R9).
+//! Incarnations that are over: goodbyes, restarts, and forgetting (rules R7 to R9).
 
 use core::time::Duration;
 
@@ -21,7 +21,7 @@ impl<M> Sync<M> {
         self.lives.hear(from);
         match peer.condition {
             Condition::Leaving { .. } => {}
-            // It is still there, and still leaving: what comes late stays out.
+            // It is still there, and still leaving. So late messages are refused.
             Condition::Forgotten { over: true } => peer.since = now,
             Condition::Down | Condition::Forgotten { over: false } => {
                 self.retire(from, Cause::Left(from.clone()));
@@ -40,7 +40,7 @@ impl<M> Sync<M> {
         }
     }
 
-    /// Hides a life that is over and frees its memory. Nobody returns from it.
+    /// Hides an incarnation that is over, and frees its memory. It never returns.
     pub(crate) fn retire(&mut self, id: &ReplicaId, cause: Cause) {
         if self
             .peers
@@ -53,7 +53,7 @@ impl<M> Sync<M> {
     }
 
     /// Frees the memory of a peer that is down (rule R7). Mark and filter stay for a
-    /// while: whoever still holds its entries must not bring them back.
+    /// while, so that nodes that still hold its entries cannot bring them back.
     pub(crate) fn forget(&mut self, id: &ReplicaId, over: bool) {
         let Some(peer) = self.peers.get_mut(id) else {
             return;
@@ -70,9 +70,10 @@ impl<M> Sync<M> {
         self.wake(self.now + keep);
     }
 
-    /// For how long a forgotten peer is remembered. If everybody speaks only for
-    /// themselves, nobody can bring its entries back: then it is about late messages of its
-    /// own. Others may have them for as long as they remember it themselves.
+    /// How long a forgotten peer is remembered. If each node speaks only for itself,
+    /// nobody can bring the entries back. Then this is only for late messages of the peer
+    /// itself. Otherwise other nodes may have the entries as long as they remember the
+    /// peer.
     pub(crate) fn memory_of(&self, over: bool) -> Duration {
         match (self.config.trust, over) {
             (Trust::Owners, false) => Duration::ZERO,
@@ -81,9 +82,9 @@ impl<M> Sync<M> {
         }
     }
 
-    /// Lets go of a peer altogether, mark and filter included.
+    /// Removes a peer completely, with mark and filter.
     pub(crate) fn let_go(&mut self, id: &ReplicaId) {
-        // What it wrote beyond the filter came in again, hidden, if relays told it.
+        // If relays sent what it wrote after the filter, that is here again, and hidden.
         if let Ok(diff) = self.state.remove_down_replica(id) {
             self.changed(diff, Cause::Forgotten(id.clone()));
         }
@@ -94,8 +95,8 @@ impl<M> Sync<M> {
         self.remove_peer(id);
     }
 
-    /// `newer` was heard for the first time: the older incarnations of its base have a
-    /// [`handover`](crate::Config::handover) left (rule R9). O(those).
+    /// `newer` was heard for the first time. The older incarnations of its base end after
+    /// a [`handover`](crate::Config::handover) (rule R9). O(older incarnations).
     pub(crate) fn retire_elders_of(&mut self, newer: &ReplicaId) {
         let at = self.now + self.config.handover;
         for elder in self.lives.known_before(newer) {
@@ -106,7 +107,8 @@ impl<M> Sync<M> {
         self.wake(at);
     }
 
-    /// A replica is met whose newer incarnation was heard already, or is this node.
+    /// A replica is new here, but its newer incarnation was heard already, or is this
+    /// node.
     pub(crate) fn retire_if_elder(&mut self, replica: &ReplicaId) {
         let newer = self.heard_successor(replica).map(|(newer, _)| newer);
         if let (Some(newer), Some(peer)) = (newer, self.peers.get_mut(replica)) {
@@ -116,8 +118,8 @@ impl<M> Sync<M> {
         }
     }
 
-    /// A newer incarnation than `replica` that was heard itself, or is this node, and
-    /// since when. O(log peers).
+    /// An incarnation that is newer than `replica`, and was heard itself or is this node.
+    /// And since when. O(log peers).
     fn heard_successor(&self, replica: &ReplicaId) -> Option<(ReplicaId, Duration)> {
         let own = self.state.replica();
         if own.is_newer_than(replica) {
@@ -128,15 +130,16 @@ impl<M> Sync<M> {
         Some((newer.clone(), since))
     }
 
-    /// Whether the handover to a newer incarnation is over. Then nothing of the older one
-    /// is of interest, wherever it comes from: a frozen process that thaws, say.
+    /// Whether the handover to a newer incarnation is over. Then all messages of the
+    /// older one are ignored. They can come from a process that was frozen and runs
+    /// again.
     pub(crate) fn has_established_successor(&self, replica: &ReplicaId) -> bool {
         let newer = self.heard_successor(replica);
         newer.is_some_and(|(_, since)| self.now >= since + self.config.handover)
     }
 
-    /// Refuses who is over: a goodbye was said a short while ago, or a newer incarnation
-    /// took over.
+    /// Refuses a sender that is over. It said goodbye a short while ago, or a newer
+    /// incarnation replaced it.
     pub(crate) fn check_life(&self, from: &ReplicaId, is_goodbye: bool) -> Result<(), Refused> {
         let Some(peer) = self.peers.get(from) else {
             return match self.heard_successor(from) {
@@ -158,8 +161,9 @@ impl<M> Sync<M> {
         Ok(())
     }
 
-    /// A newer incarnation of this node was heard itself. One message can be anybody's, a
-    /// stray of long ago or a lie; who says so twice, a while apart, is there (rule R9).
+    /// A newer incarnation of this node was heard itself. One message proves little: it
+    /// can be old, or a lie. If there are two with some time between them, the newer
+    /// incarnation is there (rule R9).
     pub(crate) fn heed_successor(&mut self, from: &ReplicaId) {
         let Some(peer) = self.peers.get(from) else {
             return;

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 /// `SplitMix64` (Steele, Lea, Flood: "Fast splittable pseudorandom number generators",
-/// 2014): eight bytes of state, every seed is good. It spreads load in time and over
-/// peers; it keeps no secret.
+/// 2014). It has eight bytes of state, and every seed is good. It spreads load over time
+/// and over peers. It is not for secrets.
 #[derive(Clone, Debug)]
 pub(crate) struct Rng(u64);
 
@@ -21,8 +21,8 @@ impl Rng {
         x ^ (x >> 31)
     }
 
-    /// Below `bound`; 0 if that is 0. The bias of the multiplication is below
-    /// `bound / 2^64`.
+    /// A number below `bound`, or 0 if `bound` is 0. The bias of the multiplication is
+    /// below `bound / 2^64`.
     pub(crate) const fn below(&mut self, bound: u64) -> u64 {
         ((self.next() as u128 * bound as u128) >> 64) as u64
     }
@@ -32,7 +32,7 @@ impl Rng {
         interval * 4 / 5 + self.up_to(interval * 2 / 5)
     }
 
-    /// Between nothing and `bound`, both included.
+    /// Between 0 and `bound`, both included.
     pub(crate) fn up_to(&mut self, bound: Duration) -> Duration {
         let nanos = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX - 1);
         Duration::from_nanos(self.below(nanos + 1))

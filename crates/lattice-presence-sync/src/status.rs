@@ -1,4 +1,4 @@
-//! The honest view: who is there, as far as this node can tell (rule R12).
+//! Who is there, as far as this node can know (rule R12).
 
 use core::time::Duration;
 
@@ -19,12 +19,12 @@ use crate::refused::{Refused, RefusedCounts};
 pub enum Liveness {
     /// Heard a short while ago.
     Up,
-    /// Not heard, and shown all the same: known by hearsay only, or nobody at all is
+    /// It is not heard, but it is shown. Only others spoke of it, or no peer at all is
     /// heard any more.
     Stale,
-    /// It said goodbye; shown for a [`handover`](crate::Config::handover).
+    /// It said goodbye. It is shown for a [`handover`](crate::Config::handover).
     Leaving,
-    /// Silent, gone, or replaced by a newer incarnation: hidden.
+    /// It is silent, gone, or replaced by a newer incarnation. It is hidden.
     Down,
 }
 
@@ -40,7 +40,7 @@ impl Liveness {
     }
 }
 
-/// What is known of one peer, at one moment; see [`Sync::peers`](crate::Sync::peers).
+/// What is known of one peer, at one moment. See [`Sync::peers`](crate::Sync::peers).
 ///
 /// ```
 /// use core::time::Duration;
@@ -60,27 +60,27 @@ impl Liveness {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PeerStatus<'a> {
-    /// Which incarnation it is.
+    /// The incarnation.
     pub id: &'a ReplicaId,
-    /// Whether it is there.
+    /// Its status.
     pub liveness: Liveness,
-    /// Since when.
+    /// The time at which the status began.
     pub since: Duration,
-    /// When it was heard last; none if it is known by hearsay only.
+    /// The time at which it was heard last. `None` if only others spoke of it.
     pub last_heard: Option<Duration>,
-    /// Since when this node holds of it what it said that it holds; none if something
-    /// is missing, or unknown.
+    /// The time since which this node holds everything that the peer says it holds.
+    /// `None` if something is missing, or if it is not known.
     pub agrees_since: Option<Duration>,
-    /// Whether something of it is being asked for.
+    /// Whether this node is asking for something of the peer.
     pub repairing: bool,
-    /// Whether its memory is freed: it was down for long, said goodbye, or has a
+    /// Whether its memory is freed. It was down for a long time, said goodbye, or has a
     /// successor.
     pub forgotten: bool,
-    /// What was refused of it.
+    /// The counts of its refused messages.
     pub refused: &'a RefusedCounts,
-    /// Until when it is not answered, because it sent nothing but what is refused.
+    /// The time until which it gets no answers, because all its messages were refused.
     pub muted_until: Option<Duration>,
-    /// Why it does not take what this node says, if it said so.
+    /// The reason for which it refuses this node, if it said so.
     pub refuses_us: Option<&'a Refusal>,
 }
 
@@ -112,8 +112,8 @@ impl<'a> PeerStatus<'a> {
     }
 }
 
-/// A sender that is no peer: all that came from it was refused, or it refused this node;
-/// see [`Sync::strangers`](crate::Sync::strangers).
+/// A sender that is not a peer. All its messages were refused, or it refused this node.
+/// See [`Sync::strangers`](crate::Sync::strangers).
 ///
 /// ```
 /// use core::time::Duration;
@@ -131,15 +131,15 @@ impl<'a> PeerStatus<'a> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stranger {
-    /// When something came last.
+    /// The time of its last message.
     pub last_heard: Duration,
-    /// What was refused last.
+    /// The last refusal.
     pub last: Option<Refused>,
-    /// How often, by kind.
+    /// The number of refusals, by kind.
     pub refused: RefusedCounts,
-    /// Why it does not take what this node says, if it said so.
+    /// The reason for which it refuses this node, if it said so.
     pub refuses_us: Option<Refusal>,
-    /// When it was told last that it is refused.
+    /// The last time at which it was told that it is refused.
     pub(crate) told_at: Option<Duration>,
 }
 

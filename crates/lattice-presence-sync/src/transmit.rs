@@ -1,4 +1,4 @@
-//! What goes out, when the transport has room.
+//! What to send, when the transport has room.
 
 use core::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::machine::Sync;
 use crate::mail::Mail;
 
 impl<M> Sync<M> {
-    /// Puts a message into the queue. It takes the place of one like it that waits there: a
-    /// transport that carries nothing for long must not make the queue longer (rule R13).
-    /// O(what waits).
+    /// Adds a message to the queue. It replaces a message of the same kind to the same
+    /// peer. So if the transport sends nothing for a long time, the queue does not grow
+    /// (rule R13). O(what waits).
     pub(crate) fn post(&mut self, mail: Mail) {
         match self.mail.iter_mut().find(|waiting| waiting.is_like(&mail)) {
             Some(waiting) => *waiting = mail,
@@ -22,8 +22,8 @@ impl<M> Sync<M> {
     }
 
     /// The next message to send. Call it when the transport has room, until there is
-    /// nothing: what waits meanwhile becomes one message, not many. Every other call may
-    /// make that there is something again. O(what the message carries), and O(peers) for a
+    /// nothing. Changes that wait become one message, and not many. After any other call
+    /// there may be something again. O(the content of the message), and O(peers) for a
     /// comparison.
     ///
     /// ```
@@ -41,8 +41,8 @@ impl<M> Sync<M> {
     /// ```
     pub fn poll_transmit(&mut self, now: Duration) -> Option<Transmit<M>> {
         self.tick(now);
-        // In turn, so that neither a flood of own changes nor one of questions silences
-        // the other.
+        // They take turns. So many own changes cannot stop the answers, and many
+        // questions cannot stop the changes.
         let transmit = if self.all_was_last {
             self.next_to_one().or_else(|| self.next_to_all())
         } else {
@@ -53,10 +53,11 @@ impl<M> Sync<M> {
         transmit
     }
 
-    /// Gives a message back that [`poll_transmit`](Self::poll_transmit) has just returned
-    /// and the transport cannot carry: it is cut. Pushes and answers carry at most half as
-    /// many entries from then on, for as long as the machine lives. Whether there is
-    /// something to cut; a message that has no two entries is dropped.
+    /// Gives back a message that [`poll_transmit`](Self::poll_transmit) has just
+    /// returned, if it is too long for the transport. It is cut. From then on pushes and
+    /// answers have at most half as many entries, as long as the machine lives. It
+    /// returns whether there was something to cut. A message with fewer than two entries
+    /// is dropped.
     ///
     /// ```
     /// # use lattice_presence::PresenceState;
@@ -81,7 +82,7 @@ impl<M> Sync<M> {
             }
             Body::Answer { delta, .. } if delta.len() > 1 => {
                 self.config.max_entries = self.config.max_entries.min(delta.len() / 2);
-                // The asker asks again.
+                // The peer will ask again.
                 true
             }
             _ => false,
@@ -90,7 +91,7 @@ impl<M> Sync<M> {
 
     fn next_to_all(&mut self) -> Option<Transmit<M>> {
         let has_unsent = self.has_unsent();
-        // While very much waits to be pushed, heartbeats go in between.
+        // If very much waits to be pushed, heartbeats are sent in between.
         let heartbeat_first = self.heartbeat_due && (!has_unsent || self.pushed_last);
         self.pushed_last = false;
         if heartbeat_first {
@@ -110,14 +111,14 @@ impl<M> Sync<M> {
         Some(self.to(To::All, push))
     }
 
-    /// "I live", or, in its place, "I leave".
+    /// A heartbeat, or a goodbye in its place.
     fn heartbeat(&mut self, has_unsent: bool) -> Body<M> {
         if !self.is_running() {
             return Body::Goodbye;
         }
         self.counters.heartbeats += 1;
         let pushes = self.pushes.log.last();
-        // The line is about what was pushed.
+        // The line has only what was pushed.
         let line = if has_unsent {
             ReplicaDigest::default()
         } else {
@@ -127,7 +128,7 @@ impl<M> Sync<M> {
         Body::Heartbeat { line, pushes }
     }
 
-    /// Says goodbye at the next occasion, and with every heartbeat from then on.
+    /// Sends a goodbye as soon as possible, and then in place of every heartbeat.
     pub(crate) fn say_goodbye(&mut self) {
         self.heartbeat_due = true;
         self.mail.clear();
@@ -176,7 +177,7 @@ impl<M> Sync<M> {
         Some(self.to(To::One(to), body))
     }
 
-    /// Answers what `to` asked, in at most `max_entries`.
+    /// Answers the question of `to`, with at most `max_entries` entries.
     fn answer_to(&mut self, to: ReplicaId) -> Option<Transmit<M>> {
         let asking = self.peers.get_mut(&to)?.asking.take()?;
         let most = self.config.max_entries;
@@ -220,8 +221,8 @@ impl<M> Sync<M> {
         answerable
     }
 
-    /// If the asker has heard of the death of entries that live, they are issued anew
-    /// (rule S5). Under [`Trust::Owners`] only a lie gets it there, and it is not heeded.
+    /// If the asker believes that live entries are dead, they are issued again (rule S5).
+    /// Under [`Trust::Owners`] this happens only by a lie, and is ignored.
     fn defend(&mut self, to: &ReplicaId, question: &Question<ReplicaId>) {
         if self.config.trust == Trust::Relays && self.is_running() {
             let diff = self.state.defend(question, self.config.max_entries);
@@ -239,7 +240,7 @@ impl<M> Sync<M> {
     }
 }
 
-/// The end of a line that has very many gaps: a heartbeat is of constant size.
+/// The end of a line with very many gaps. A heartbeat has constant size.
 fn short(mut line: ReplicaDigest) -> ReplicaDigest {
     let beyond = line.seen.interval_count().saturating_sub(LINE_INTERVALS);
     if beyond > 0 {
@@ -260,7 +261,8 @@ mod tests {
     use super::*;
     use crate::{Config, Shard};
 
-    /// Questions that were given up unsent stayed in line, and new ones came on top.
+    /// This was a bug: questions whose time was over before they were sent stayed in the
+    /// queue, and new ones were added.
     #[test]
     fn r13_what_waits_does_not_grow_while_the_transport_carries_nothing() {
         let mut node = Sync::<()>::new(PresenceState::new("a"), Config::new("c"), 1).unwrap();

@@ -17,7 +17,7 @@ pub struct Connect {
 }
 
 impl Connect {
-    /// A parameter of the address: what the client's `params` hold.
+    /// A parameter of the address, from the client's `params`.
     ///
     /// ```
     /// # use lattice_presence_web::Connect;
@@ -31,7 +31,7 @@ impl Connect {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The headers of the request: cookies, addresses that a proxy adds.
+    /// The headers of the request, for instance cookies, or addresses that a proxy adds.
     ///
     /// ```
     /// # use lattice_presence_web::Connect;
@@ -44,7 +44,7 @@ impl Connect {
         &self.headers
     }
 
-    /// The client's `authToken`, which travels as a subprotocol and not in the address.
+    /// The client's `authToken`. It travels as a subprotocol, and not in the address.
     ///
     /// ```
     /// # use lattice_presence_web::Connect;
@@ -58,7 +58,7 @@ impl Connect {
     }
 }
 
-/// What a client asks for as it joins.
+/// What a client asks for when it joins.
 #[derive(Clone, Debug)]
 pub struct Join {
     pub(crate) topic: Arc<str>,
@@ -81,7 +81,7 @@ impl Join {
         &self.topic
     }
 
-    /// What the client said with it.
+    /// The payload of the join.
     ///
     /// ```
     /// # use lattice_presence_web::Join;
@@ -94,7 +94,7 @@ impl Join {
         &self.payload
     }
 
-    /// What a Supabase client asks for; nothing for others.
+    /// What a Supabase client asks for. `None` for other clients.
     ///
     /// ```
     /// # use lattice_presence_web::Join;
@@ -107,7 +107,8 @@ impl Join {
         self.supabase.as_ref()
     }
 
-    /// The key that a Supabase client asks for, or one that nobody else has.
+    /// The key that a Supabase client asks for. If it asks for none, a key that nobody
+    /// else has.
     ///
     /// ```
     /// use lattice_presence_web::{Join, Joined};
@@ -123,9 +124,9 @@ impl Join {
         }
     }
 
-    /// What the join's field `presence` asks to see: `"counts"`, `"none"`,
-    /// `{"page": 50}`, `{"keys": ["ada"]}`; everybody, if it says nothing. Yours to
-    /// grant, by [`Joined::sees`].
+    /// What the client asks to see, from the field `presence` of its join: `"counts"`,
+    /// `"none"`, `{"page": 50}` or `{"keys": ["ada"]}`. If there is no such field, it
+    /// asks for everybody. The client sees it only if you grant it, by [`Joined::sees`].
     ///
     /// ```
     /// use lattice_presence_web::{Join, Joined};
@@ -161,15 +162,15 @@ impl Join {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum View {
-    /// Every member: `presence_state`, and `presence_diff` after.
+    /// Every member: first `presence_state`, and then `presence_diff`.
     #[default]
     Everyone,
     /// `presence_count`, `{"keys": …, "connections": …}`, at most once a second.
     Counts,
-    /// This many keys, and counts. Who is on the page stays until it goes.
+    /// This many keys, and counts. A key stays on the page until it leaves the topic.
     Page(usize),
-    /// A watch-list: these keys, in whatever topic; each presence names its own in
-    /// `phx_topic`. At most 500.
+    /// A watch-list: these keys, in all topics. Each presence names its topic in
+    /// `phx_topic`. At most 500 keys.
     Keys(Vec<String>),
     /// Nothing.
     Nothing,
@@ -195,7 +196,7 @@ pub struct Joined {
 }
 
 impl Joined {
-    /// As an observer: it sees everybody, and nobody sees it.
+    /// As an observer. It sees everybody, and nobody sees it.
     ///
     /// ```
     /// let _ = lattice_presence_web::Joined::new();
@@ -237,7 +238,7 @@ impl Joined {
         self
     }
 
-    /// It sees this, and not everybody.
+    /// The client sees this, and not everybody.
     ///
     /// ```
     /// use lattice_presence_web::{Joined, View};
@@ -248,11 +249,11 @@ impl Joined {
         self
     }
 
-    /// The reply to the join carries this.
+    /// The reply to the join carries `response`.
     ///
     /// # Errors
     ///
-    /// Where `response` does not serialize.
+    /// If `response` does not serialize.
     ///
     /// ```
     /// use lattice_presence_web::Joined;
@@ -280,16 +281,16 @@ pub enum Reply {
     Ok(Payload),
     /// The client's `receive("error", …)`.
     Error(Payload),
-    /// No answer: the client waits for none.
+    /// No answer, because the client does not wait for one.
     None,
-    /// The channel has failed: the client joins again after a while.
+    /// The channel has failed. The client joins again after a while.
     Fail,
-    /// The channel is closed for good.
+    /// The channel is closed, and the client does not join it again.
     Close,
 }
 
 impl Reply {
-    /// Ok, with nothing to say.
+    /// Ok, with an empty response.
     ///
     /// ```
     /// let _ = lattice_presence_web::Reply::ok();
@@ -310,7 +311,7 @@ impl Reply {
     }
 }
 
-/// Why somebody may not. The client gets it as `{"reason": …}`.
+/// The reason of a refusal. The client gets it as `{"reason": …}`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Refused {
@@ -332,7 +333,7 @@ impl Refused {
     }
 }
 
-/// A payload of another shape than it should be.
+/// A payload does not have the shape that it should have.
 ///
 /// ```
 /// use lattice_presence_web::Refused;
@@ -349,7 +350,7 @@ impl From<serde_json::Error> for Refused {
     }
 }
 
-/// Ok with nothing to say, or an error with the reason.
+/// Ok with an empty response, or an error with the reason.
 ///
 /// ```
 /// use lattice_presence_web::{Refused, Reply};

@@ -15,8 +15,8 @@ use crate::phoenix::{self, Broadcast, ChannelId, Payload, Ref};
 use crate::seat::Sitting;
 use crate::topic::{Address, Command, Handle, SocketId};
 
-/// A channel that a client has joined. Cheap to clone; it may be kept, and does
-/// nothing any more once the client has left.
+/// A channel that a client has joined. It is cheap to clone, and the application may keep
+/// it. After the client has left, its calls do nothing.
 ///
 /// ```
 /// use lattice_presence_web::phoenix::Payload;
@@ -42,7 +42,7 @@ pub(crate) struct Inner<U> {
     pub(crate) seat: Sitting,
     pub(crate) handle: Handle,
     pub(crate) node: Node,
-    /// Under which key the client may track itself.
+    /// The key under which the client may track itself.
     pub(crate) tracks: Option<Box<str>>,
     pub(crate) broadcasts: bool,
     pub(crate) supabase: bool,
@@ -67,7 +67,7 @@ impl<U> fmt::Debug for Channel<U> {
 }
 
 impl<U> Channel<U> {
-    /// Who is on the socket.
+    /// The user of the socket.
     ///
     /// ```
     /// # use lattice_presence_web::Channel;
@@ -107,12 +107,13 @@ impl<U> Channel<U> {
         Some(entry.key().into())
     }
 
-    /// Makes the entry of this channel, or changes it: an update of one step. The same
-    /// again changes nothing.
+    /// Makes the entry of this channel. If there is one, it is replaced in one step. If
+    /// it is the same already, nothing changes.
     ///
     /// # Errors
     ///
-    /// What peers would refuse, and a channel that is gone. Nothing changed.
+    /// If peers would refuse the entry, or if the channel is gone. Nothing has changed
+    /// then.
     ///
     /// ```
     /// # use lattice_presence_web::{Channel, Refused};
@@ -122,7 +123,8 @@ impl<U> Channel<U> {
     /// ```
     #[expect(clippy::needless_pass_by_value, reason = "what is stored")]
     pub fn track(&self, key: &str, meta: JsonMeta) -> Result<(), Refused> {
-        // Held meanwhile: a leave that comes now must find the entry, or prevent it.
+        // The lock is held here, so that a leave that comes now finds the entry or
+        // prevents it.
         let live = self
             .inner
             .live
@@ -137,7 +139,7 @@ impl<U> Channel<U> {
             .map_err(Refused::new)
     }
 
-    /// Takes the entry out. Nothing happens where there is none.
+    /// Removes the entry. If there is none, nothing happens.
     ///
     /// ```
     /// # use lattice_presence_web::Channel;
@@ -195,7 +197,7 @@ impl<U> Channel<U> {
         self.tell(event, payload, None).await;
     }
 
-    /// As [`broadcast`](Self::broadcast), without this client.
+    /// Like [`broadcast`](Self::broadcast), but not to this client.
     ///
     /// ```
     /// # use lattice_presence_web::Channel;
@@ -246,7 +248,7 @@ impl<U> Channel<U> {
         (self.inner.socket, self.inner.id)
     }
 
-    /// The client has left: from now on nothing can be tracked.
+    /// The client has left. From now on it cannot be tracked.
     pub(crate) fn end(&self, keeps_entry: bool) {
         let mut live = self
             .inner

@@ -1,4 +1,4 @@
-//! The application's side: who may connect, join, and what its events mean.
+//! The side of the application: who may connect and join, and what events mean.
 
 use core::future::{Future, ready};
 
@@ -8,11 +8,11 @@ use crate::calls::{Connect, Join, Joined, Refused, Reply};
 use crate::channel::Channel;
 use crate::phoenix::Payload;
 
-/// What an application decides. Only [`connect`](Self::connect) and
-/// [`join`](Self::join) must be written.
+/// What an application decides. You must write only [`connect`](Self::connect) and
+/// [`join`](Self::join).
 ///
-/// Calls for one channel come one after another, those for different channels at the
-/// same time. A call that panics fails its channel: the client joins again.
+/// Calls for one channel come one after another. Calls for different channels come at the
+/// same time. If a call panics, its channel fails, and the client joins again.
 ///
 /// ```
 /// use lattice_presence_json::JsonMeta;
@@ -37,30 +37,32 @@ use crate::phoenix::Payload;
 /// }
 /// ```
 pub trait Channels: Send + Sync + 'static {
-    /// Who is on a socket.
+    /// The user of a socket.
     type User: Send + Sync + 'static;
 
     /// A client wants to connect.
     ///
     /// # Errors
     ///
-    /// Whoever may not: the handshake is answered with 403 and this reason.
+    /// If the client may not connect. The handshake is answered with 403 and this reason.
     fn connect(&self, request: Connect)
     -> impl Future<Output = Result<Self::User, Refused>> + Send;
 
-    /// Whose the seats of this user are: who comes back with a token gets only the
-    /// entries of the same owner. With none, the default, the token alone says whose
-    /// they are: then it must be one that nobody guesses.
+    /// The owner of the seats of this user. A client that comes back with a token gets
+    /// only the entries of the same owner. The default is no owner. Then only the token
+    /// protects the entries, so nobody must be able to guess it.
     fn owner(&self, user: &Self::User) -> Option<String> {
         let _ = user;
         None
     }
 
-    /// A client wants to join a topic. Key and metadata of its entry come from here.
+    /// A client wants to join a topic. This call gives the key and the metadata of its
+    /// entry.
     ///
     /// # Errors
     ///
-    /// Whoever may not: the client gets `{"reason": …}`, and tries again after a while.
+    /// If the client may not join. It gets `{"reason": …}`, and tries again after a
+    /// while.
     fn join(
         &self,
         user: &Self::User,
@@ -78,12 +80,13 @@ pub trait Channels: Send + Sync + 'static {
         ready(Reply::error("unknown event"))
     }
 
-    /// A client that may track itself ([`Joined::tracks`]) says what its entry is to
-    /// carry. As it stands, unless you say otherwise.
+    /// A client that may track itself ([`Joined::tracks`]) says what its entry should
+    /// carry. By default the entry carries exactly this.
     ///
     /// # Errors
     ///
-    /// What may not be: the client gets `{"reason": …}`, the entry stays as it is.
+    /// If you do not allow it. The client gets `{"reason": …}`, and the entry stays as it
+    /// is.
     fn track(
         &self,
         channel: &Channel<Self::User>,
@@ -97,8 +100,8 @@ pub trait Channels: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Where the token is no good: the client gets a `system` error, and the channel is
-    /// closed for good.
+    /// If the token is not valid. The client gets a `system` error. The channel is
+    /// closed, and the client does not join it again.
     fn token(
         &self,
         channel: &Channel<Self::User>,
@@ -108,16 +111,16 @@ pub trait Channels: Send + Sync + 'static {
         ready(Ok(()))
     }
 
-    /// A channel that was joined is gone: left, or its socket has ended.
+    /// A channel that was joined is gone. The client left it, or its socket has ended.
     fn left(&self, channel: &Channel<Self::User>) -> impl Future<Output = ()> + Send {
         let _ = channel;
         ready(())
     }
 }
 
-/// How long an application may be behind with what it was asked.
+/// How long an application may take for what it was asked.
 pub(crate) const CALLS_AT_ONCE: usize = 64;
 /// Keys of one watch-list.
 pub(crate) const WATCHED: usize = 500;
-/// Bytes of a token. Shorter ones could be guessed.
+/// Bytes of a token. Somebody could guess shorter ones.
 pub(crate) const TOKEN: core::ops::RangeInclusive<usize> = 16..=128;

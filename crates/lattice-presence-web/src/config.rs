@@ -1,4 +1,4 @@
-//! What may be set, and what is set if nothing is.
+//! The settings, and their defaults.
 
 use core::time::Duration;
 
@@ -6,16 +6,16 @@ use crate::phoenix::Limits;
 
 /// From which pages browsers may connect.
 ///
-/// A browser says from which page it comes, in the header `Origin`. Who sends none is
-/// no browser, and passes.
+/// A browser says in the header `Origin` from which page it comes. A client without this
+/// header is not a browser, and is admitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origins {
-    /// From pages of the same host and port, as `Host` names it. The default.
+    /// From pages of the same host and port as in the header `Host`. This is the default.
     Same,
-    /// From these, as `https://chat.example`, and from the same host.
+    /// From these origins, such as `https://chat.example`, and from the same host.
     Of(Vec<String>),
-    /// From anywhere: for public data only.
+    /// From all pages. Use it only for public data.
     Any,
 }
 
@@ -48,7 +48,7 @@ impl Origins {
     }
 }
 
-/// What may be set.
+/// The settings of an endpoint.
 ///
 /// ```
 /// use core::time::Duration;
@@ -63,20 +63,21 @@ impl Origins {
 pub struct Config {
     /// What one socket may do.
     pub limits: Limits,
-    /// Sockets on this node; one more is refused with 503. 100,000.
+    /// Sockets on this node. One more is refused with 503. 100,000.
     pub sockets: usize,
-    /// Changes of one topic within this time are one message. 50 ms.
+    /// Changes of one topic within this time become one message. 50 ms.
     pub batch: Duration,
-    /// How long the entries of a socket stay that ended without a leave. 10 s.
+    /// A socket can end without a leave. Its entries stay for this time. 10 s.
     pub grace: Duration,
-    /// How long a socket that was silent may take to answer when another one comes
-    /// with its token. 1 s.
+    /// If a second socket comes with the token of a silent one, the silent socket may
+    /// take this time to answer. 1 s.
     pub probe: Duration,
-    /// Messages that may wait for a socket before its presence becomes one state. 256.
+    /// Messages that may wait for a socket. If there are more, one state replaces all its
+    /// waiting changes of presence. 256.
     pub queue: usize,
-    /// Bytes that may wait for a socket, likewise. 1 MiB.
+    /// Bytes that may wait for a socket, with the same effect. 1 MiB.
     pub queue_bytes: usize,
-    /// How long a socket may take to accept what waits; then it is closed. 10 s.
+    /// How long a socket may take to accept what waits. Then it is closed. 10 s.
     pub patience: Duration,
     /// How often a silent client is asked whether it is there. 30 s.
     pub ping: Duration,

@@ -40,8 +40,8 @@ pub(crate) async fn handshake<A: Channels>(
     };
     tokio::spawn(async move {
         if let Ok(upgraded) = upgrade.await {
-            // The session refuses what is over the limit with a reason; what is far
-            // over it is not even read.
+            // A message that is over the limit is refused by the session, with a reason.
+            // A message that is far over the limit is not even read.
             let longest = 2 * server.config.limits.message_bytes;
             let (socket, taken) = stream::open(upgraded, longest).await;
             Socket::serve(&server, guest, socket, taken).await;
@@ -98,7 +98,7 @@ async fn admit<A: Channels>(
     }
 }
 
-/// The answer to the key of a handshake, and the connection as it will be.
+/// The answer to the key of a handshake, and the future connection.
 fn upgrade(request: &mut Request) -> Option<(String, OnUpgrade)> {
     let headers = request.headers();
     let asks = request.method() == Method::GET
@@ -111,7 +111,8 @@ fn upgrade(request: &mut Request) -> Option<(String, OnUpgrade)> {
     asks.then_some((accepts, upgrade))
 }
 
-/// `speaks`: whether the client names a subprotocol, which it must then get.
+/// `speaks`: whether the client names a subprotocol. If it does, the answer must name it
+/// too.
 fn switch(accepts: &str, speaks: bool) -> Response {
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
     let headers = response.headers_mut();
@@ -127,7 +128,7 @@ fn switch(accepts: &str, speaks: bool) -> Response {
     response
 }
 
-/// Whether the header lists `word`, in whatever case.
+/// Whether the header lists `word`, in upper or lower case.
 fn lists(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
     let values = headers.get_all(name).into_iter();
     let mut words = values

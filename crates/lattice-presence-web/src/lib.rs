@@ -1,10 +1,10 @@
 //! Presence for browsers: the Phoenix channel protocol, on axum.
 //!
-//! The `phoenix` npm client works as it is, with `Socket`, `Channel` and `Presence`; so do
-//! the channels of `@supabase/realtime-js`, as far as presence and broadcasts go. Behind
-//! them is a [`Node`], so that browsers on different nodes see each other.
+//! The npm client `phoenix` works as it is, with `Socket`, `Channel` and `Presence`. The
+//! channels of `@supabase/realtime-js` work as well, for presence and broadcasts. The
+//! endpoint uses a [`Node`], so browsers on different nodes see each other.
 //!
-//! It is for axum servers. Servers without browsers need only
+//! This crate is for axum servers. A server without browsers needs only
 //! [`lattice-presence-node`](https://docs.rs/lattice-presence-node).
 //!
 //! ```
@@ -46,32 +46,35 @@
 //! socket.connect(); channel.join()
 //! ```
 //!
-//! # What stands where
+//! # The parts
 //!
-//! - [`Channels`] is yours: who may connect and join, under which key and with what
+//! - You implement [`Channels`]: who may connect and join, under which key and with what
 //!   metadata, and what your events mean.
-//! - [`Channel`] is a joined channel as your events get it: track, push, broadcast.
-//! - [`Web`] is the endpoint: its routes, and how it is drained. [`Config`] is what may be
-//!   set.
+//! - [`Channel`] is a joined channel. Your code gets it with each event, and can track,
+//!   push and broadcast.
+//! - [`Web`] is the endpoint. It has the routes, and can be drained. [`Config`] has the
+//!   settings.
 //! - [`mod@phoenix`] is the protocol as a pure machine, for other servers than axum.
 //!
 //! # Invariants
 //!
-//! - **A client sees no gap and no overlap**: a topic is one task, which sends the state
-//!   and then the diffs; a rejoin over a live channel gets the state twice, since diffs on
-//!   their way would be applied after the first.
-//! - **One change is serialized once**, however many sockets see it.
-//! - **What waits for a socket is bounded**, in number and bytes. Over the bound its
-//!   presence becomes one state; a socket that does not read is closed.
-//! - **No client waits for another**, and none is closed for what another one does.
-//! - **Key and metadata come from the application**, never from the client, unless the
-//!   application says so.
-//! - **1000 is never sent**: a client that reads it never comes back.
+//! - **A client sees no gap and no overlap.** A topic is one task. It sends the state
+//!   first, and then the diffs. If a client joins again over a live channel, old diffs
+//!   can arrive after the state. So it gets the state twice.
+//! - **One change is serialized once**, for any number of sockets.
+//! - **What waits for a socket is bounded**, in number and bytes. Over the bound, one
+//!   state replaces the waiting changes of presence. A socket that does not read is
+//!   closed.
+//! - **No client waits for another**, and none is closed because of what another one
+//!   does.
+//! - **Key and metadata come from the application.** They come from the client only if
+//!   the application allows it.
+//! - **The code 1000 is never sent.** A client that reads it never comes back.
 //!
 //! # Absent
 //!
-//! Long polling; Supabase's database changes, its REST broadcast and its policies; rooms
-//! kept anywhere but in memory.
+//! There is no long polling. Of Supabase there are no database changes, no REST broadcast
+//! and no policies. Rooms are kept only in memory.
 //!
 //! # Features
 //!
@@ -119,9 +122,9 @@ pub use web::{Web, stop_signal};
 
 use lattice_presence_node::Node;
 
-/// The routes of an endpoint with the usual settings, to be nested: under `/socket` for
-/// `new Socket("/socket")`, under `/realtime/v1` for Supabase's clients. O(1). Whoever
-/// wants to set something, or to drain the endpoint, takes [`Web`].
+/// The routes of an endpoint with the default settings. Nest them under `/socket` for
+/// `new Socket("/socket")`, or under `/realtime/v1` for clients of Supabase. If you want
+/// other settings, or want to drain the endpoint, take [`Web`]. O(1).
 ///
 /// See the [crate](self) for an example.
 pub fn phoenix<A: Channels>(node: Node, app: A) -> axum::Router {

@@ -1,4 +1,4 @@
-//! Who is in a topic, as its sockets were told.
+//! The members of a topic, as its sockets were told.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
@@ -14,38 +14,38 @@ use crate::json::push_string;
 /// An entry, shared.
 pub(crate) type Entry = Presence<JsonMeta>;
 
-/// An entry, and the one that it replaced, if that was seen here.
+/// An entry, and the entry that it replaced, if that one was seen here.
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
     pub(crate) entry: Entry,
     pub(crate) before: Option<Dot<ReplicaId>>,
 }
 
-/// Entries by key, those of one key in dot order.
+/// Entries by key. The entries of one key are in dot order.
 type ByKey<T> = BTreeMap<Arc<str>, BTreeMap<Dot<ReplicaId>, T>>;
 
-/// What sockets were told, and what they are to be told next.
+/// What sockets were told, and what they must be told next.
 ///
 /// # Invariants
 ///
-/// No key is without entries; `connections` counts them; an entry of `joins` is not
-/// in `told`, one of `leaves` is.
+/// Each key has at least one entry. `connections` counts the entries. An entry of `joins`
+/// is not in `told`. An entry of `leaves` is in `told`.
 #[derive(Debug, Default)]
 pub(crate) struct Members {
     told: ByKey<Member>,
     connections: usize,
     joins: ByKey<Entry>,
     leaves: ByKey<()>,
-    /// Keys of which some entry came or went while another one stayed.
+    /// Keys that had an entry come or go while another entry of them stayed.
     mixed: HashSet<Arc<str>>,
 }
 
-/// What one flush tells: members by key, each list in dot order.
+/// What one flush sends: members by key, each list in dot order.
 #[derive(Debug, Default)]
 pub(crate) struct News {
     pub(crate) joins: BTreeMap<Arc<str>, Vec<Member>>,
     pub(crate) leaves: BTreeMap<Arc<str>, Vec<Member>>,
-    /// Those of the keys that were mixed before; see [`Members::supabase_payload`].
+    /// Those of the keys that were mixed before. See [`Members::supabase_payload`].
     mixed: HashSet<Arc<str>>,
 }
 
@@ -58,13 +58,13 @@ impl Members {
         self.connections
     }
 
-    /// Whether a flush would tell something. O(1).
+    /// Whether a flush would send something. O(1).
     pub(crate) fn waits(&self) -> bool {
         !(self.joins.is_empty() && self.leaves.is_empty())
     }
 
-    /// Gathers a change. What came and went again since the last flush is left out; what
-    /// is known already changes nothing. O(changes · log members).
+    /// Adds a change to the next flush. If an entry came and left since the last flush,
+    /// it is left out. If it is known already, nothing changes. O(changes · log members).
     pub(crate) fn gather(&mut self, joins: &[Entry], leaves: &[Entry]) {
         for entry in leaves {
             self.leave(entry.key(), entry.dot());
@@ -74,7 +74,7 @@ impl Members {
         }
     }
 
-    /// Gathers what everybody who is there changes. O(members · log members).
+    /// Adds the differences to a full list of members. O(members · log members).
     pub(crate) fn gather_snapshot(&mut self, entries: &[Entry]) {
         let mut present: ByKey<()> = ByKey::new();
         for entry in entries {
@@ -137,7 +137,8 @@ impl Members {
             .insert(entry.dot().clone(), entry);
     }
 
-    /// Makes what was gathered known. O(changes · log members).
+    /// Returns what the sockets must be sent now, and counts it as told.
+    /// O(changes · log members).
     pub(crate) fn flush(&mut self) -> News {
         let mut told = News::default();
         let touched: BTreeSet<Arc<str>> = self
@@ -194,15 +195,16 @@ impl Members {
         told
     }
 
-    /// The payload of `presence_diff` for Supabase's clients, after the flush that it is
-    /// of. O(size).
+    /// The payload of `presence_diff` for clients of Supabase. Call it after the flush of
+    /// the diff. O(size).
     ///
-    /// Those clients (2.109 at least) delete the references of the entries of a key that
-    /// stay, when another one of the key comes or goes, and cannot remove them by
-    /// reference later: an update leaves a ghost. So a key that had entries before comes
-    /// whole, and a leave of it has one presence more, without a reference, which removes
-    /// those that have lost theirs. Clients without the fault see no difference, but in
-    /// the presences of their `leave` event.
+    /// These clients (2.109 at least) have a bug. If an entry of a key comes or goes,
+    /// they delete the references of the entries of this key that stay. Later they cannot
+    /// remove these entries by reference, so an update leaves an entry that is gone. To
+    /// avoid this, a key that had entries before is sent whole. A leave of it has one
+    /// more presence, without a reference. It removes those that have lost their
+    /// reference. Clients without the bug see a difference only in the presences of their
+    /// `leave` event.
     pub(crate) fn supabase_payload(&self, told: &News) -> String {
         let mut joins: BTreeMap<&Arc<str>, Vec<&Member>> = BTreeMap::new();
         let mut leaves: BTreeMap<&Arc<str>, (Vec<&Member>, Option<&Member>)> = BTreeMap::new();
@@ -356,15 +358,16 @@ fn push_meta(out: &mut String, member: &Member, topics: bool) {
     out.push('}');
 }
 
-/// Appends the fields of an object; what is none stands under `meta`.
+/// Appends the fields of an object. A value that is not an object becomes the field
+/// `meta`.
 fn push_fields(out: &mut String, meta: &str) {
     let Some(inner) = meta.strip_prefix('{') else {
         out.push_str(",\"meta\":");
         out.push_str(meta);
         return;
     };
-    // A client takes the last of two fields of one name: not ours. An escape could
-    // spell our names in another way.
+    // If two fields have one name, a client takes the last one. So a field with one of
+    // our names is left out. An escape could be another spelling of our names.
     if meta.contains("\"phx_") || meta.contains('\\') {
         let own = |name: &str| matches!(name, "phx_ref" | "phx_ref_prev" | "phx_topic");
         let fields: BTreeMap<String, Box<serde_json::value::RawValue>> =
@@ -439,7 +442,7 @@ mod tests {
                 "leaves": {"ada": {"metas": [{"phx_ref": "n:1", "n": 0}]}},
             }),
         );
-        // It stands in the state and in the leave too.
+        // The field is in the state and in the leave too.
         let state_text: Value = serde_json::from_str(&members.state()).unwrap();
         assert_eq!(state_text["ada"]["metas"][0]["phx_ref_prev"], "n:1");
         members.take(&state.leave_by_pid("p"));
@@ -494,7 +497,7 @@ mod tests {
         );
     }
 
-    /// What Supabase's client does to its state, its fault included.
+    /// What the client of Supabase does to its state, also its bug.
     #[derive(Default)]
     struct Faulty(BTreeMap<String, Vec<Value>>);
 

@@ -1,4 +1,4 @@
-//! A broadcast, as it travels between nodes: flags, event, metadata, payload.
+//! A broadcast between nodes: flags, event, metadata, payload.
 
 use bytes::Bytes;
 
@@ -7,7 +7,7 @@ use crate::phoenix::{Broadcast, Payload};
 const BINARY: u8 = 1;
 const USER: u8 = 2;
 
-/// Nothing where event or metadata are longer than a byte can say.
+/// `None` if the event or the metadata is longer than one byte can count.
 pub(crate) fn write(event: &str, payload: &Payload, user: Option<&str>) -> Option<Bytes> {
     let metadata = user.unwrap_or("");
     let mut out = Vec::with_capacity(payload.len() + event.len() + metadata.len() + 3);
@@ -21,7 +21,7 @@ pub(crate) fn write(event: &str, payload: &Payload, user: Option<&str>) -> Optio
     Some(out.into())
 }
 
-/// What another node sent; nothing where it is no broadcast. Memory: a copy.
+/// What another node sent. `None` if it is not a broadcast. This copies the bytes.
 pub(crate) fn read(topic: &str, bytes: &Bytes) -> Option<Broadcast> {
     let flags = *bytes.first()?;
     let mut at = 1;

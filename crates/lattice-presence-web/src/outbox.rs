@@ -1,4 +1,4 @@
-//! What waits for one socket, bounded.
+//! The bounded queue of one socket.
 
 use alloc::collections::VecDeque;
 use std::collections::HashSet;
@@ -12,7 +12,7 @@ use crate::phoenix::{ChannelId, Closing, Version, Wire, code};
 #[derive(Debug)]
 pub(crate) enum Item {
     Send(Wire),
-    /// Presence of this channel was dropped: fetch its state.
+    /// Presence of this channel was dropped. Fetch its state.
     Fetch(ChannelId),
     Close(Closing),
 }
@@ -20,17 +20,17 @@ pub(crate) enum Item {
 #[derive(Debug)]
 enum Queued {
     Wire(Wire),
-    /// May be dropped, where a state comes in its place.
+    /// It may be dropped, if a state replaces it.
     Presence(ChannelId, Wire),
     Fetch(ChannelId),
 }
 
-/// The queue between everybody who tells a socket something, and the socket.
+/// The queue of everything that others send to a socket.
 ///
 /// # Invariants
 ///
-/// At most `items` and `bytes` of presence wait; what must arrive may take twice as
-/// much, and one thing more closes the socket.
+/// At most `items` and `bytes` of presence wait. What must arrive may take twice as much.
+/// If more comes, the socket is closed.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     version: Version,
@@ -44,9 +44,9 @@ pub(crate) struct Outbox {
 struct Queue {
     waiting: VecDeque<Queued>,
     bytes: usize,
-    /// Channels whose presence is passed over until they have fetched a state.
+    /// Channels that must fetch a state. Until then their presence is dropped.
     behind: HashSet<ChannelId>,
-    /// What was collapsed into states, for tests and metrics.
+    /// How often states replaced presence, for tests and metrics.
     collapsed: u64,
     closing: Option<Closing>,
 }
@@ -66,12 +66,12 @@ impl Outbox {
         self.version
     }
 
-    /// A panic elsewhere leaves a queue, not a broken invariant.
+    /// A panic in another place does not break an invariant of the queue.
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Something that must arrive. Over the bound, the socket is closed. O(1).
+    /// Adds something that must arrive. Over the bound, the socket is closed. O(1).
     pub(crate) fn push(&self, wire: Wire) {
         let mut queue = self.queue();
         if queue.waiting.len() >= 2 * self.items || queue.bytes >= 2 * self.bytes {
@@ -87,8 +87,8 @@ impl Outbox {
         self.ready.notify_one();
     }
 
-    /// Presence of `channel`. Over the bound, all presence that waits is dropped,
-    /// and a state of each channel comes in its place. O(1), amortized.
+    /// Adds presence of `channel`. Over the bound, all presence that waits is dropped,
+    /// and a state of each channel replaces it. O(1), amortized.
     pub(crate) fn presence(&self, channel: ChannelId, wire: Wire) {
         let mut queue = self.queue();
         if queue.closing.is_some() || queue.behind.contains(&channel) {
@@ -104,7 +104,7 @@ impl Outbox {
         self.ready.notify_one();
     }
 
-    /// The channel has its state again: from now on presence is passed on.
+    /// The channel has its state again. From now on presence is added.
     pub(crate) fn caught_up(&self, channel: ChannelId) {
         self.queue().behind.remove(&channel);
     }
@@ -114,7 +114,7 @@ impl Outbox {
         self.queue().behind.contains(&channel)
     }
 
-    /// Ends the socket, once what waits has been sent, or at once.
+    /// Ends the socket, at once or after everything that waits was sent.
     pub(crate) fn close(&self, closing: Closing) {
         self.queue().closing.get_or_insert(closing);
         self.ready.notify_one();
@@ -132,13 +132,13 @@ impl Outbox {
         }
     }
 
-    /// Whether nothing waits, and the socket is not to be closed.
+    /// Whether nothing waits, and the socket need not be closed.
     pub(crate) fn is_empty(&self) -> bool {
         let queue = self.queue();
         queue.waiting.is_empty() && queue.closing.is_none()
     }
 
-    /// Waits until there may be something.
+    /// Waits until something may be in the queue.
     pub(crate) async fn ready(&self) {
         if self.is_empty() {
             self.ready.notified().await;

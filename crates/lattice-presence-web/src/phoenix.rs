@@ -1,12 +1,12 @@
 //! The Phoenix channel protocol as a pure machine.
 //!
-//! [`Session`] is the server's side of one socket, versions 2.0.0 and 1.0.0, and
-//! what Supabase's clients add to it. It reads frames and says what to send and
-//! what the application has to decide. It knows no socket, no clock and no
-//! presence: time is an argument, and what comes out is a queue of [`Output`].
+//! [`Session`] is the server's side of one socket. It knows the versions 2.0.0 and 1.0.0,
+//! and what clients of Supabase add. It reads frames, and says what to send and what the
+//! application must decide. It knows no socket, no clock and no presence. Time is an
+//! argument, and the result is a queue of [`Output`].
 //!
-//! The rules that are easy to miss are written down in `docs/web.md`, each with
-//! the test that holds it.
+//! Some rules of the protocol are easy to miss. `docs/web.md` lists them, with a test for
+//! each.
 
 mod binary;
 mod bucket;

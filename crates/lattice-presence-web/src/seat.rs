@@ -1,7 +1,7 @@
-//! What a client has, apart from the socket that it is on: its pid and its entries.
+//! A *seat* holds the pid and the entries of a client, separately from its socket.
 //!
-//! A socket that ends leaves its seat empty for a while. Whoever comes with the token
-//! of the seat sits down, and the entries are the same ones.
+//! If a socket ends, its seat stays empty for a while. A client that comes with the token
+//! of the seat takes the seat, and keeps the same entries.
 
 use alloc::sync::{Arc, Weak};
 use core::time::Duration;
@@ -13,29 +13,29 @@ use lattice_presence_node::{Connection, Node, Presence};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// The question whether a socket is alive; it answers once it was.
+/// The question whether a socket is alive. It answers if it is.
 pub(crate) type Probe = oneshot::Sender<()>;
 
-/// How often a newcomer asks anew, because another one sat down while it asked.
+/// How often a new socket asks again, if another one took the seat while it asked.
 const TRIES: usize = 3;
 
-/// Whose seat it is, and which one of his.
+/// The owner of a seat, and the token of the seat.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SeatId {
     pub(crate) owner: Option<String>,
     pub(crate) token: String,
 }
 
-/// What holds for all seats of an endpoint.
+/// The settings for all seats of an endpoint.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
-    /// How long entries stay whose socket has ended.
+    /// How long entries stay after their socket has ended.
     pub(crate) grace: Duration,
     /// How long a socket may take to say that it is alive.
     pub(crate) probe: Duration,
-    /// Entries of one seat.
+    /// The most entries of one seat.
     pub(crate) entries: usize,
-    /// Seats that wait for their client.
+    /// The most seats that wait for their client.
     pub(crate) waiting: usize,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Seats {
 #[derive(Default)]
 struct Inner {
     by_id: HashMap<SeatId, Arc<Seat>>,
-    /// How many are empty and keep entries, with an id or without.
+    /// How many seats are empty and keep entries, with an id or without.
     waiting: usize,
 }
 
@@ -61,24 +61,25 @@ struct Seat {
 
 /// # Invariants
 ///
-/// `unclaimed` holds topics of `entries` alone; all of them where nobody sits.
+/// `unclaimed` holds only topics of `entries`. If no socket has the seat, it holds all of
+/// them.
 #[derive(Default)]
 struct Kept {
     entries: HashMap<Arc<str>, Presence<JsonMeta>>,
-    /// Entries whose socket has ended, and until when they stay. Who sits down again
-    /// moves no deadline: it has to join the topic.
+    /// Entries whose socket has ended, and until when they stay. If a socket takes the
+    /// seat, this changes no deadline. It must also join the topic.
     unclaimed: HashMap<Arc<str>, Instant>,
-    /// Whose seat it is: counts those who sat down.
+    /// Counts the sockets that took the seat. It tells which one has it now.
     sitting: u64,
-    /// The socket that sits here, if any.
+    /// The socket that has the seat, if any.
     socket: Option<mpsc::Sender<Probe>>,
     /// Whether a task waits for the deadlines.
     is_swept: bool,
-    /// Whether it is among those that wait for their client.
+    /// Whether it counts among the seats that wait for their client.
     waits: bool,
 }
 
-/// The right to change what a seat keeps, until somebody else sits down there.
+/// The right to change what a seat keeps. It ends if another socket takes the seat.
 #[derive(Clone)]
 pub(crate) struct Sitting {
     seat: Arc<Seat>,
@@ -93,7 +94,7 @@ impl Seats {
         })
     }
 
-    /// The seat of `id`, if nobody alive sits there; a new one otherwise.
+    /// The seat of `id`, if no living socket has it. Otherwise a new seat.
     pub(crate) async fn take(
         self: &Arc<Self>,
         node: &Node,
@@ -106,7 +107,7 @@ impl Seats {
                 if let Some(asked) = &asked
                     && is_alive(asked, self.rules.probe).await
                 {
-                    break; // a copy of a tab, which copies its storage
+                    break; // a duplicated tab, which has the same storage
                 }
                 if let Some(sitting) = self.sit(node, &id, &socket, asked.as_ref()) {
                     return sitting;
@@ -126,7 +127,7 @@ impl Seats {
         seat.kept().socket.clone()
     }
 
-    /// Sits down, unless somebody came in between who is not `dead`.
+    /// Takes the seat, unless a socket took it in the meantime that is not `dead`.
     fn sit(
         self: &Arc<Self>,
         node: &Node,
@@ -160,7 +161,8 @@ impl Inner {
     }
 }
 
-/// Only who is gone, or does not answer in time, is dead. A queue that is full is not.
+/// A socket is dead if it is gone, or does not answer in time. A full queue does not mean
+/// that it is dead.
 async fn is_alive(socket: &mpsc::Sender<Probe>, within: Duration) -> bool {
     let (answer, answered) = oneshot::channel();
     let asked = async { socket.send(answer).await.is_ok() && answered.await.is_ok() };
@@ -183,7 +185,7 @@ impl Seat {
 
     fn sit(self: Arc<Self>, socket: mpsc::Sender<Probe>) -> Sitting {
         let mut kept = self.kept();
-        // Where the former one is dead, it has not stood up.
+        // If the former socket is dead, it has not given up the seat.
         if kept.socket.replace(socket).is_some() {
             self.abandon(&mut kept);
         }
@@ -193,7 +195,8 @@ impl Seat {
         Sitting { seat: self, number }
     }
 
-    /// Whoever had the entries is gone. Those that were unclaimed keep their deadline.
+    /// The socket that had the entries is gone. Entries that were unclaimed keep their
+    /// deadline.
     fn abandon(self: &Arc<Self>, kept: &mut Kept) {
         let Some(seats) = self.seats.upgrade() else {
             return;
@@ -208,7 +211,7 @@ impl Seat {
         }
     }
 
-    /// Takes entries out when their time is over, until none is unclaimed.
+    /// Removes entries when their time is over, until none is unclaimed.
     async fn sweep(self: Arc<Self>) {
         loop {
             let next = {
@@ -237,7 +240,7 @@ impl Seat {
         }
     }
 
-    /// Forgets the seat, if nobody sits there and it keeps nothing.
+    /// Removes the seat, if no socket has it and it keeps nothing.
     fn close(self: &Arc<Self>) {
         let Some(seats) = self.seats.upgrade() else {
             return;
@@ -262,14 +265,14 @@ impl Sitting {
         self.seat.connection.pid()
     }
 
-    /// What is kept, unless another socket has sat down here since.
+    /// The content of the seat, unless another socket has taken it since then.
     fn kept(&self) -> Option<MutexGuard<'_, Kept>> {
         let kept = self.seat.kept();
         (kept.sitting == self.number).then_some(kept)
     }
 
-    /// Makes the entry of `topic` this one. The same again changes nothing, so that
-    /// whoever comes back takes over the same dot. On an error nothing changed.
+    /// Sets the entry of `topic`. If it is the same, nothing changes. So a client that
+    /// comes back keeps the same dot. On an error nothing has changed.
     pub(crate) fn track(&self, topic: &Arc<str>, key: &str, meta: &JsonMeta) -> Result<(), String> {
         let Some(mut kept) = self.kept() else {
             return Err("another socket has taken over".into());
@@ -301,7 +304,8 @@ impl Sitting {
         Ok(())
     }
 
-    /// Which entry has to make room for another one: the one that waits longest.
+    /// The entry that must leave if there is no room for another one: the one that waits
+    /// longest.
     fn room(&self, kept: &Kept) -> Result<Option<Arc<str>>, String> {
         let seats = self.seat.seats.upgrade();
         if seats.is_none_or(|seats| kept.entries.len() < seats.rules.entries) {
@@ -325,13 +329,13 @@ impl Sitting {
         self.kept()?.entries.get(topic).cloned()
     }
 
-    /// The socket has ended. What it has stays for the time of grace, if there is room
-    /// for one that waits.
+    /// The socket has ended. Its entries stay for the time of grace, if not too many
+    /// seats wait.
     pub(crate) fn stand_up(self) {
         if let Some(seats) = self.seat.seats.upgrade() {
             let mut inner = seats.inner();
             let Some(mut kept) = self.kept() else {
-                return; // somebody else sits here
+                return; // another socket has the seat
             };
             kept.socket = None;
             let room = !seats.rules.grace.is_zero() && inner.waiting < seats.rules.waiting;
@@ -376,7 +380,7 @@ mod tests {
         Node::builder("n").start().await.unwrap()
     }
 
-    /// Sits down with a socket that answers nothing, and goes when it is dropped.
+    /// Takes the seat with a socket that answers nothing. It is gone when it is dropped.
     async fn take(
         seats: &Arc<Seats>,
         node: &Node,
@@ -446,7 +450,7 @@ mod tests {
     async fn a_queue_of_probes_that_is_full_is_no_death() {
         let (node, seats) = (node().await, seats(10, 10));
         let (ada, mut probes) = take(&seats, &node, None).await;
-        // Asked already; a socket that writes to a slow client is late with its answers.
+        // It was asked already. A socket that writes to a slow client answers late.
         let socket = ada.seat.kept().socket.clone().unwrap();
         let (asked, _answer) = oneshot::channel();
         socket.try_send(asked).unwrap();

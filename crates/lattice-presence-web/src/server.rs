@@ -1,4 +1,4 @@
-//! The sockets that are open, what they share, and how they are drained.
+//! Open sockets, what they share, and draining.
 
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -67,7 +67,7 @@ impl<A: Channels> Server<A> {
         self.topics.open(&self.node, topic, self.config.batch)
     }
 
-    /// A socket was too slow for this channel: a state again.
+    /// A socket was too slow for this channel, so it needs a state again.
     pub(crate) async fn fetch(&self, channel: &Channel<A::User>) {
         if matches!(channel.inner.sees, View::Keys(_)) {
             self.watch.fetch(channel.address());
@@ -89,7 +89,7 @@ impl<A: Channels> Server<A> {
         self.watch.subscribe(&self.node, channel, keys);
     }
 
-    /// A channel is gone; its entry stays where the client is expected back.
+    /// A channel is gone. If the client may come back, its entry stays.
     pub(crate) async fn leave(self: &Arc<Self>, channel: Option<Channel<A::User>>, keeps: bool) {
         let Some(channel) = channel else {
             return;
@@ -111,7 +111,7 @@ impl<A: Channels> Server<A> {
         self.draining.load(Ordering::SeqCst)
     }
 
-    /// A socket is open: it is told of a drain.
+    /// A socket is open, and learns of a drain.
     pub(crate) fn began(self: &Arc<Self>, outbox: &Arc<Outbox>) -> SocketId {
         self.listen();
         let id = self.next.fetch_add(1, Ordering::Relaxed);
@@ -130,7 +130,7 @@ impl<A: Channels> Server<A> {
         self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Passes on what other nodes say to the sockets here.
+    /// Sends what other nodes say to the sockets of this node.
     fn listen(self: &Arc<Self>) {
         self.listens.call_once(|| {
             let (topics, mut messages) = (self.topics.clone(), self.node.messages());
@@ -139,7 +139,7 @@ impl<A: Channels> Server<A> {
                 while let Some(received) = messages.next().await {
                     let message = match received {
                         Received::Message(message) if message.from != own => message,
-                        Received::Message(_) => continue, // told by the channel itself
+                        Received::Message(_) => continue, // the channel itself has sent it
                         Received::Missed(count) => {
                             tracing::warn!(count, "broadcasts of other nodes were missed");
                             continue;
@@ -170,7 +170,8 @@ impl<A: Channels> Server<A> {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// Closes all sockets, spread over this time, and waits until they are closed.
+    /// Closes all sockets, one after another over this time, and waits until they are
+    /// closed.
     pub(crate) async fn drain(&self, over: Duration) {
         self.draining.store(true, Ordering::SeqCst);
         let sockets: Vec<Arc<Outbox>> = self.sockets().values().cloned().collect();

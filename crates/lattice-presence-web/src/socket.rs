@@ -26,21 +26,21 @@ use crate::topic::SocketId;
 
 mod work;
 
-/// Bytes of what waits for the application; a socket that has more is not read.
+/// Bytes of work that may wait for the application. If a socket has more, it is not read.
 const BACKLOG: usize = 256 << 10;
-/// Questions whether it is alive that may wait for a socket.
+/// Probes that may wait for a socket. A probe asks whether it is alive.
 const PROBES: usize = 16;
 /// Messages that are sent before the socket is read again.
 const ROUND: usize = 64;
 /// How long a client has to answer a close.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// Who has been let in.
+/// A client that was admitted.
 pub(crate) struct Guest<A: Channels> {
     pub(crate) user: A::User,
     pub(crate) version: Version,
     pub(crate) seat: Option<SeatId>,
-    /// Counts the socket, as long as it is held.
+    /// While this is held, the socket counts.
     pub(crate) permit: Permit<A>,
 }
 
@@ -58,7 +58,7 @@ pub(crate) struct Socket<A: Channels> {
     /// Bytes of work that waits in the channels.
     backlog: usize,
     taken: Taken,
-    /// Who asks whether this socket is alive.
+    /// The sockets that ask whether this one is alive.
     probes: Vec<Probe>,
 }
 
@@ -118,7 +118,8 @@ impl<A: Channels> Socket<A> {
             }
             let is_held = self.is_held();
             if is_held {
-                // It may have spoken: that it is not read is not its fault.
+                // The client may have sent something. We do not read it, so it is not
+                // silent.
                 self.session.heard(self.server.now());
             }
             tokio::select! {
@@ -155,7 +156,7 @@ impl<A: Channels> Socket<A> {
                     wake.as_mut().reset(due.min(pinged + ping).max(now + Duration::from_millis(1)));
                 }
             }
-            // What is due earlier than was known: a track that waits.
+            // A track that waits is due earlier than the session said.
             let due = self.server.start + self.session.next_timeout();
             if due < wake.deadline() {
                 wake.as_mut().reset(due);
@@ -181,8 +182,8 @@ impl<A: Channels> Socket<A> {
         }
     }
 
-    /// Does what the session wants and sends some of what waits; whether the socket goes
-    /// on.
+    /// Does what the session asks for, and sends some of what waits. It returns whether
+    /// the socket goes on.
     async fn pump(&mut self, socket: &mut WebSocket) -> bool {
         loop {
             while let Some(output) = self.session.poll() {
@@ -215,8 +216,9 @@ impl<A: Channels> Socket<A> {
         }
     }
 
-    /// Lets `sending` go on as long as the client takes some of it within `patience`.
-    /// The application's calls go on meanwhile: they may hold what others wait for.
+    /// Continues `sending` as long as the client accepts some of it within `patience`.
+    /// The calls of the application continue at the same time, because others may wait
+    /// for them.
     async fn while_it_reads<T>(&mut self, sending: impl Future<Output = T>) -> Option<T> {
         const LOOKS: u32 = 4;
         let every = self.server.config.patience / LOOKS;
@@ -233,7 +235,8 @@ impl<A: Channels> Socket<A> {
                     let taken = self.taken.bytes();
                     still = if taken == seen { still + 1 } else { 0 };
                     if still == 0 {
-                        // It takes, so it is there, though it is not read just now.
+                        // The client accepts bytes, so it is there, although we do not
+                        // read now.
                         self.session.heard(self.server.now());
                     }
                     if still == LOOKS {
@@ -247,7 +250,7 @@ impl<A: Channels> Socket<A> {
         }
     }
 
-    /// Whether it could be sent.
+    /// Whether the frame could be sent.
     async fn ping(&mut self, socket: &mut WebSocket) -> bool {
         let sent = socket.send(Message::Ping(Bytes::new()));
         matches!(self.while_it_reads(sent).await, Some(Ok(())))
@@ -286,8 +289,8 @@ async fn send_round(outbox: &Outbox, socket: &mut WebSocket) -> Round {
     }
 }
 
-/// Closes, and reads on for a while: a connection that is dropped with bytes unread
-/// is reset, and the client would not learn why.
+/// Closes the socket, and reads for a while. If a connection is dropped with bytes
+/// unread, it is reset, and the client does not learn the reason.
 async fn say_goodbye(socket: &mut WebSocket, closing: Closing) {
     let frame = CloseFrame {
         code: closing.code.into(),
@@ -344,7 +347,7 @@ mod tests {
             while let Some(output) = socket.session.poll() {
                 if let Output::Join { channel, .. } = output {
                     left.push(channel);
-                    // It is behind: more presence than waits for it.
+                    // The socket is behind. There is more presence than its queue holds.
                     for _ in 0..=server.config.queue {
                         socket.outbox.presence(channel, Wire::Text("diff".into()));
                     }

@@ -1,4 +1,4 @@
-//! A WebSocket whose progress is seen: how many bytes the client's side has taken.
+//! A WebSocket that counts how many bytes the client has accepted.
 
 use alloc::sync::Arc;
 use core::pin::Pin;
@@ -16,13 +16,14 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use crate::phoenix::{Closing, code};
 
-/// What is buffered of one socket, to and fro, apart from its [`Outbox`](crate::outbox).
+/// The bytes that one socket buffers in both directions, without its
+/// [`Outbox`](crate::outbox).
 const BUFFER: usize = 4096;
 
 /// The socket of a client.
 pub(crate) type WebSocket = WebSocketStream<Metered<TokioIo<Upgraded>>>;
 
-/// Bytes that were taken. It moves as long as the client reads.
+/// Bytes that were accepted. The number grows as long as the client reads.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Taken(Arc<AtomicU64>);
 
@@ -55,7 +56,7 @@ pub(crate) async fn open(upgraded: Upgraded, longest: usize) -> (WebSocket, Take
     (socket, taken)
 }
 
-/// Why a socket is closed that cannot be read.
+/// The reason for closing a socket that cannot be read.
 pub(crate) fn closing(error: &Error) -> Closing {
     match error {
         Error::Capacity(CapacityError::MessageTooLong { .. }) => {

@@ -1,7 +1,7 @@
-//! One topic on this node: a task that tells its sockets who is there.
+//! One topic on this node. It is a task that tells its sockets who is there.
 //!
-//! The task owns everything about the topic, so that a state and the diffs after it
-//! have no gap and no overlap. It never waits for a socket.
+//! The task owns everything about the topic. So between a state and the diffs after it
+//! there is no gap and no overlap. The task never waits for a socket.
 
 use alloc::sync::Arc;
 use core::time::Duration;
@@ -17,18 +17,18 @@ use crate::members::{Entry, Members, News};
 use crate::outbox::Outbox;
 use crate::phoenix::{self, Broadcast, ChannelId, Payload, Ref};
 
-/// How long counts may be behind.
+/// How late counts may be.
 const COUNTS_EVERY: Duration = Duration::from_secs(1);
-/// How long a state may wait for the own entry, which may have gone, or be hidden.
+/// How long a state may wait for the own entry. That entry may have left, or be hidden.
 const OWN_WITHIN: Duration = Duration::from_millis(250);
-/// Commands that may wait for a topic; who sends more, waits.
+/// Commands that may wait for a topic. A caller that sends more must wait.
 const COMMANDS: usize = 1024;
 
 /// What a channel sees of its topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Sees {
     Everyone,
-    /// Everyone, as Supabase's clients need it.
+    /// Everybody, in the form for clients of Supabase.
     Supabase,
     Counts,
     Page(usize),
@@ -45,18 +45,18 @@ pub(crate) struct Listener {
 /// What a channel wants to see.
 pub(crate) struct Wish {
     pub(crate) sees: Sees,
-    /// The state twice.
+    /// Send the state twice.
     pub(crate) twice: bool,
-    /// Its own entry: the state waits until that is in it.
+    /// Its own entry. The state waits until this entry is in it.
     pub(crate) own: Option<Entry>,
 }
 
 pub(crate) enum Command {
     /// Broadcasts reach the channel from now on.
     Enter(SocketId, Listener),
-    /// And presence too.
+    /// Presence reaches the channel too.
     Subscribe(Address, Wish),
-    /// The socket was too slow: a state again.
+    /// The socket was too slow, so it needs a state again.
     Fetch(Address),
     Leave(Address),
     Tell(Arc<Broadcast>, Option<Address>),
@@ -67,26 +67,26 @@ pub(crate) type SocketId = u64;
 /// A channel of this process.
 pub(crate) type Address = (SocketId, ChannelId);
 
-/// The way to a topic. While one is held, the topic stays.
+/// A handle to a topic. While there is one, the topic stays.
 #[derive(Clone, Debug)]
 pub(crate) struct Handle(mpsc::Sender<Command>);
 
 impl Handle {
-    /// Waits where the topic has much to do.
+    /// If the topic has much to do, this waits.
     pub(crate) async fn send(&self, command: Command) {
-        // It ends only when no handle is left.
+        // The task ends only when no handle is left.
         let _ = self.0.send(command).await;
     }
 }
 
-/// The topics that somebody on this node is in.
+/// The topics in which somebody on this node is.
 #[derive(Default)]
 pub(crate) struct Topics {
     open: Mutex<HashMap<Arc<str>, mpsc::WeakSender<Command>>>,
 }
 
 impl Topics {
-    /// The topic, which is opened if need be. O(1).
+    /// The topic. If it is not open, it is opened. O(1).
     pub(crate) fn open(self: &Arc<Self>, node: &Node, topic: &Arc<str>, batch: Duration) -> Handle {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(handle) = open.get(topic).and_then(mpsc::WeakSender::upgrade) {
@@ -146,15 +146,15 @@ struct Topic {
     batch: Duration,
     members: Members,
     channels: HashMap<Address, Enrolled>,
-    /// The keys that viewers of a page of this size see.
+    /// The keys that channels with a page of this size see.
     pages: HashMap<usize, HashSet<Arc<str>>>,
-    /// What `presence_state` says, until the next flush.
+    /// The payload of `presence_state`, until the next flush.
     state: Option<Payload>,
     flush_at: Option<Instant>,
     flushed: Option<Instant>,
     counts_at: Option<Instant>,
     counted: Option<(usize, usize)>,
-    /// Channels whose state waits for their own entry, and until when.
+    /// Channels whose state waits for their own entry, and until when it waits.
     wishes: Vec<(Address, Wish, Instant)>,
 }
 
@@ -176,7 +176,8 @@ impl Topic {
             let due = due.into_iter().flatten().min();
             tokio::select! {
                 biased;
-                // Before commands: who has tracked and then subscribes finds itself.
+                // Changes come before commands. So a channel that tracked and then
+                // subscribes sees itself.
                 update = updates.next(), if live => match update {
                     Some(update) => self.update(&update),
                     None => live = false, // the node has shut down
@@ -190,7 +191,7 @@ impl Topic {
         }
     }
 
-    /// The first change after a pause is told at once, the next ones together.
+    /// The first change after a pause is sent at once. The next ones are sent together.
     fn update(&mut self, update: &Update<JsonMeta>) {
         self.gather(update);
         if !self.members.waits() {
@@ -271,7 +272,7 @@ impl Topic {
         }
     }
 
-    /// Who is on a page stays there until it goes; then another one comes in.
+    /// A key stays on a page until it leaves the topic. Then another one takes its place.
     fn turn_pages(&mut self, told: &News) {
         let mut pages = core::mem::take(&mut self.pages);
         pages.retain(|size, _| {
@@ -340,7 +341,7 @@ impl Topic {
         }
     }
 
-    /// Sends the states that wait for nothing any more.
+    /// Sends the states that need not wait any more.
     fn grant(&mut self) {
         let now = Instant::now();
         let mut at = 0;
@@ -364,7 +365,7 @@ impl Topic {
         }
     }
 
-    /// What the channel sees, from now on and up to the last flush.
+    /// Sends what the channel sees, up to the last flush. Diffs follow from now on.
     fn send_state(&mut self, address: Address) {
         let Some(sees) = self
             .channels
@@ -422,8 +423,8 @@ fn counts(sees: Option<&Sees>) -> bool {
     matches!(sees, Some(Sees::Counts | Sees::Page(_)))
 }
 
-/// Brings a page up to date; what changed for its viewers. O(changes + vacancies ·
-/// size): among `size + 1` keys there is one that the page does not have.
+/// Updates a page, and returns what changed for its channels. O(changes + vacancies ·
+/// size), because among `size + 1` keys there is one that the page does not have.
 fn turn(members: &Members, size: usize, page: &mut HashSet<Arc<str>>, told: &News) -> News {
     let mut turned = News::default();
     for (key, gone) in &told.leaves {
@@ -463,7 +464,7 @@ pub(crate) mod tests {
     use crate::outbox::Item;
     use crate::phoenix::{Limits, Output, Session, Version, Wire};
 
-    /// A channel id, as a session gives them.
+    /// A channel id, as from a session.
     pub(crate) fn channel() -> ChannelId {
         let mut session = Session::new(Version::V2, Limits::default(), Duration::ZERO);
         session.receive_text(Duration::ZERO, r#"["1","1","t","phx_join",{}]"#);

@@ -1,7 +1,7 @@
 //! Watch-lists: keys across all topics.
 //!
-//! One task, while somebody watches, follows every topic of the node and keeps who is
-//! where by key.
+//! While somebody watches, one task follows every topic of the node. It keeps for each
+//! key in which topics it is.
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -36,8 +36,8 @@ enum Command {
     Leave(Address),
 }
 
-/// The way to the task, while there is one. Commands are sent under the lock, and the
-/// task ends under it.
+/// The sender to the task, while there is one. Commands are sent under the lock, and the
+/// task ends under the lock.
 type Task = Arc<Mutex<Option<mpsc::UnboundedSender<Command>>>>;
 
 pub(crate) struct Watch {
@@ -68,7 +68,7 @@ impl Watch {
     fn begin(&self, node: &Node, address: Address, watcher: Watcher) {
         let command = Command::Subscribe(address, watcher);
         let mut task = lock(&self.task);
-        // One that panicked has left its sender behind.
+        // If the task panicked, its sender is still here.
         let living = task.take().filter(|sender| !sender.is_closed());
         let sender = task.insert(living.unwrap_or_else(|| {
             let (sender, commands) = mpsc::unbounded_channel();
@@ -83,7 +83,7 @@ impl Watch {
             tokio::spawn(watching.run(node.changes(), commands, self.task.clone()));
             sender
         }));
-        // The receiver is in the task, which ends only where nothing was sent.
+        // The receiver is in the task. The task ends only if nothing was sent.
         let _ = sender.send(command);
     }
 
@@ -106,7 +106,7 @@ fn lock(task: &Task) -> MutexGuard<'_, Option<mpsc::UnboundedSender<Command>>> {
     task.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The command that was sent in the meantime; where there is none, the task is no more.
+/// The command that was sent in the meantime. If there is none, the task ends.
 fn next_or_end(task: &Task, commands: &mut mpsc::UnboundedReceiver<Command>) -> Option<Command> {
     let mut task = lock(task);
     let next = commands.try_recv().ok();
@@ -136,7 +136,7 @@ impl Watching {
         self.members.flush();
         let mut live = true;
         loop {
-            // The first command is there before the task is.
+            // The first command is sent before the task starts.
             if self.watchers.is_empty() {
                 match next_or_end(&task, &mut commands) {
                     Some(command) => self.command(command),
@@ -168,8 +168,8 @@ impl Watching {
         }
     }
 
-    /// What is there now. Changes that were made before, and are yet to be read, change
-    /// nothing then: a dot comes once, and goes once.
+    /// The entries that are there now. Some changes were made before, and are not read
+    /// yet. They change nothing then, because each dot comes once and goes once.
     fn read_all(&mut self) {
         let topics = self.node.topics().into_iter();
         let entries: Vec<Entry> = topics
@@ -277,8 +277,8 @@ mod tests {
     use crate::phoenix::Version;
     use crate::topic::tests::channel;
 
-    /// The window is between the task's look at its commands and its end: this sends
-    /// into it, again and again.
+    /// The critical time is between the last look of the task at its commands and its
+    /// end. This test sends in this time, again and again.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_subscription_that_comes_as_the_task_ends_is_not_lost() {
         let node: Node = Node::builder("n").start().await.unwrap();

@@ -14,10 +14,9 @@ use crate::config::Config;
 use crate::handshake::handshake;
 use crate::server::Server;
 
-/// The endpoint of the clients. Cheap to clone.
+/// The endpoint of the clients. It is cheap to clone.
 ///
-/// [`phoenix`](crate::phoenix()) is the short way where there is nothing to set and
-/// nothing to drain.
+/// If you have no settings and do not drain, [`phoenix`](crate::phoenix()) is shorter.
 pub struct Web<A: Channels> {
     server: Arc<Server<A>>,
 }
@@ -47,8 +46,8 @@ impl<A: Channels> Web<A> {
         }
     }
 
-    /// The routes, to be nested: under `/socket` for `new Socket("/socket")`, under
-    /// `/realtime/v1` for Supabase's clients. O(1).
+    /// The routes. Nest them under `/socket` for `new Socket("/socket")`, or under
+    /// `/realtime/v1` for clients of Supabase. O(1).
     pub fn router(&self) -> Router {
         Router::new()
             .route("/websocket", any(handshake::<A>))
@@ -61,19 +60,20 @@ impl<A: Channels> Web<A> {
         self.server.open_sockets()
     }
 
-    /// Closes all sockets, spread over this time, with 1012, after which clients
-    /// connect again, to another node; new ones are refused with 503. Their entries
-    /// stay for the time of grace. Returns when all are closed, or could have been.
+    /// Closes all sockets with the code 1012, one after another over this time. Their
+    /// clients connect again, to another node. New sockets are refused with 503. The
+    /// entries stay for the time of grace. It returns when all are closed, or had enough
+    /// time for it.
     pub async fn drain(&self, over: Duration) {
         self.server.drain(over).await;
     }
 
-    /// Serves `app` until `stop` is done; then [drains](Self::drain) the sockets over
-    /// this time, and [shuts the node down](Node::shutdown), so that peers hear of it.
+    /// Serves `app` until `stop` is done. Then it [drains](Self::drain) the sockets over
+    /// this time, and [shuts the node down](Node::shutdown), which tells the peers.
     ///
     /// # Errors
     ///
-    /// Those of the listener.
+    /// The errors of the listener.
     ///
     /// ```no_run
     /// # use core::time::Duration;
@@ -97,8 +97,8 @@ impl<A: Channels> Web<A> {
             self.drain(over).await;
             self.server.node.shutdown().await;
         };
-        // While it drains it listens: who comes is told that the server restarts. And
-        // connections that browsers keep open hold nothing up.
+        // It listens while it drains, and tells new clients that the server restarts.
+        // Connections that browsers keep open do not delay the end.
         tokio::select! {
             served = axum::serve(listener, app).into_future() => served,
             () = stopped => Ok(()),
@@ -106,7 +106,7 @@ impl<A: Channels> Web<A> {
     }
 }
 
-/// Done when the process is told to stop: by Ctrl-C, or by a service manager (SIGTERM).
+/// Waits until the process is told to stop, by Ctrl-C or by a service manager (SIGTERM).
 /// It must be called in a tokio runtime with I/O.
 ///
 /// See [`Web::serve`] for an example.

@@ -1,8 +1,9 @@
-//! A chat: `cargo run --release -p chat`, then two browser tabs.
+//! A chat. Run `cargo run --release -p chat`, and open two browser tabs.
 //!
-//! A tab that joins `room:NAME` is an entry: the room is its topic, the name its key.
-//! Whoever has several tabs is one person. With `--cluster` several of these find each
-//! other and share the rooms; a tab whose node dies goes on at another one.
+//! A tab that joins `room:NAME` is an entry. The room is its topic, and the name of the
+//! user is its key. Several tabs of one user count as one person. With `--cluster` several
+//! servers find each other, and share the rooms. If the server of a tab dies, the tab
+//! connects to another one.
 #![allow(
     clippy::print_stdout,
     clippy::std_instead_of_core,
@@ -55,7 +56,7 @@ impl Chat {
         JsonMeta::new(&json!({"status": status, "node": self.node})).map_err(Refused::new)
     }
 
-    /// A line to everybody in the room, on every node.
+    /// Sends a line to everybody in the room, on every node.
     async fn say(&self, channel: &Channel<()>, name: &str, text: &str) -> Result<(), Refused> {
         if text.trim().is_empty() || text.chars().count() > MAX_LINE {
             return Err(Refused::new("a line has 1 to 1000 characters"));
@@ -104,12 +105,13 @@ fn is_name(text: &str) -> bool {
     !text.trim().is_empty() && text.chars().count() <= MAX_NAME
 }
 
-/// What the page asks every other second: is the view complete, who else is there.
+/// The page asks this every two seconds: is the view complete, and which other nodes are
+/// there?
 async fn status(State(node): State<Node>) -> impl IntoResponse {
     let topics = node.topics().into_iter().take(50);
     let rooms = topics.map(|topic| (node.topic(&*topic).len(), topic));
     let status = json!({"node": node.status(), "rooms": rooms.collect::<Vec<_>>()});
-    // The page of a node that is gone asks another one.
+    // If a node is gone, its page asks another node.
     ([(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")], Json(status))
 }
 
@@ -122,7 +124,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::read(std::env::args().skip(1)).ok_or(USAGE)?;
     let listener = TcpListener::bind(options.listen()).await?;
     let address = listener.local_addr()?;
-    // Under its name the pages of other nodes find this one when theirs is gone.
+    // If another node is gone, its pages find this node by this name.
     let name = options.name(address);
     let mut node = Node::builder(name.clone());
     if let Some(cluster) = options.cluster {
@@ -133,7 +135,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let mut config = Config::default();
     config.grace = Duration::from_secs(5);
-    // A page of one node may turn to another one; it has no cookies to lose.
+    // A page of one node may connect to another node. This is safe, because it has no
+    // cookies.
     config.origins = Origins::Any;
     let web = Web::new(node.clone(), Chat { node: name }, config);
     let app = Router::new()
@@ -147,7 +150,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_state(node)
         .nest("/socket", web.router());
     println!("chat on http://{address}");
-    // Told to stop, it closes the sockets over two seconds, and says goodbye.
+    // If it is told to stop, it closes the sockets over two seconds, and says goodbye.
     let drain = Duration::from_secs(2);
     web.serve(listener, app, stop_signal(), drain).await?;
     Ok(())

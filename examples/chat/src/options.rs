@@ -9,13 +9,13 @@ pub(crate) const USAGE: &str = "usage: chat [--listen ADDR] [--name HOST:PORT] [
 pub(crate) struct Options {
     listen: Option<String>,
     name: Option<String>,
-    /// The name of the cluster, if it is to be in one.
+    /// The name of the cluster, if it is in one.
     pub(crate) cluster: Option<String>,
     pub(crate) peers: Vec<String>,
 }
 
 impl Options {
-    /// Nothing where they cannot be understood.
+    /// `None` if the arguments cannot be understood.
     pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Option<Self> {
         let mut options = Self::default();
         while let Some(argument) = arguments.next() {
@@ -35,8 +35,9 @@ impl Options {
         self.listen.as_deref().unwrap_or("127.0.0.1:3000")
     }
 
-    /// The node's name: where browsers reach it. The address, or where all of them are
-    /// listened on, the host's name: two nodes of one name would retire each other.
+    /// The node's name. It is the address at which browsers reach it. If the node listens
+    /// at all addresses, it is the name of the host. Two nodes must not have the same name,
+    /// because the newer one would replace the older one.
     pub(crate) fn name(&self, address: SocketAddr) -> String {
         let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
         match (&self.name, host.trim()) {

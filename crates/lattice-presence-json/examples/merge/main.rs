@@ -1,15 +1,14 @@
-//! Payload files into one view: `cargo run --example merge -- FILE...`
+//! Merges payload files into one list: `cargo run --example merge -- FILE...`
 //!
-//! Each FILE holds a state or a delta as JSON, as nodes send them to each other,
-//! those of the Gleam package included; `-` is standard input. They are merged in
-//! the order given; every step prints its diff, the end prints the view.
+//! Each FILE holds a state or a delta as JSON, as nodes send them to each other. Files of
+//! the Gleam package work too. `-` is standard input. The files are merged in the given
+//! order. Every step prints its diff, and the end prints the list.
 //!
-//! The first file that is malformed, or contradicts what was merged before, ends
-//! the run. What was merged before it stands: the view printed is the one without
-//! that file.
+//! The run ends at the first file that is malformed, or that contradicts what was merged
+//! before. The list is then printed without that file.
 //!
-//! Exit codes: 0 where all were merged (or nobody reads the output to its end), 1
-//! where one was refused or could not be read, 2 where the call has no FILE.
+//! Exit codes: 0 if all files were merged (or if nobody reads the output to its end), 1 if
+//! a file was refused or could not be read, 2 if the call has no FILE.
 //!
 //! Try `samples/*.json` beside this file, in order, and the folders there.
 #![allow(
@@ -31,7 +30,7 @@ const USAGE: &str = "usage: merge FILE...   (`-` is standard input)
 Merges payload files in the order given; prints the diff of each, then the view.
 Exit codes: 0 all merged, 1 a file was refused or could not be read, 2 no FILE.";
 
-/// The viewer writes nothing itself; no payload may speak in its name.
+/// This program writes nothing itself, so no payload may use its name.
 const VIEWER: &str = "viewer of the merge example";
 
 fn main() -> ExitCode {
@@ -46,13 +45,13 @@ fn main() -> ExitCode {
         Some(_) => run(&arguments, &mut out),
     };
     outcome.unwrap_or_else(|error| match error.kind() {
-        // Whoever read the output had enough.
+        // The reader of the output has ended.
         ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         _ => failed(&error.to_string()),
     })
 }
 
-/// Merges the files; an error is one of the output.
+/// Merges the files. An error is an error of the output.
 fn run(files: &[String], out: &mut impl Write) -> io::Result<ExitCode> {
     let mut view = PresenceState::new(VIEWER);
     for file in files {
@@ -73,10 +72,10 @@ fn failed(reason: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Merges one file; on an error the view is what it was.
+/// Merges one file. On an error the list has not changed.
 fn merge(view: &mut PresenceState<JsonMeta>, file: &str) -> Result<Diff<JsonMeta>, Box<dyn Error>> {
     let bytes = read(file)?;
-    // Whole states and deltas have one format, and one way in.
+    // States and deltas have the same format, and are read in the same way.
     let payload = delta_from_json_slice(&bytes)?;
     Ok(view.merge_delta_with_diff(&payload)?)
 }
@@ -125,7 +124,7 @@ fn line(entry: &Presence<JsonMeta>) -> String {
     format!("{topic}  {key}  {pid}  {dot}  {meta}")
 }
 
-/// Text that may come from anywhere, for a terminal: what does not print is
+/// Makes text from any source safe for a terminal. Characters that do not print are
 /// escaped. (JSON text may hold DEL and C1 as they are.) Quotes stay.
 fn shown(text: &str) -> String {
     let is_plain = |c| matches!(c, '"' | '\'' | '\\');

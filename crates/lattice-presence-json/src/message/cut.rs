@@ -42,7 +42,7 @@ struct Cut<'c, M> {
     message: &'c Message<M>,
 }
 
-/// A part that fits, or how long it would be.
+/// A part that fits, or the length that it would have.
 enum Tried {
     Fits(Encoded),
     TooLong(usize),
@@ -71,7 +71,8 @@ impl<M: Serialize + 'static> Cut<'_, M> {
                 digest,
                 reply,
             } => self.comparisons(*fingerprint, digest, *reply),
-            // Its own clocks have gaps without end: "there is nothing to compare".
+            // Its own clocks have too many gaps. So it says that there is nothing to
+            // compare.
             Body::Heartbeat { pushes, .. } => {
                 let line = ReplicaDigest::default();
                 let pushes = *pushes;
@@ -96,7 +97,7 @@ impl<M: Serialize + 'static> Cut<'_, M> {
         match encode(self.encoder, message, usize::MAX) {
             Ok(encoded) if encoded.text.len() <= limit => Ok(Tried::Fits(encoded)),
             Ok(encoded) => Ok(Tried::TooLong(encoded.text.len())),
-            // Too much of something else: half of it may do.
+            // Something else is too much. Half of it may fit.
             Err(EncodeError::TooMany { .. }) => Ok(Tried::TooLong(limit.saturating_mul(2))),
             Err(error) => Err(error),
         }
@@ -115,8 +116,8 @@ impl<M: Serialize + 'static> Cut<'_, M> {
         EncodeError::TooMany { what, limit }
     }
 
-    /// The pieces of a push carry its number, each, and how many there are: whoever misses
-    /// one notices.
+    /// Each piece of a push has the number of the push and the count of pieces. So a
+    /// receiver notices if one is missing.
     fn pushes(&self, number: u64, delta: &PresenceDelta<M>, long: usize) -> Result<Vec<Encoded>> {
         let mut pieces = Vec::new();
         let mut left_out = LeftOut::default();
@@ -125,7 +126,7 @@ impl<M: Serialize + 'static> Cut<'_, M> {
             piece,
             delta,
         };
-        // How many there will be is not known yet: the longest numbers.
+        // The count of pieces is not known yet, so take the longest numbers.
         let mut wrap = |delta| push(LONGEST, delta);
         let mut keep = |_, piece| {
             pieces.push(piece);
@@ -139,7 +140,7 @@ impl<M: Serialize + 'static> Cut<'_, M> {
             &mut left_out,
         )?;
         if pieces.is_empty() {
-            // Nothing of it fits; its number still counts.
+            // Nothing of it fits, but its number still counts.
             pieces.push(self.empty()?);
         }
         let (what, limit) = ("pieces", usize::from(u16::MAX));
@@ -160,8 +161,8 @@ impl<M: Serialize + 'static> Cut<'_, M> {
             .map_err(|_| self.too_long())
     }
 
-    /// Cuts a delta until its parts fit, and hands them on until somebody has enough.
-    /// Whether to go on.
+    /// Cuts a delta until its parts fit, and passes them on until the caller has enough.
+    /// It returns whether to continue.
     fn split(
         &self,
         delta: &PresenceDelta<M>,
@@ -171,7 +172,7 @@ impl<M: Serialize + 'static> Cut<'_, M> {
         left_out: &mut LeftOut,
     ) -> Result<bool> {
         let units = delta.len() + delta.context().interval_count();
-        // As much as should fit, and a little less, so that it mostly does.
+        // As much as should fit, and a little less, so that it usually fits.
         let limit = self.encoder.limits.max_bytes;
         let each = (units.saturating_mul(limit) / long.max(1)).saturating_mul(7) / 8;
         let each = each.clamp(1, most.max(1));
@@ -192,7 +193,7 @@ impl<M: Serialize + 'static> Cut<'_, M> {
         Ok(true)
     }
 
-    /// Interval by interval: nothing smaller can be told.
+    /// Interval by interval, because nothing smaller can be sent.
     fn intervals(
         &self,
         part: &PresenceDelta<M>,
@@ -228,7 +229,7 @@ impl<M: Serialize + 'static> Cut<'_, M> {
         Ok(true)
     }
 
-    /// One entry, or one claim, that has no room in a message of its own.
+    /// One entry or one claim that does not fit into a message of its own.
     fn leave_out(
         &self,
         part: &PresenceDelta<M>,
@@ -256,7 +257,8 @@ impl<M: Serialize + 'static> Cut<'_, M> {
         Ok(())
     }
 
-    /// An answer is one message: it is cut, and says that there is more, and where.
+    /// An answer is one message. It is cut, and says that there is more, and which clocks
+    /// differ.
     fn answer(&self, long: usize) -> Result<Vec<Encoded>> {
         let Body::Answer {
             id, delta, differs, ..
@@ -286,8 +288,8 @@ impl<M: Serialize + 'static> Cut<'_, M> {
             &mut left_out,
         )?;
         let mut encoded = match chosen {
-            // What did not fit differs still. If there is no room to say so, the asker finds
-            // out by itself.
+            // What did not fit still differs. If there is no room to say so, the peer
+            // will find it by itself.
             Some((encoded, part)) => {
                 let rest = delta.context().difference(part.context());
                 match self.attempt(answer(part, differs.union(&rest)))? {
@@ -304,8 +306,8 @@ impl<M: Serialize + 'static> Cut<'_, M> {
         Ok(vec![encoded])
     }
 
-    /// A question is one message: it asks about less. What it does not say was seen is
-    /// told again.
+    /// A question is one message. It asks about less. Clocks that it leaves out count as
+    /// not seen, and are sent again.
     fn question(
         &self,
         id: u64,
@@ -332,7 +334,7 @@ impl<M: Serialize + 'static> Cut<'_, M> {
             }
             let smaller = match &mut asks[..] {
                 [] => false,
-                // Down to "tell me all of it".
+                // The shortest form asks for everything.
                 [(_, asked)] => halve_asked(asked) || halve(&mut missed),
                 _ => {
                     asks.truncate(asks.len() / 2);
@@ -346,7 +348,7 @@ impl<M: Serialize + 'static> Cut<'_, M> {
         }
     }
 
-    /// Lines of a digest, in as many messages as they take.
+    /// Lines of a digest, in as many messages as necessary.
     fn comparisons(
         &self,
         fingerprint: u64,
@@ -381,7 +383,7 @@ impl<M: Serialize + 'static> Cut<'_, M> {
                 return Err(self.too_long());
             };
             let shorter = halve(&mut line.unwanted) || halve(&mut line.seen);
-            // A line that says nothing would be no line.
+            // A line without content would not be a line.
             if shorter && !(line.seen.is_empty() && line.unwanted.is_empty()) {
                 waiting.push(lines);
             } else {
@@ -393,7 +395,8 @@ impl<M: Serialize + 'static> Cut<'_, M> {
             return Err(self.too_long());
         }
         if parts.is_empty() {
-            // No line fits: the fingerprint alone still asks for those of the other side.
+            // No line fits. The fingerprint alone still asks for the lines of the other
+            // side.
             let digest = Digest::new();
             parts.push(self.fitting(Body::Compare {
                 fingerprint,
@@ -408,7 +411,7 @@ impl<M: Serialize + 'static> Cut<'_, M> {
     }
 }
 
-/// Leaves half of the intervals, the lower ones; false if there is nothing to leave.
+/// Keeps the lower half of the intervals. False if nothing can be removed.
 fn halve(clocks: &mut ClockSet) -> bool {
     let intervals = clocks.interval_count();
     let mut kept = ClockSet::new();
@@ -419,7 +422,7 @@ fn halve(clocks: &mut ClockSet) -> bool {
     intervals > 0
 }
 
-/// Asks about less of one replica; false if there is nothing to leave.
+/// Asks about less of one replica. False if nothing can be removed.
 fn halve_asked(asked: &mut Asked) -> bool {
     if asked.parts.is_empty() {
         return halve(&mut asked.unwanted) || halve(&mut asked.seen);

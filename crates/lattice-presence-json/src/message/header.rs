@@ -1,4 +1,4 @@
-//! The beginning of a message, which every version has in common.
+//! The beginning of a message. It is the same in every version.
 
 use alloc::sync::Arc;
 
@@ -9,7 +9,8 @@ use crate::error::{Category, DecodeError};
 use crate::field::required;
 use crate::limits::Limits;
 
-/// Whose message it is, and for whom: what can be read of a message of any version.
+/// The sender and the cluster of a message. They can be read from a message of any
+/// version.
 ///
 /// [`Decoder::message_header`](crate::Decoder::message_header) reads it.
 ///
@@ -27,13 +28,13 @@ use crate::limits::Limits;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MessageHeader {
-    /// The version of its form.
+    /// The version of the format.
     pub version: u16,
-    /// The cluster that it is for.
+    /// The cluster for which it is meant.
     pub cluster: Arc<str>,
     /// The shard that it is about.
     pub shard: Shard,
-    /// Who says it.
+    /// The sender.
     pub from: ReplicaId,
 }
 
@@ -99,7 +100,7 @@ fn sender(cursor: &mut Cursor<'_>, limits: &Limits) -> Result<ReplicaId> {
     Ok(ReplicaId::new(&*name))
 }
 
-/// `[index, count]`: which one it is, out of how many.
+/// `[index, count]`: its number, and how many there are.
 pub(crate) fn one_of(cursor: &mut Cursor<'_>, what: &'static str) -> Result<(u16, u16)> {
     cursor.skip_space();
     let start = cursor.offset();

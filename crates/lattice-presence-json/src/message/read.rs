@@ -1,4 +1,4 @@
-//! Messages on their way in.
+//! Reads messages.
 
 use alloc::borrow::Cow;
 use alloc::vec;
@@ -61,8 +61,9 @@ where
     Ok(Message::new(cluster, shard, from, body))
 }
 
-/// Where a message has named each replica already, by its place. A byte for each: a
-/// question of many short names costs mostly what is kept for each of them.
+/// The parts of a message that have named each replica already, by the place of the
+/// replica. Each replica takes one byte. A question can have many short names. Its cost is
+/// mostly what is kept for each name.
 #[derive(Default)]
 struct Named {
     /// The sender has place 0. Most messages name nobody else.
@@ -98,7 +99,7 @@ struct Reader<'a, 'l, M> {
 }
 
 impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
-    /// The kind comes first; the other fields of its body in any order.
+    /// The kind comes first. The other fields of the body come in any order.
     fn body(&mut self, mut fields: Fields) -> Result<Body<M>> {
         let Some((kind, at)) = fields.next(&mut self.cursor)? else {
             let reason = "a message without a body";
@@ -277,7 +278,7 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
         Ok(Body::Refusal { reason })
     }
 
-    /// A delta: what is told, replica by replica.
+    /// A delta, replica by replica.
     fn delta(&mut self) -> Result<PresenceDelta<M>> {
         self.cursor.skip_space();
         let start = self.cursor.offset();
@@ -312,7 +313,7 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
         delta.map_or_else(empty, Ok)
     }
 
-    /// What is told of one replica: `of` first, if it is not the sender.
+    /// The group of one replica. `of` comes first, if the replica is not the sender.
     fn group(&mut self) -> Result<(ReplicaId, ClockSet)> {
         let (mut place, mut seen, mut told) = (None, None, None);
         let first = self.entries.len();
@@ -358,7 +359,7 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
         Ok((self.replicas.id(place).clone(), seen))
     }
 
-    /// The replica that a group is about: the sender, if no other was named.
+    /// The replica of a group. It is the sender, if no other was named.
     fn place(&mut self, place: &mut Option<usize>, at: usize) -> Result<usize> {
         if let Some(place) = *place {
             return Ok(place);
@@ -486,7 +487,7 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
         Ok(parts)
     }
 
-    /// `[first, last, fingerprint]`, or with the clocks that are held behind it.
+    /// `[first, last, fingerprint]`, and after it possibly the clocks that are held.
     fn part(&mut self) -> Result<Part> {
         let start = self.cursor.offset();
         let (mut ends, mut sum, mut held) = ([0; 2], None, None);
@@ -519,7 +520,7 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
         Ok(Part { first, last, held })
     }
 
-    /// The place of a replica that is named once in `part` of the message.
+    /// The place of a replica that `part` of the message may name only once.
     fn named(&mut self, name: &str, at: usize, part: u8) -> Result<usize> {
         self.limits.check_string(name, at)?;
         let place = self.replicas.intern(name, at, self.limits)?;
@@ -554,8 +555,8 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
     }
 }
 
-/// What is said of replicas that are named once each, in replica order: so it is put
-/// together where it lies.
+/// What is said of replicas that are named once each, in replica order. So the result is
+/// built in the same memory.
 fn in_order<T>(mut named: Vec<(ReplicaId, T)>) -> vec::IntoIter<(ReplicaId, T)> {
     named.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     named.into_iter()

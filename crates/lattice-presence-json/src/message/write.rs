@@ -1,4 +1,4 @@
-//! Messages on their way out.
+//! Writes messages.
 
 use core::iter::Peekable;
 
@@ -20,7 +20,7 @@ use crate::write::{digits, push_escaped, push_hex, push_integer, push_string, qu
 
 type Result<T> = core::result::Result<T, EncodeError>;
 
-/// The message in one payload, whatever its length. What no peer reads is left out.
+/// The message in one payload of any length. What no peer can read is left out.
 pub(crate) fn encode<M>(
     encoder: &Encoder,
     message: &Message<M>,
@@ -43,8 +43,8 @@ where
     })
 }
 
-/// How many bytes a push takes for one entry, beside the texts of the entry: as a piece of
-/// a long one.
+/// The bytes that a push takes for one entry, beside the texts of the entry. It is
+/// counted as a piece of a long push.
 pub(crate) fn frame_len(cluster: &str, shard: Shard, from: &ReplicaId) -> usize {
     const FRAME: usize =
         r#"{"v":,"cluster":,"from":,"push":,"piece":[65534,65535],"delta":[{"entries":[[,,,,]]}]}"#
@@ -63,7 +63,7 @@ struct Writer<'e> {
     encoder: &'e Encoder,
     sink: Sink<'e>,
     left_out: LeftOut,
-    /// Intervals written so far, of whatever.
+    /// All intervals that were written so far.
     items: usize,
     /// Names written so far, the sender's included.
     names: usize,
@@ -168,7 +168,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Which one it is, out of how many.
+    /// Its number, and how many there are.
     fn one_of(&mut self, name: &str, index: u16, count: u16) {
         self.field(name);
         self.push("[");
@@ -319,7 +319,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// What is told of one replica: its entries, and the clocks that do not follow from
+    /// The group of one replica: its entries, and the clocks that do not follow from
     /// them.
     fn group<M>(&mut self, seen: &ClockSet, held: &[&Presence<M>]) -> Result<()>
     where
@@ -355,7 +355,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Whether a peer reads that name; otherwise it is left out, with what belongs to it.
+    /// Whether a peer can read this name. If not, it is left out, with everything of that
+    /// replica.
     fn can_name(&mut self, replica: &ReplicaId) -> Result<bool> {
         let Err(reason) = self.encoder.check_replica(replica) else {
             self.name(1)?;

@@ -159,7 +159,7 @@ fn check_content(at: &str, state: &PresenceState<JsonMeta>, expected: &Value) {
     );
 }
 
-/// What is written here is canonical.
+/// What this library writes is canonical.
 fn check_text(at: &str, state: &PresenceState<JsonMeta>, expected: &Value) {
     let written = to_json_string(state).unwrap();
     let parsed: Value = serde_json::from_str(&written).unwrap();
@@ -176,7 +176,7 @@ fn check_text(at: &str, state: &PresenceState<JsonMeta>, expected: &Value) {
     );
 }
 
-/// What was written there decodes to the same.
+/// What the Gleam package wrote decodes to the same.
 fn check_recorded(at: &str, state: &PresenceState<JsonMeta>, recorded: &str) {
     let theirs: PresenceState<JsonMeta> = from_json(recorded).unwrap();
     assert_eq!(

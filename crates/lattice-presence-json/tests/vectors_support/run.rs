@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// One step as it stands in the file; metadata keeps its text.
+/// One step as it is in the file. Metadata keeps its text.
 #[derive(Debug, Deserialize)]
 pub struct Step {
     pub op: String,
@@ -53,7 +53,7 @@ pub struct Run {
     pub outcomes: Vec<Value>,
 }
 
-/// Why a step fails, in the words of the recordings where they have some.
+/// The reason for which a step fails, in the words of the recordings if they have any.
 struct Failure(&'static str);
 
 type Outcome = Result<Value, Failure>;

@@ -1,4 +1,4 @@
-//! How long something takes, and how that compares.
+//! Measures how long something takes, and compares it.
 
 use std::time::Instant;
 
@@ -9,9 +9,9 @@ use crate::Result;
 /// What one operation took, in nanoseconds.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Cost {
-    /// Of this thread.
+    /// CPU time of this thread.
     pub(crate) work: f64,
-    /// Until it was done.
+    /// Time until it was done.
     pub(crate) wall: f64,
 }
 
@@ -66,7 +66,7 @@ impl Table {
         println!("|---|---:|---:|---|---:|---:|");
     }
 
-    /// Prints a row, and how many times the work and the time of another one it took.
+    /// Prints a row, and the ratio of its work and time to those of another row.
     pub(crate) fn print(&self, what: &str, beside: &str) {
         let (turns, base) = (self.turns(what), self.turns(beside));
         let micros = |of: fn(&Cost) -> f64| median(turns.iter().map(of)) / 1e3;

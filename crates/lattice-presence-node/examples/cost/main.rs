@@ -1,14 +1,16 @@
-//! What a node costs, beside the plain state and beside what one would build on Redis.
+//! What a node costs, compared with the plain state, and with code on Redis.
 //!
 //! `cargo xtask bench --filter node`, or
 //! `cargo run --release -p lattice-presence-node --features redis,zenoh --example cost`
 //!
-//! `--filter` and a word run the parts whose names hold it, `--quick` a tenth of the work.
+//! `--filter WORD` runs the parts whose names contain the word. `--quick` runs a tenth of
+//! the work.
 //!
-//! What is compared is measured in turns, and a ratio is the median of those of the turns:
-//! what else runs on the machine disturbs both sides. Where one thread does all the work,
-//! its own time stands beside the time until the answer. The servers are of this machine,
-//! started for the run; their work comes on top and is not counted.
+//! The sides of a comparison are measured in turns, and a ratio is the median of the ratios
+//! of the turns. So other programs on the machine disturb both sides. If one thread does
+//! all the work, its CPU time is printed beside the time until the answer. The servers run
+//! on this machine, and are started for this run. Their work comes on top, and is not
+//! counted.
 #![allow(
     clippy::print_stdout,
     clippy::std_instead_of_core,
@@ -29,7 +31,7 @@ use std::error::Error;
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Who is in the room already.
+/// How many users are in the room already.
 pub(crate) const MEMBERS: usize = 10;
 
 /// How much is done.
@@ -80,7 +82,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Everything on this thread, so that its own time is that of all.
+/// Everything runs on this thread, so its CPU time is the CPU time of everything.
 pub(crate) fn on_one_thread<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_all().build()?.block_on(work)

@@ -1,4 +1,4 @@
-//! A node in memory, beside the state alone.
+//! A node in memory, compared with the state alone.
 
 use lattice_presence::PresenceState;
 use lattice_presence_node::engine::Memory;

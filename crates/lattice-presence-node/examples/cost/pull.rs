@@ -1,4 +1,4 @@
-//! A fresh node pulls what another one holds, and is read meanwhile.
+//! A fresh node pulls what another one holds, and is read at the same time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,7 +75,7 @@ fn names(number: usize) -> (String, String) {
     (format!("room-{}", number / 10), format!("user-{number}"))
 }
 
-/// What a pull cannot do without.
+/// The work that every pull must do.
 fn in_one_piece(count: usize) -> Result<Cost> {
     let meta = JsonMeta::new("online")?;
     let mut state = PresenceState::new("a");
@@ -128,7 +128,7 @@ async fn pull(count: usize) -> Result<(Cost, [Vec<Duration>; 2])> {
     let after = Reader::start(&hall);
     tokio::time::sleep(start.elapsed()).await;
     let reads = [during, after.stop()?];
-    // Their memory is given back apart from the next turn.
+    // Their memory is freed before the next turn, and not in it.
     drop(kept);
     Ok((cost, reads))
 }

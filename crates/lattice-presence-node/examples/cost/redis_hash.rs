@@ -1,8 +1,8 @@
-//! What is usually built on Redis: a hash, or a sorted set by time, for each topic with a
-//! time to live, and a message for each change. Heartbeats that renew the entries, and a
-//! sweep for those of dead processes, would come on top.
+//! Presence as people usually build it on Redis. Each topic has a hash, or a sorted set by
+//! time, with a time to live. Each change is also a message. Two things would come on top:
+//! heartbeats that renew the entries, and a job that removes those of dead processes.
 //!
-//! Beside it a node whose engine is the same server.
+//! It is compared with a node that uses the same server as its engine.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -85,10 +85,10 @@ impl Nodes {
         for number in 0..MEMBERS {
             let connection = a.connect();
             connection.track("hall", &format!("user-{number}"), &meta)?;
-            // Kept by its node as long as the handle lives.
+            // The node keeps it as long as the handle lives.
             std::mem::forget(connection);
         }
-        // Who has not met its peer yet pushes to nobody.
+        // A node that has not met its peer yet pushes to nobody.
         while b.status().peers.is_empty() || b.topic("hall").len() < MEMBERS {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
@@ -110,7 +110,7 @@ impl Nodes {
                     connection.track("room", &format!("user-{number}"), &self.meta)?;
                     self.kept.push(connection);
                 }
-                // What the node sends of it is work as well.
+                // Sending it is work of the node as well.
                 while self.b.topic("room").len() < self.kept.len() {
                     tokio::task::yield_now().await;
                 }
@@ -268,7 +268,7 @@ impl Plain {
                 Ok(all.len())
             }
             Kind::SortedSet => {
-                // Those of the last hour: older ones belong to the dead.
+                // Those of the last hour. Older ones belong to dead processes.
                 let mut read = redis::cmd("ZRANGE");
                 read.arg(key).arg(now()? - 3_600).arg("+inf").arg("BYSCORE");
                 let all: Vec<String> = read.query_async(&mut self.connection).await?;

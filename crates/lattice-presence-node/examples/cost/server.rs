@@ -1,4 +1,4 @@
-//! A Redis server of this run's own.
+//! A Redis server for this run only.
 
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -10,7 +10,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// `None` where none is installed.
+    /// `None` if none is installed.
     pub(crate) fn start() -> Option<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").ok()?;
         let port = listener.local_addr().ok()?.port();

@@ -1,5 +1,5 @@
-//! Two nodes over zenoh, on the loopback: how many joins and leaves a second each sees of the
-//! other.
+//! Two nodes over zenoh, on the loopback. It counts the joins and leaves that each sees of
+//! the other in a second.
 
 use std::time::{Duration, Instant};
 
@@ -9,8 +9,8 @@ use lattice_presence_node::{JsonMeta, Node};
 
 use crate::{Effort, Result};
 
-/// How many join, and leave again, at a time. Each of them is waited for at the other node:
-/// nothing comes and goes unseen.
+/// How many users join, and leave again, at a time. The program waits until the other node
+/// has seen each of them.
 const BATCH: usize = 500;
 
 /// How many such topics each node has.

@@ -10,7 +10,7 @@ pub(crate) struct Cable {
 }
 
 impl Cable {
-    /// A whole one, to that port of this machine.
+    /// A cable that is not cut, to this port of this machine.
     pub(crate) async fn to(target: u16) -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
@@ -46,7 +46,7 @@ async fn pass(mut near: TcpStream, target: u16, mut is_cut: watch::Receiver<bool
     }
 }
 
-/// A port that nobody listens on at present.
+/// A port at which nobody listens now.
 pub(crate) fn free_port() -> std::io::Result<u16> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     Ok(listener.local_addr()?.port())

@@ -1,12 +1,13 @@
-//! Four processes, one view: a short day of a chat service, over zenoh.
+//! Four nodes of a chat service over zenoh. One is killed, the network is cut, and all are
+//! replaced. At the end all have one list.
 //!
-//! `cargo run --release -p lattice-presence-node --features zenoh --example day` plays it
-//! and exits with 0 when, at the end, all nodes see the same.
+//! `cargo run --release -p lattice-presence-node --features zenoh --example day` runs it.
+//! If all nodes see the same at the end, it exits with 0.
 //!
-//! This program runs itself four times more, as the nodes. What a server writes is in
-//! [`node`]: start, track, read, follow, drain. The others are the stage: [`process`]
-//! starts, asks and kills the nodes, [`cable`] connects them and can be cut, [`script`]
-//! tells them what to do.
+//! This program starts itself four times more, as the nodes. Only [`node`] is what you
+//! would write in a server: start, track, read, follow, drain. The other files run the
+//! test. [`process`] starts, asks and kills the nodes. [`cable`] connects them, and can be
+//! cut. [`script`] tells them what to do.
 //!
 //! `day node --help` says how to run one node by hand, over any engine.
 #![allow(

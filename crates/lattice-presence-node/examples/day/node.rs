@@ -1,4 +1,4 @@
-//! One node, as a server has it. Commands come as lines, answers go as lines.
+//! One node, as in a server. It reads commands as lines, and writes answers as lines.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -15,7 +15,7 @@ pub(crate) const USAGE: &str =
                        [--redis URL] [--nats URL] [--quick]
 commands: track KEY, drop KEY, view, departed, status, churn PER_SECOND, drain, stop";
 
-/// Where everybody is.
+/// The topic of all users.
 const TOPIC: &str = "room:lobby";
 
 struct Options {
@@ -72,8 +72,8 @@ fn options(arguments: &[String]) -> Result<Options, Box<dyn Error>> {
     })
 }
 
-/// Peers by addresses alone. Who is given none that others tell of does not tell either:
-/// the script's cables would be by-passed.
+/// Peers are found only by these addresses. Nodes must not tell each other about the rest,
+/// because this would bypass the cables of the script.
 fn zenoh(listen: Option<String>, connect: &[String]) -> Result<Zenoh, Box<dyn Error>> {
     let mut config = zenoh::Config::default();
     let mut set = |key: &str, value: String| {
@@ -157,7 +157,7 @@ pub(crate) async fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Keeps the keys whose last entry went, until they are asked for.
+/// Keeps the keys whose last entry left, until the script asks for them.
 fn follow(node: &Node<JsonMeta>) -> Arc<Mutex<Vec<String>>> {
     let departed = Arc::new(Mutex::new(Vec::new()));
     let mut updates = node.topic(TOPIC).subscribe();

@@ -22,7 +22,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a node that listens at one port, and reaches others at theirs.
+    /// Starts a node that listens at one port, and connects to the ports of others.
     pub(crate) async fn start(name: &'static str, listen: u16, connect: &[u16]) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["node", name, "--quick", "--listen"]);
@@ -44,7 +44,7 @@ impl Process {
         Ok(process)
     }
 
-    /// The rest of the next line, which must begin with that word.
+    /// The rest of the next line. The line must begin with that word.
     async fn answer(&mut self, word: &str) -> Result<String> {
         let line = timeout(PATIENCE, self.answers.next_line()).await;
         let name = self.name;

@@ -1,4 +1,4 @@
-//! The day: what happens to the nodes, and what all of them must see.
+//! What happens to the nodes, and what all of them must see.
 
 use std::error::Error;
 use std::time::Duration;
@@ -12,7 +12,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const NAMES: [&str; 4] = ["berlin", "lagos", "quito", "tokyo"];
 
-/// Where each node listens, and the cable through which the others reach it.
+/// The port at which each node listens, and the cable through which the others reach it.
 struct Network(Vec<(u16, Cable)>);
 
 impl Network {
@@ -85,7 +85,7 @@ async fn agree(nodes: &mut [Process], users: &[&str]) -> Result<Duration> {
     all_see(&mut nodes.iter_mut().collect::<Vec<_>>(), users).await
 }
 
-/// Every cable is cut: each node is alone, and keeps its own.
+/// Every cable is cut. Each node is alone, and keeps its own users.
 async fn cut(network: &Network, nodes: &mut [Process], start: Instant) -> Result<()> {
     for (_, cable) in &network.0 {
         cable.cut();
@@ -106,8 +106,8 @@ async fn cut(network: &Network, nodes: &mut [Process], start: Instant) -> Result
     Ok(())
 }
 
-/// Every node is replaced, one after another. Its users reconnect elsewhere: nobody sees
-/// them depart.
+/// Every node is replaced, one after another. Its users connect to other nodes, and no node
+/// sees them depart.
 async fn deploy(network: &Network, nodes: &mut Vec<Process>, start: Instant) -> Result<()> {
     let users = [["alice", "erin"].as_slice(), &[], &["carol"], &["dave"]];
     let mut homes = [0, 0, 2, 3]; // of alice, erin, carol, dave
@@ -127,7 +127,7 @@ async fn deploy(network: &Network, nodes: &mut Vec<Process>, start: Instant) -> 
         nodes.remove(at).stop().await?;
         nodes.insert(at, network.start(at).await?);
         agree(nodes, &all).await?;
-        // The handover passes: if anybody were to depart, it would be now.
+        // The handover ends here. If a user departed, it would be now.
         sleep(Duration::from_secs(3)).await;
     }
     agree(nodes, &all).await?;

@@ -4,8 +4,7 @@ use bytes::Bytes;
 
 use super::{Engine, Events, Link, Local, SendError, StartError, To};
 
-/// No peers at all: one process, no network. What a node runs on where no engine was
-/// given.
+/// No peers: one process, and no network. A node without an engine uses it.
 ///
 /// ```
 /// use lattice_presence_node::engine::{Alone, BoxedEngine};
@@ -24,7 +23,7 @@ impl Engine for Alone {
     }
 }
 
-/// What [`Alone`] starts: it takes payloads, and nobody gets them.
+/// The link of [`Alone`]. It accepts payloads, and nobody gets them.
 ///
 /// ```
 /// use lattice_presence_node::engine::{Alone, Engine, Link, Local, To, events};
@@ -38,11 +37,11 @@ impl Engine for Alone {
 /// ```
 #[derive(Debug)]
 pub struct AloneLink {
-    /// Dropped with the link: the node sees that the engine has ended.
+    /// It is dropped with the link. Then the node sees that the engine has ended.
     _events: Events,
 }
 
-/// What nobody gets may be of any length, within reason.
+/// Nobody gets a payload, so it may have almost any length.
 const MAX_PAYLOAD: usize = 1024 * 1024;
 
 impl Link for AloneLink {

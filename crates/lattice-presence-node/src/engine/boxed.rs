@@ -1,4 +1,4 @@
-//! Engines whose type is chosen at run time.
+//! Engines whose type is known only at run time.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -11,7 +11,7 @@ use super::{Engine, Events, Link, Local, SendError, StartError, To};
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Any engine: where the configuration decides which.
+/// Any engine. Use it if the configuration decides which one.
 ///
 /// ```
 /// use lattice_presence_node::engine::{Alone, BoxedEngine, Memory};
@@ -53,7 +53,7 @@ impl Engine for BoxedEngine {
     }
 }
 
-/// Any link: what a [`BoxedEngine`] starts.
+/// Any link. A [`BoxedEngine`] starts it.
 ///
 /// ```
 /// use lattice_presence_node::engine::{Alone, BoxedEngine, Engine, Link, Local, events};

@@ -1,6 +1,6 @@
 //! A suite that every engine must pass (feature `conformance`).
 //!
-//! [`check`] starts four nodes on an engine and checks the rules of the [module
+//! [`check`] starts four nodes on an engine, and checks the rules of the [module
 //! above](super). In a test:
 //!
 //! ```
@@ -14,8 +14,8 @@
 //! # });
 //! ```
 //!
-//! Where the test can break the connections and mend them again, implement [`Harness`] and
-//! call [`check_with`]: then the suite checks what happens then, too.
+//! If your test can break the connections and repair them, implement [`Harness`] and call
+//! [`check_with`]. Then the suite also checks what happens in this case.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -29,7 +29,7 @@ use super::Engine;
 mod checks;
 mod party;
 
-/// What the suite needs of a test: engines, and a way to break their connections.
+/// What a test gives to the suite: engines, and a way to break their connections.
 ///
 /// ```
 /// use lattice_presence_node::engine::{Memory, conformance};
@@ -70,7 +70,8 @@ pub trait Harness: Send {
     /// An engine for another node, on the same network as the others.
     fn engine(&mut self) -> Self::Engine;
 
-    /// Breaks every connection. `false` where that cannot be done: the check is skipped.
+    /// Breaks every connection. It returns `false` if that is not possible. Then the check
+    /// is skipped.
     fn cut(&mut self) -> impl Future<Output = bool> + Send {
         async { false }
     }
@@ -81,7 +82,7 @@ pub trait Harness: Send {
     }
 }
 
-/// The names of the nodes that the suite starts: awkward ones.
+/// The names of the nodes that the suite starts. They are difficult on purpose.
 ///
 /// ```
 /// assert_eq!(lattice_presence_node::engine::conformance::NAMES.len(), 4);
@@ -124,7 +125,7 @@ impl Report {
         &self.passed
     }
 
-    /// The checks that the harness has no means for.
+    /// The checks that the harness cannot do.
     ///
     /// ```
     /// let report = lattice_presence_node::engine::conformance::Report::default();
@@ -166,17 +167,17 @@ impl fmt::Display for Report {
 pub struct Violation {
     /// The check that failed.
     pub check: &'static str,
-    /// What was seen instead.
+    /// What happened instead.
     pub what: String,
 }
 
 /// Checks the engines that `make` makes, each for another node of one network.
 ///
-/// Takes some seconds where all is well, and up to a minute where not.
+/// It takes some seconds if there is no error, and up to a minute if there is one.
 ///
 /// # Errors
 ///
-/// The first rule that is broken.
+/// The first rule that the engine breaks.
 ///
 /// ```
 /// use lattice_presence_node::engine::{Memory, conformance};
@@ -203,7 +204,7 @@ pub async fn check<E: Engine>(make: impl FnMut() -> E + Send) -> Result<Report, 
 ///
 /// # Errors
 ///
-/// The first rule that is broken.
+/// The first rule that the engine breaks.
 ///
 /// See [`Harness`] for an example.
 ///

@@ -32,15 +32,15 @@ pub enum StartError {
              `#[tokio::test(flavor = \"multi_thread\")]`"
     )]
     Runtime {
-        /// Which engine.
+        /// The engine.
         engine: &'static str,
     },
     /// There is no connection.
     #[error("no connection to {to}")]
     Connect {
-        /// To what, without secrets.
+        /// The other side, without secrets.
         to: String,
-        /// Why.
+        /// The cause.
         source: Source,
     },
     /// Something else went wrong.
@@ -48,7 +48,7 @@ pub enum StartError {
     Failed {
         /// What did not work.
         what: String,
-        /// Why.
+        /// The cause.
         source: Source,
     },
 }
@@ -97,7 +97,7 @@ impl StartError {
     }
 }
 
-/// Why a payload was not sent. It reaches nobody; the link goes on.
+/// Why a payload was not sent. It reaches nobody, and the link continues to work.
 ///
 /// ```
 /// use lattice_presence_node::engine::SendError;
@@ -122,7 +122,7 @@ pub enum SendError {
     /// Something else went wrong.
     #[error("the engine did not send")]
     Failed {
-        /// Why.
+        /// The cause.
         source: Source,
     },
 }
@@ -142,7 +142,7 @@ impl SendError {
         }
     }
 
-    /// An error where `length` is over `limit`.
+    /// An error if `length` is over `limit`.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! What an engine reports, through a queue that is bounded in bytes and in number, for all
-//! and for each sender.
+//! What an engine reports. It goes through a queue that is bounded in bytes and in number,
+//! for all senders together and for each sender.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -26,24 +26,24 @@ use room::{MAX_WAITING, Room, Taken};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A payload came in.
+    /// A payload arrived.
     Message {
         /// The sender's name.
         from: Arc<str>,
-        /// What it sent.
+        /// The payload.
         payload: Bytes,
     },
-    /// Payloads for us were lost: nobody read them in time, or the engine was not
+    /// Payloads for this node were lost. Nobody read them in time, or the engine was not
     /// connected.
     Lagged {
-        /// Who sent them, where that is known.
+        /// The sender, if it is known.
         from: Option<Arc<str>>,
-        /// How many, where that is known.
+        /// Their number, if it is known.
         messages: Option<u64>,
     },
     /// The engine can reach others from now on.
     Connected,
-    /// The engine reaches nobody. It tries to connect again by itself.
+    /// The engine cannot reach anybody. It tries to connect again by itself.
     Disconnected {
         /// What happened.
         reason: String,
@@ -52,12 +52,12 @@ pub enum Event {
     Hint {
         /// The peer's name.
         peer: Arc<str>,
-        /// What of it.
+        /// What the engine believes.
         hint: PeerHint,
     },
 }
 
-/// What an engine believes of a peer. It may be wrong: nodes judge by what they hear.
+/// What an engine believes of a peer. It may be wrong, so nodes judge by what they hear.
 ///
 /// ```
 /// use lattice_presence_node::engine::{Event, PeerHint, events};
@@ -74,11 +74,11 @@ pub enum PeerHint {
     Lost,
 }
 
-/// A queue from an engine to its node: what is put in at one end comes out at the other.
+/// Makes a queue from an engine to its node.
 ///
-/// It holds at most 8,192 messages and 32 MiB, and of one sender at most a quarter of both:
-/// one that floods the node does not crowd out the others. A node makes one itself; this
-/// call is for tests of engines.
+/// It holds at most 8,192 messages and 32 MiB, and of one sender at most a quarter of both.
+/// So one sender that floods the node leaves room for the others. A node makes its own
+/// queue. This call is for tests of engines.
 ///
 /// ```
 /// let (events, mut received) = lattice_presence_node::engine::events();
@@ -87,7 +87,7 @@ pub enum PeerHint {
 /// ```
 #[must_use]
 pub fn events() -> (Events, EventStream) {
-    // Signals are no messages: they are few, and must not get lost.
+    // Signals are not messages. They are few, and must not get lost.
     let (signals, signal_queue) = mpsc::unbounded_channel();
     let (messages, message_queue) = mpsc::channel(MAX_WAITING);
     let room = Arc::new(Room::new());
@@ -123,11 +123,11 @@ enum Waiting {
 #[derive(Debug)]
 enum Signal {
     Event(Event),
-    /// Messages of that sender found no room; the count of them stands beside the queue.
+    /// Messages of that sender found no room. Their number is counted beside the queue.
     Lost(Option<Arc<str>>),
 }
 
-/// Where an engine reports what it sees. Cheap to clone.
+/// An engine reports events here. It is cheap to clone.
 ///
 /// When the last clone is dropped, the node knows that the engine has ended.
 ///
@@ -144,9 +144,9 @@ pub struct Events {
 }
 
 impl Events {
-    /// Reports a payload, or counts it as lost where the queue is full, or the sender's
-    /// share of it. Never waits, so that it suits callbacks of a transport. Whether there
-    /// was room. O(1).
+    /// Reports a payload. If the queue is full, or the sender's share of it, the payload
+    /// counts as lost. It returns whether there was room. It never waits, so you can use it
+    /// in callbacks of a transport. O(1).
     ///
     /// ```
     /// let (events, _received) = lattice_presence_node::engine::events();
@@ -176,13 +176,13 @@ impl Events {
         }
     }
 
-    /// Reports a payload, and waits for room where the queue is full, or the sender's share
-    /// of it: for engines whose transport has a connection for each sender, and slows that
-    /// one down. Where all senders come in on one connection, a slow reader would hold them
-    /// all up: [`offer`](Self::offer) does not.
+    /// Reports a payload. If the queue is full, or the sender's share of it, it waits for
+    /// room. Use it if your transport has a connection for each sender, and can slow down
+    /// that sender. If all senders share one connection, this would delay them all. Then
+    /// use [`offer`](Self::offer).
     ///
-    /// A payload that can never fit, of 8 MiB and more, is counted as lost. `false` where
-    /// nobody reads any more. Safe to cancel.
+    /// A payload of 8 MiB or more can never fit, and counts as lost. It returns `false` if
+    /// nobody reads any more. It is safe to cancel.
     ///
     /// ```
     /// # let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -196,7 +196,7 @@ impl Events {
             self.lose(&from);
             return !self.is_closed();
         }
-        // Where nobody reads any more, nobody makes room either.
+        // If nobody reads any more, nobody makes room.
         let room = tokio::select! {
             room = self.room.take(&from, payload.len()) => room,
             () = self.messages.closed() => None,
@@ -210,7 +210,7 @@ impl Events {
         self.messages.send(waiting).await.is_ok()
     }
 
-    /// Reports that payloads for us were lost; how many, where that is known.
+    /// Reports that payloads for this node were lost, with their number if it is known.
     ///
     /// ```
     /// use lattice_presence_node::engine::{Event, events};
@@ -254,8 +254,8 @@ impl Events {
         self.signal(Signal::Event(Event::Disconnected { reason }));
     }
 
-    /// Reports what the engine believes of a peer. Where the queue is full, or the peer's
-    /// share of it, it is not heard.
+    /// Reports what the engine believes of a peer. If the queue is full, or the peer's
+    /// share of it, the report is dropped.
     ///
     /// ```
     /// use lattice_presence_node::engine::{PeerHint, events};
@@ -279,7 +279,7 @@ impl Events {
         let _ = self.signals.send(signal);
     }
 
-    /// Whether the node reads no more: the engine may end. O(1).
+    /// Whether the node has stopped reading. Then the engine may end. O(1).
     ///
     /// ```
     /// let (events, received) = lattice_presence_node::engine::events();
@@ -292,7 +292,7 @@ impl Events {
     }
 }
 
-/// Where a node, or a test of an engine, reads what the engine reports.
+/// A node, or a test of an engine, reads here what the engine reports.
 ///
 /// ```
 /// # let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -312,8 +312,8 @@ pub struct EventStream {
 }
 
 impl EventStream {
-    /// The next event; `None` once the engine has ended. Signals come before messages.
-    /// Safe to cancel.
+    /// The next event, or `None` after the engine has ended. Signals come before messages.
+    /// It is safe to cancel.
     ///
     /// ```
     /// # let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -402,7 +402,8 @@ mod tests {
         }
     }
 
-    /// The events that wait, by their sender; how many were lost of whom is in `lost`.
+    /// The waiting events, by their sender. `lost` has the number of lost messages of each
+    /// sender.
     fn read(received: &mut EventStream, sender: &str) -> (usize, Vec<Event>) {
         let (mut messages, mut lost) = (0, Vec::new());
         while let Some(event) = received.try_next() {

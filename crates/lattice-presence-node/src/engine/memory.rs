@@ -17,11 +17,12 @@ mod faults;
 pub use faults::Faults;
 use faults::Rng;
 
-/// The nodes of one process, connected by memory: for tests of what is built on a node.
+/// Connects the nodes of one process by memory. It is for tests of programs that use a
+/// node.
 ///
-/// Each clone is an engine for another node of the same network. Faults are drawn from a
-/// seed. Where a call names a node, it takes the name that the node was started with, or
-/// that of one incarnation.
+/// Each clone is an engine for another node of the same network. Faults come from a seed.
+/// Some calls take the name of a node. This is the name with which the node was started, or
+/// the name of one incarnation.
 ///
 /// ```
 /// use lattice_presence_node::engine::{Event, Engine, Link, Local, Memory, To, events};
@@ -59,13 +60,13 @@ struct Hub {
     max_payload: usize,
     /// By cluster and name.
     nodes: BTreeMap<(Arc<str>, Arc<str>), Events>,
-    /// From whom to whom nothing passes.
+    /// Pairs of sender and receiver between whom nothing passes.
     cuts: BTreeSet<(String, String)>,
-    /// Who has no connection.
+    /// Nodes without a connection.
     off: BTreeSet<String>,
 }
 
-/// How long a payload may be, where nothing else is said.
+/// The default of the longest payload.
 const MAX_PAYLOAD: usize = 64 * 1024;
 
 impl Memory {
@@ -79,7 +80,7 @@ impl Memory {
         Self::seeded(0)
     }
 
-    /// A network whose faults are drawn from that seed.
+    /// A network whose faults come from that seed.
     ///
     /// ```
     /// use lattice_presence_node::engine::{Faults, Memory};
@@ -102,7 +103,7 @@ impl Memory {
         }
     }
 
-    /// Sets the longest payload that it takes: 64 KiB where nothing else is said.
+    /// Sets the longest payload. By default it is 64 KiB.
     ///
     /// ```
     /// let memory = lattice_presence_node::engine::Memory::new();
@@ -133,7 +134,7 @@ impl Memory {
         self.cut_one_way(other, one);
     }
 
-    /// Lets nothing pass from one node to another; the other direction stays.
+    /// Lets nothing pass from one node to another. The other direction still works.
     ///
     /// ```
     /// lattice_presence_node::engine::Memory::new().cut_one_way("berlin-1", "tokyo-1");
@@ -152,7 +153,7 @@ impl Memory {
         self.lock().cuts.clear();
     }
 
-    /// Takes a node off the network, as a broker that goes away does: the node is told.
+    /// Takes a node off the network, as if its broker failed. The node is told.
     ///
     /// ```
     /// lattice_presence_node::engine::Memory::new().disconnect("berlin-1");
@@ -182,7 +183,7 @@ impl Memory {
     }
 
     fn lock(&self) -> MutexGuard<'_, Hub> {
-        // No call leaves the hub half changed.
+        // A call never leaves the hub half changed.
         self.hub.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -204,7 +205,7 @@ impl fmt::Debug for Memory {
     }
 }
 
-/// The name that a node was started with, if `name` is one of its incarnations.
+/// The name with which a node was started, if `name` is one of its incarnations.
 fn base_of(name: &str) -> String {
     ReplicaId::new(name).base().to_string()
 }
@@ -302,7 +303,7 @@ impl Engine for Memory {
     }
 }
 
-/// What [`Memory`] starts.
+/// The link of a [`Memory`].
 ///
 /// ```
 /// use lattice_presence_node::engine::{Engine, Link, Local, Memory, events};

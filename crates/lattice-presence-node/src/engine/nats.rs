@@ -1,4 +1,4 @@
-//! The engine over NATS: core publish and subscribe, nothing stored.
+//! The engine over NATS. It uses core publish and subscribe, and stores nothing.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -19,18 +19,19 @@ use super::{Engine, Events, Link, Local, SendError, StartError, To};
 
 /// NATS: core publish and subscribe. Nothing is stored, and `JetStream` is not needed.
 ///
-/// What it does when things go wrong is in `docs/running.md`; in short:
+/// `docs/running.md` says what it does in trouble. In short:
 ///
-/// - **payloads** are as long as the server takes them ([`Link::max_payload`]);
-/// - **slow**: what this node does not read in time is dropped, and reported as
-///   [`Lagged`](super::Event::Lagged);
-/// - **away**: `Disconnected` is reported, sending is refused, and the client connects
-///   again by itself, for ever, with growing pauses of up to 4 s;
-/// - **names**: the subject bears the sender's, so that permissions of the server can hold
-///   each node to its own: `lattice.<cluster>.*.<name>.*` and
-///   `lattice.<cluster>.one.*.<name>.*` to publish.
+/// - **payloads**: they may be as long as the server accepts ([`Link::max_payload`]).
+/// - **slow**: if this node does not read messages in time, they are dropped, and reported
+///   as [`Lagged`](super::Event::Lagged).
+/// - **away**: if the server is away, `Disconnected` is reported, and sending is refused.
+///   The client connects again by itself. It tries without end, with growing pauses of up
+///   to 4 s.
+/// - **names**: the sender's name is in the subject. So permissions of the server can make
+///   each node use its own name. A node must be allowed to publish
+///   `lattice.<cluster>.*.<name>.*` and `lattice.<cluster>.one.*.<name>.*`.
 ///
-/// TLS, credentials, tokens and several servers are those of [`ConnectOptions`].
+/// For TLS, credentials, tokens and several servers, see [`ConnectOptions`].
 ///
 /// ```no_run
 /// use lattice_presence_node::engine::Nats;
@@ -43,7 +44,7 @@ pub struct Nats {
 }
 
 impl Nats {
-    /// A client of these servers: one address, or several with commas.
+    /// A client of these servers. Give one address, or several with commas between them.
     ///
     /// ```
     /// let _ = lattice_presence_node::engine::Nats::new("127.0.0.1:4222,127.0.0.1:4223");
@@ -53,8 +54,8 @@ impl Nats {
         Self::with_options(servers, ConnectOptions::new())
     }
 
-    /// A client with these options: TLS, credentials and whatever else the client has. Its
-    /// callback for events and its echo are set anew.
+    /// A client with these options: TLS, credentials and everything else that the client
+    /// has. The callback for events and the echo are replaced.
     ///
     /// ```
     /// use lattice_presence_node::engine::Nats;
@@ -78,7 +79,7 @@ impl fmt::Debug for Nats {
     }
 }
 
-/// Messages that wait at a subscription before more are dropped.
+/// Messages that may wait at a subscription. More are dropped.
 const WAITING: usize = 8_192;
 
 /// How long the first connection may take.
@@ -119,7 +120,7 @@ impl Engine for Nats {
             subscribed.map_err(|error| StartError::failed("the subscription", error))
         };
         let (all, mut mine) = (subscribe(all).await?, subscribe(mine).await?);
-        // Nobody may speak before the server knows whom to tell.
+        // No node may send before the server knows the subscriptions.
         let known =
             tokio::time::timeout(CONNECT, confirm(&client, &prefix, &local, &mut mine)).await;
         match known {
@@ -146,12 +147,13 @@ impl Engine for Nats {
     }
 }
 
-/// A token that no name escapes to: nobody listens there.
+/// A token that is not the escaped form of any name. So nobody listens there.
 const NOBODY: &str = "~0";
 
-/// Waits until the server has read the subscriptions. A flush only hands them to the
-/// socket; so this asks nobody, and the server itself answers, after what came before. What
-/// arrives meanwhile is dropped: the node does not run yet, and is told all when it does.
+/// Waits until the server has read the subscriptions. A flush only writes them to the
+/// socket. So this sends a request to a subject without listeners. The server itself
+/// answers it, after it has read what came before. Messages that arrive in this time are
+/// dropped. The node does not run yet, and will ask for everything when it does.
 async fn confirm(
     client: &Client,
     prefix: &str,
@@ -195,7 +197,7 @@ async fn read(mut subscription: Subscriber, events: Events, name: Arc<str>) {
         subject, payload, ..
     }) = subscription.next().await
     {
-        // A subject that nobody of us made: somebody else publishes under our prefix.
+        // No engine of ours made this subject. Another program publishes under our prefix.
         let Some(from) = speaker_of(&subject, '.') else {
             continue;
         };
@@ -213,7 +215,7 @@ fn without_secrets(servers: &str) -> String {
     servers.split(',').map(hide).collect::<Vec<_>>().join(", ")
 }
 
-/// What [`Nats`] starts.
+/// The link of a [`Nats`].
 ///
 /// ```no_run
 /// use lattice_presence_node::engine::{Engine, Link, Local, Nats, events};
@@ -231,7 +233,7 @@ pub struct NatsLink {
     prefix: String,
     speaker: String,
     readers: Vec<JoinHandle<()>>,
-    /// Emptied at the end: the client keeps its callback as long as it lives.
+    /// It is emptied at the end, because the client keeps its callback as long as it lives.
     events: Arc<Reporter>,
 }
 
@@ -250,7 +252,8 @@ impl Link for NatsLink {
 
     async fn send(&mut self, to: To<'_>, payload: Bytes) -> Result<(), SendError> {
         SendError::check(payload.len(), self.max_payload())?;
-        // What is published now would wait for the server, and arrive when it is old.
+        // A message that is published now would wait for the server, and be old when it
+        // arrives.
         if self.client.connection_state() != State::Connected {
             return Err(SendError::Disconnected);
         }

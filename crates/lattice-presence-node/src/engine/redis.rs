@@ -1,4 +1,4 @@
-//! The engine over Redis or Valkey: publish and subscribe, nothing stored.
+//! The engine over Redis or Valkey. It uses publish and subscribe, and stores nothing.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -20,20 +20,20 @@ use super::{Engine, Events, Link, Local, SendError, StartError, To};
 
 /// Redis or Valkey: publish and subscribe. Nothing is stored.
 ///
-/// What it does when things go wrong is in `docs/running.md`; in short:
+/// `docs/running.md` says what it does in trouble. In short:
 ///
-/// - **slow**: what this node does not read in time is dropped and reported as
-///   [`Lagged`](super::Event::Lagged); what it does not read at all makes the server cut
-///   the connection (`client-output-buffer-limit`), which is reported as well;
-/// - **away**: `Disconnected` is reported, sending is refused, and both connections are
-///   made anew, for ever, with growing pauses of up to 4 s, in tasks of their own: a server
-///   that takes seconds to let somebody in is waited for, 5 s each time; one that says
-///   nothing any more is noticed after 10 s;
-/// - **names**: Redis does not tell who published. Whoever may publish on the cluster's
-///   channels can speak for any node: keep the password among the nodes.
+/// - **slow**: if this node does not read messages in time, they are dropped, and reported
+///   as [`Lagged`](super::Event::Lagged). If it does not read at all, the server closes the
+///   connection (`client-output-buffer-limit`). This is reported as well.
+/// - **away**: if the server is away, `Disconnected` is reported, and sending is refused.
+///   Tasks connect again, without end, with growing pauses of up to 4 s. An attempt may
+///   take 5 s. If a server is silent, this is noticed after 10 s.
+/// - **names**: Redis does not say who published a message. Every program that may publish
+///   on the channels of the cluster can speak for any node. So only the nodes should have
+///   the password.
 ///
-/// TLS is that of the address: `rediss://`. In a Redis cluster, give the address of any
-/// node: what is published at one is heard at all.
+/// For TLS, write `rediss://` in the address. In a Redis cluster, give the address of any
+/// of its servers. A message that is published at one server is heard at all of them.
 ///
 /// ```
 /// use lattice_presence_node::engine::Redis;
@@ -45,15 +45,14 @@ pub struct Redis {
     max_payload: usize,
 }
 
-/// How long a payload may be, where nothing else is said: short enough that one does not
-/// hold up the others.
+/// The default of the longest payload. It is short, so that one payload does not delay the
+/// others.
 const MAX_PAYLOAD: usize = 256 * 1024;
 
 /// How long an answer of the server may take.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// How long a send waits for a connection that is being made: a node gives up on one after a
-/// second.
+/// How long a send waits for a new connection. The node cancels a send after a second.
 const NEAR: Duration = Duration::from_millis(500);
 
 /// How often the server is asked whether it is there.
@@ -76,7 +75,7 @@ impl Redis {
         }
     }
 
-    /// A client that the application has made, with certificates of its own for example.
+    /// A client that the application has made, for example with its own certificates.
     ///
     /// ```
     /// use lattice_presence_node::engine::Redis;
@@ -92,7 +91,7 @@ impl Redis {
         }
     }
 
-    /// Sets the longest payload that it takes: 256 KiB where nothing else is said.
+    /// Sets the longest payload. By default it is 256 KiB.
     ///
     /// ```
     /// let _ = lattice_presence_node::engine::Redis::new("redis://127.0.0.1/").max_payload(65_536);
@@ -158,7 +157,7 @@ struct Channels {
 
 impl Channels {
     fn new(local: &Local) -> Self {
-        // Escaped, so that no name of a cluster continues into the rest.
+        // It is escaped, so that the name of a cluster cannot run into the rest.
         let prefix = format!("lattice:{}", escape(&local.cluster));
         let all = format!("{prefix}:all");
         let mine = one(&prefix, &local.name);
@@ -213,7 +212,7 @@ impl Retry {
     }
 }
 
-/// What reads the channels, and subscribes again where the connection breaks.
+/// Reads the channels. If the connection breaks, it subscribes again.
 struct Reader {
     client: Client,
     channels: Channels,
@@ -238,12 +237,12 @@ impl Reader {
                 }
             };
             self.events.connected();
-            // Whatever was published meanwhile is lost.
+            // Messages that were published in the meantime are lost.
             self.events.lagged(None);
         }
     }
 
-    /// Reads until the connection breaks, or is silent even when asked. Why.
+    /// Reads until the connection breaks, or does not answer a ping. It returns the reason.
     async fn read(&self, receiver: PubSub) -> String {
         let (mut sink, mut messages) = receiver.split();
         let mut next_ping = tokio::time::interval(PING);
@@ -255,7 +254,8 @@ impl Reader {
                     None => return "the server closed the connection".into(),
                 },
                 _ = next_ping.tick() => {
-                    // The answer comes through the stream: it must be read meanwhile.
+                    // The answer comes through the stream, so the stream must be read at
+                    // the same time.
                     let mut ping = core::pin::pin!(timeout(ANSWER, sink.ping::<redis::Value>()));
                     loop {
                         tokio::select! {
@@ -276,7 +276,7 @@ impl Reader {
     }
 
     fn offer(&self, frame: &[u8]) {
-        // Anything else was published by somebody who is no node.
+        // Everything else was published by a program that is not a node.
         if let Some((from, payload)) = unframe(frame)
             && *from != *self.name
         {
@@ -286,7 +286,7 @@ impl Reader {
     }
 }
 
-/// The sender's name and its length before the payload.
+/// The payload, with the sender's name and its length in front.
 fn frame(name: &str, payload: &[u8]) -> Vec<u8> {
     let mut frame = BytesMut::with_capacity(4 + name.len() + payload.len());
     frame.put_u32(u32::try_from(name.len()).unwrap_or(u32::MAX));
@@ -302,7 +302,7 @@ fn unframe(frame: &[u8]) -> Option<(&str, &[u8])> {
     Some((core::str::from_utf8(name).ok()?, payload))
 }
 
-/// What [`Redis`] starts.
+/// The link of a [`Redis`].
 ///
 /// ```no_run
 /// use lattice_presence_node::engine::{Engine, Link, Local, Redis, events};
@@ -331,7 +331,8 @@ impl fmt::Debug for RedisLink {
     }
 }
 
-/// The connection that publishes. Dropped, it lets go of it, or of the attempt to make one.
+/// The connection that publishes. If it is dropped, the connection ends, or the attempt to
+/// make one.
 struct Sender {
     client: Client,
     state: State,
@@ -339,10 +340,12 @@ struct Sender {
 
 enum State {
     Connected(MultiplexedConnection),
-    /// A task makes a connection. It goes on while a send that waits for it is given up.
+    /// A task makes a connection. If a send that waits for it is cancelled, the task
+    /// continues.
     Connecting(JoinHandle<MultiplexedConnection>),
-    /// Taken by a send. Where that send was given up, so is the connection: a host that
-    /// vanished says nothing, and would swallow all that follows.
+    /// A send has taken the connection. If that send is cancelled, the connection is
+    /// dropped too. A host that disappeared does not answer, and all later messages would
+    /// be lost.
     Taken,
 }
 
@@ -364,7 +367,7 @@ impl Sender {
         }
     }
 
-    /// The connection, or that which comes soon. Safe to cancel.
+    /// The connection, or the new one that comes soon. It is safe to cancel.
     async fn connected(&mut self) -> Option<MultiplexedConnection> {
         match core::mem::replace(&mut self.state, State::Taken) {
             State::Connected(connection) => return Some(connection),
@@ -375,7 +378,7 @@ impl Sender {
             return None;
         };
         let connection = timeout(NEAR, task).await.ok()?;
-        // An error is a panic: the next send begins anew.
+        // An error means that the task panicked. The next send starts another one.
         self.state = State::Taken;
         connection.ok()
     }
@@ -421,7 +424,7 @@ impl Link for RedisLink {
 
     async fn close(mut self) {
         self.reader.abort();
-        // What it held is dropped once this returns.
+        // The values that it held are dropped when this returns.
         let _ = (&mut self.reader).await;
     }
 }

@@ -1,4 +1,5 @@
-//! Names of any text as one part of an address: a NATS token, a chunk of a zenoh key.
+//! Turns a name of any text into one part of an address: a token of NATS, or a chunk of a
+//! zenoh key.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -6,8 +7,8 @@ use core::fmt::Write;
 
 use lattice_presence::ReplicaId;
 
-/// The text with every byte outside `[A-Za-z0-9_-]` as `~` and two hex digits; the empty
-/// text as a lone `~`. What engines have for separators and wildcards cannot occur.
+/// The text, with each byte outside of `[A-Za-z0-9_-]` as `~` and two hex digits. The empty
+/// text is `~`. So the result has no separators and wildcards of engines.
 pub(super) fn escape(text: &str) -> String {
     if text.is_empty() {
         return "~".into();
@@ -24,7 +25,7 @@ pub(super) fn escape(text: &str) -> String {
     token
 }
 
-/// The text that was escaped; `None` where nothing escapes to it.
+/// The text that was escaped. `None` if no text has this escaped form.
 pub(super) fn unescape(token: &str) -> Option<String> {
     if token == "~" {
         return Some(String::new());
@@ -41,12 +42,12 @@ pub(super) fn unescape(token: &str) -> Option<String> {
         bytes.push(u8::from_str_radix(digits, 16).ok()?);
     }
     let text = String::from_utf8(bytes).ok()?;
-    // One text, one token: nobody speaks under two addresses.
+    // One text has one token only. So nobody can speak under two addresses.
     (escape(&text) == token).then_some(text)
 }
 
-/// The two last parts of the address under which a node speaks: its base, which a broker's
-/// access rules can name, and its whole name.
+/// The last two parts of the address under which a node speaks: its base and its whole
+/// name. The access rules of a broker can name the base.
 pub(super) fn speaker(name: &str, separator: char) -> String {
     let mut parts = escape(ReplicaId::new(name).base());
     parts.push(separator);
@@ -54,8 +55,9 @@ pub(super) fn speaker(name: &str, separator: char) -> String {
     parts
 }
 
-/// The name of the node that speaks under an address of these last two parts; `None` where
-/// the base is not that of the name: a broker's access rules would be by-passed.
+/// The name of the node that speaks under an address with these last two parts. `None` if
+/// the base does not belong to the name, because this would bypass the access rules of a
+/// broker.
 pub(super) fn speaker_of(address: &str, separator: char) -> Option<String> {
     let mut parts = address.rsplit(separator);
     let name = unescape(parts.next()?)?;

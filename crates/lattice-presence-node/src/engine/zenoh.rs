@@ -1,4 +1,4 @@
-//! The engine over zenoh: in the process, without a server.
+//! The engine over zenoh. It runs in the process, without a server.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -20,23 +20,23 @@ use zenoh::{Config, Session};
 use super::token::{escape, speaker, speaker_of};
 use super::{Engine, Events, Link, Local, PeerHint, SendError, StartError, To};
 
-/// zenoh: every node is a peer of every other one, and there is no server.
+/// zenoh. Every node is connected to every other node, and there is no server.
 ///
-/// What it does when things go wrong is in `docs/running.md`; in short:
+/// `docs/running.md` says what it does in trouble. In short:
 ///
-/// - it **needs a multi-thread runtime**, and says so as an error;
-/// - nodes find each other by **addresses**: give each node one that it listens on, and
-///   one or two of others. They tell each other of the rest. Scouting by multicast is off
-///   unless [asked for](Self::multicast);
-/// - **slow or full**: whatever it is about, a payload that finds no room within some
-///   milliseconds is dropped, without a word; nodes repair. A payload to one node goes
-///   behind those to all, so that a pull does not hold up heartbeats;
-/// - **away**: a closed connection is noticed at once, a silent host after 10 s; zenoh
-///   connects again by itself, within some seconds;
-/// - **hints**: a liveliness token for each node, under a key of its incarnation;
-/// - **names**: the key bears the sender's, so that zenoh's access control can hold each
-///   node to its own: to put, `lattice/<cluster>/all/<name>/*` and
-///   `lattice/<cluster>/one/*/<name>/*`.
+/// - it **needs a multi-thread runtime**. Otherwise the start returns an error.
+/// - nodes find each other by **addresses**. Give each node an address at which it listens,
+///   and the addresses of one or two others. They tell each other about the rest. Scouting
+///   by multicast is off, unless you [turn it on](Self::multicast).
+/// - **slow or full**: if zenoh has no room for a payload for some milliseconds, it drops
+///   the payload and reports nothing. The nodes repair this. Payloads to all nodes go
+///   before payloads to one node. So a large answer does not delay heartbeats.
+/// - **away**: a closed connection is noticed at once, and a silent host after 10 s. zenoh
+///   connects again by itself, within some seconds.
+/// - **hints**: each node has a liveliness token, under a key of its incarnation.
+/// - **names**: the sender's name is in the key. So the access control of zenoh can make
+///   each node use its own name. A node must be allowed to put
+///   `lattice/<cluster>/all/<name>/*` and `lattice/<cluster>/one/*/<name>/*`.
 ///
 /// ```
 /// use lattice_presence_node::engine::Zenoh;
@@ -60,19 +60,19 @@ enum Source {
     Session(Session),
 }
 
-/// Under one batch of zenoh, 65,535 bytes with the head: nothing is cut into fragments, of
-/// which one lost takes the others with it.
+/// This is less than one batch of zenoh, which is 65,535 bytes with the head. So a payload
+/// is not cut into fragments. If one fragment is lost, the others are useless.
 const MAX_PAYLOAD: usize = 48 * 1024;
 
-/// How often the peers are counted: whether anybody is connected.
+/// How often the peers are counted, to see whether anybody is connected.
 const COUNT: Duration = Duration::from_secs(1);
 
-/// How long closing may take. zenoh's own bound is 10 s, which it takes where messages get
+/// How long closing may take. zenoh's own bound is 10 s. It takes so long if messages get
 /// lost.
 const CLOSE: Duration = Duration::from_secs(3);
 
 impl Zenoh {
-    /// A peer that listens nowhere and knows nobody yet.
+    /// A peer without addresses: it does not listen, and knows no other node.
     ///
     /// ```
     /// let _ = lattice_presence_node::engine::Zenoh::new();
@@ -86,8 +86,8 @@ impl Zenoh {
         })
     }
 
-    /// A peer, or a client of routers, with a configuration of its own: TLS, access
-    /// control, and whatever else zenoh has.
+    /// A peer, or a client of routers, with your own configuration: TLS, access control,
+    /// and everything else that zenoh has.
     ///
     /// ```
     /// use lattice_presence_node::engine::Zenoh;
@@ -101,7 +101,7 @@ impl Zenoh {
         Self::from_source(Source::Config(Box::new(config)))
     }
 
-    /// A session that the application has already. It is not closed with the node.
+    /// Uses a session of the application. The node does not close it.
     ///
     /// ```no_run
     /// # #[tokio::main]
@@ -125,10 +125,10 @@ impl Zenoh {
         }
     }
 
-    /// Listens at that address as well, `tcp/0.0.0.0:7447` for example. Without any, zenoh
-    /// listens at a port of its choice, on every interface.
+    /// Listens at this address as well, for example `tcp/0.0.0.0:7447`. Without an address,
+    /// zenoh chooses a port, and listens on every interface.
     ///
-    /// Has no effect on a configuration or a session that was given.
+    /// This does not change a configuration or a session of your own.
     ///
     /// ```
     /// let _ = lattice_presence_node::engine::Zenoh::new().listen("tcp/[::]:7447");
@@ -141,10 +141,10 @@ impl Zenoh {
         self
     }
 
-    /// Connects to these peers as well, and keeps trying. One that is up is enough: peers
-    /// tell each other of the rest.
+    /// Connects to these peers as well, and tries again without end. One peer that is up is
+    /// enough, because peers tell each other about the rest.
     ///
-    /// Has no effect on a configuration or a session that was given.
+    /// This does not change a configuration or a session of your own.
     ///
     /// ```
     /// let _ = lattice_presence_node::engine::Zenoh::new().connect(["tcp/berlin-1:7447"]);
@@ -157,9 +157,9 @@ impl Zenoh {
         self
     }
 
-    /// Looks for peers by multicast, too: for development, on one network.
+    /// Also looks for peers by multicast. This is for development, on one network.
     ///
-    /// Has no effect on a configuration or a session that was given.
+    /// This does not change a configuration or a session of your own.
     ///
     /// ```
     /// let _ = lattice_presence_node::engine::Zenoh::new().multicast();
@@ -172,8 +172,8 @@ impl Zenoh {
         self
     }
 
-    /// Sets the longest payload: 48 KiB where nothing else is said. Longer ones travel in
-    /// fragments of about 64 KiB, and one that is lost takes the others with it.
+    /// Sets the longest payload. By default it is 48 KiB. Longer payloads travel in
+    /// fragments of about 64 KiB. If one fragment is lost, the others are useless.
     ///
     /// ```
     /// let _ = lattice_presence_node::engine::Zenoh::new().max_payload(16 * 1024);
@@ -201,7 +201,7 @@ impl fmt::Debug for Zenoh {
 }
 
 impl Source {
-    /// The session, and whether it is ours to close.
+    /// The session, and whether we must close it.
     async fn open(self, max_payload: usize) -> Result<(Session, bool), StartError> {
         let config = match self {
             Self::Session(session) if session.is_closed() => {
@@ -221,7 +221,7 @@ impl Source {
     }
 }
 
-/// What a receiver takes of one message: zenoh's own limit is 1 GiB.
+/// The longest message that a receiver accepts. zenoh's own limit is 1 GiB.
 const RECEIVED_AT_MOST: usize = 1024 * 1024;
 
 fn settings(
@@ -245,7 +245,8 @@ fn settings(
     set("transport/link/rx/max_message_size", &format!("{received}"))?;
     for (key, addresses) in [("listen/endpoints", listen), ("connect/endpoints", connect)] {
         if !addresses.is_empty() {
-            // As Rust writes them: the same as JSON, for what an address may hold.
+            // Written as by Rust. For the characters of an address this is the same as
+            // JSON.
             set(key, &format!("{addresses:?}"))?;
         }
     }
@@ -288,7 +289,7 @@ fn prefix(local: &Local) -> String {
     format!("lattice/{}", escape(&local.cluster))
 }
 
-/// What the session was told. Dropped, it is taken back.
+/// The declarations of the session. If this is dropped, they end.
 struct Declared {
     to_all: Publisher<'static>,
     _inboxes: Vec<Subscriber<()>>,
@@ -317,7 +318,7 @@ impl Declared {
                     .await?
             },
         ];
-        // Last: who hears of us may speak to us.
+        // This comes last, because a node that hears of us may send to us.
         let to_all = session
             .declare_publisher(format!("{prefix}/all/{speaker}"))
             .congestion_control(CongestionControl::Drop)
@@ -335,9 +336,9 @@ impl Declared {
     }
 }
 
-/// In a thread of zenoh: never waits.
+/// This runs in a thread of zenoh, so it must not wait.
 fn offer(events: &Events, name: &str, sample: &Sample) {
-    // A key that nobody of us made: somebody else publishes under our prefix.
+    // No engine of ours made this key. Another program publishes under our prefix.
     let Some(from) = speaker_of(sample.key_expr().as_str(), '/') else {
         return;
     };
@@ -377,7 +378,7 @@ async fn count(session: Session, events: Events) {
     }
 }
 
-/// What [`Zenoh`] starts.
+/// The link of a [`Zenoh`].
 ///
 /// ```
 /// use lattice_presence_node::engine::{Engine, Link, Local, Zenoh, events};
@@ -434,7 +435,7 @@ impl Link for ZenohLink {
 
     async fn close(mut self) {
         self.counter.abort();
-        // The token first: the others learn of it at once.
+        // The token is dropped first, so that the others learn of it at once.
         self.declared.take();
         if self.is_ours
             && let Ok(Err(error)) = tokio::time::timeout(CLOSE, self.session.close()).await

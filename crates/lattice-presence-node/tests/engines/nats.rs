@@ -56,7 +56,7 @@ async fn permissions_keep_a_node_from_speaking_for_another() {
     // Under a name that is not its own a node does not start, and the error says why.
     let error = refused(engine("a"), "b").await;
     assert!(error.to_string().contains("lattice.c.one.*.b.b"), "{error}");
-    // Nor can its user lie without us.
+    // Without our code its user cannot lie either.
     let liar = options("a").connect(server.url()).await.unwrap();
     let lie = liar.publish("lattice.c.all.b.b", "a lie".into()).await;
     lie.unwrap();

@@ -69,14 +69,15 @@ async fn a_server_that_is_slow_to_connect_to_is_reached_in_spite_of_short_sends(
     until("it is back", async || send(&mut link).await.is_ok()).await;
 }
 
-/// A node that does not read is cut off by the server; it learns that it lost something.
+/// If a node does not read, the server closes its connection. The node learns that it lost
+/// something.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_that_was_cut_off_is_told_that_it_lost_something() {
     let Some(server) = Server::redis("redis_cut_off") else {
         return;
     };
     let (_b, mut at_b) = start(Redis::new(server.url()), "b").await;
-    // As the server does where the output buffer of a subscriber is full.
+    // The server does this if the output buffer of a subscriber is full.
     let client = redis::Client::open(server.url()).unwrap();
     let mut admin = client.get_multiplexed_async_connection().await.unwrap();
     let mut kill = redis::cmd("CLIENT");

@@ -181,8 +181,8 @@ async fn subscribers_see_each_change_once_or_a_fresh_snapshot() {
     }
 }
 
-/// Writers and readers in several threads: snapshots and changes fit together even where
-/// a subscription starts in the middle.
+/// Writers and readers run in several threads. Snapshots and changes fit together, even if a
+/// subscription starts in the middle.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_subscription_that_starts_under_churn_has_no_gap() {
     let memory = Memory::new();

@@ -93,7 +93,7 @@ async fn entries_that_peers_would_refuse_are_refused_at_track_and_others_arrive(
             .unwrap();
     }
     until("all arrive", || b.topic("room").len(), |len| *len == 21).await;
-    // The old stays where the new is too long.
+    // If the new metadata is too long, the old one stays.
     let long = connection.update_with("room", "k", |_| "z".repeat(5_000));
     assert!(matches!(long, Err(TrackError::Entry(_))));
     assert_eq!(a.topic("room").get("k")[0].meta(), &"x".repeat(longest));

@@ -113,7 +113,7 @@ async fn a_peer_under_our_own_id_is_refused_aloud() {
             break payload;
         }
     };
-    // An engine that says whatever it likes of the sender: a broker without access rules.
+    // An engine that gives any name as the sender, like a broker without access rules.
     #[derive(Debug)]
     struct Liar(Bytes, ReplicaId);
     impl Engine for Liar {

@@ -1,5 +1,5 @@
-//! What happens around a node: floods, clocks that jump, a full disk, an engine that does
-//! not start, a shutdown in the middle of a pull. The node goes on, or stops cleanly.
+//! Trouble around a node: floods, clocks that jump, a full disk, an engine that does not
+//! start, and a shutdown in the middle of a pull. The node goes on, or stops cleanly.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
@@ -114,8 +114,8 @@ async fn oversized_and_endless_messages_are_refused_and_honest_peers_go_on() {
     flood.abort();
 }
 
-/// The clock of a node cannot be set, but it jumps where a machine was halted. It must not
-/// take its own sleep for the silence of the others.
+/// The clock of a node cannot be set. But if a machine was halted, the clock jumps. It must
+/// not take its own sleep for the silence of the others.
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_jumps_takes_nobody_down() {
     let memory = Memory::new();

@@ -1,8 +1,8 @@
-//! The processes: starting, killing, watching them, and what each should see.
+//! Starts, kills and watches the processes, and knows what each should see.
 //!
-//! For every node the stage keeps the entries that it was told to hold, so it
-//! can say at any time what everybody ought to see, however many nodes died on
-//! the way. It waits for that, never for a fixed time.
+//! The *stage* is the program that runs the test. For every node it keeps the entries that
+//! it told the node to hold. So it always knows what each node should see, also after nodes
+//! have died. It waits until they see it, and never for a fixed time.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -19,13 +19,13 @@ use crate::view::Timeline;
 
 pub(crate) const NAMES: [&str; 3] = ["node-a", "node-b", "node-c"];
 
-/// Generous: a loaded machine is slow, not wrong.
+/// This is long, because a loaded machine is slow, and that is no error.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A node that dies more often than this stays out.
+/// A node that dies more often than this is not started again.
 const MAX_LIVES: u32 = 10;
 
-/// What a life of a node says; `None` when its output ends.
+/// A report of one process of a node. `None` when its output ends.
 type Heard = (usize, u32, Option<Report>);
 
 struct Running {
@@ -78,7 +78,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Starts a process of its own for `node`.
+    /// Starts a process for `node`.
     pub(crate) fn launch(&mut self, node: usize) -> Result<(), Box<dyn Error>> {
         let mut child = Process::new(std::env::current_exe()?)
             .args([NODE_ROLE, NAMES[node]])
@@ -109,7 +109,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Kills the process of `node` outright: it says goodbye to nobody.
+    /// Kills the process of `node`. It cannot say goodbye.
     pub(crate) fn kill(&mut self, node: usize) -> Result<(), Box<dyn Error>> {
         let station = &mut self.stations[node];
         station.held.clear();
@@ -137,13 +137,13 @@ impl Cluster {
         self.order(b, &command(NAMES[a].to_owned()));
     }
 
-    /// Orders `node` to do something, and remembers what it then holds.
+    /// Tells `node` to do something, and remembers what it then holds.
     pub(crate) fn order(&mut self, node: usize, command: &Command) {
         let station = &mut self.stations[node];
         let Some(running) = &mut station.running else {
             return;
         };
-        // A pipe that broke is a death; its report is on the way.
+        // A broken pipe means that the node died. The report of this will come.
         let _ = writeln!(running.orders, "{command}");
         let row = |topic: &str, user: &str, status: &str| Row {
             topic: topic.to_owned(),
@@ -180,12 +180,12 @@ impl Cluster {
         }
     }
 
-    /// Waits until every node sees exactly what it ought to see.
+    /// Waits until every node sees exactly what it should see.
     pub(crate) fn wait_for_views(&mut self, what: &str) -> Result<(), Box<dyn Error>> {
         self.wait(what, Self::all_see_what_they_ought)
     }
 
-    /// Waits until the digests agree as well: nothing is left to exchange.
+    /// Waits until the digests agree as well. Then there is nothing left to exchange.
     pub(crate) fn wait_for_digests(&mut self) -> Result<(), Box<dyn Error>> {
         self.wait("views and digests agree", |cluster| {
             let mut digests = cluster.views().map(|(_, view)| &view.digest);
@@ -221,12 +221,12 @@ impl Cluster {
     pub(crate) fn pump(&mut self, patience: Duration) -> Result<(), Box<dyn Error>> {
         let (node, life, report) = match self.reports.recv_timeout(patience) {
             Ok(heard) => heard,
-            // This side holds a sender as well: it never disconnects.
+            // This side holds a sender as well, so the channel never disconnects.
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return Ok(()),
         };
         let station = &mut self.stations[node];
         let Some(running) = station.running.as_mut().filter(|_| station.lives == life) else {
-            return Ok(()); // the last words of a process that is gone
+            return Ok(()); // the last report of a process that is gone
         };
         match report {
             Some(Report::Listening(address)) => {
@@ -242,7 +242,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Tells `node` and its peers where the others listen.
+    /// Tells `node` and its peers the addresses of each other.
     fn introduce(&mut self, node: usize) {
         let address_of =
             |station: &Station| station.running.as_ref().and_then(|running| running.address);
@@ -261,7 +261,7 @@ impl Cluster {
         }
     }
 
-    /// A node died that nobody here killed: its users are gone, it starts anew.
+    /// A node died that this program did not kill. Its users are gone, and it starts again.
     fn lose(&mut self, node: usize) -> Result<(), Box<dyn Error>> {
         let station = &mut self.stations[node];
         station.held.clear();
@@ -281,7 +281,7 @@ impl Cluster {
         self.cut.is_some_and(|cut| cut == [a, b] || cut == [b, a])
     }
 
-    /// What `node` ought to see: what it and those that it hears hold.
+    /// What `node` should see: its own entries, and those of the nodes that it hears.
     fn expected(&self, node: usize) -> BTreeSet<Row> {
         let heard = (0..NAMES.len()).filter(|&peer| !self.is_cut(node, peer));
         let running = heard.filter(|&peer| self.stations[peer].running.is_some());
@@ -305,8 +305,8 @@ impl Cluster {
 }
 
 impl Drop for Cluster {
-    /// No process outlives the stage. Were the stage itself killed, its ends of
-    /// the pipes would close, which stops the nodes as well.
+    /// No process runs longer than the stage. If the stage itself is killed, its ends of
+    /// the pipes close. This stops the nodes as well.
     fn drop(&mut self) {
         for mut running in self
             .stations

@@ -1,9 +1,9 @@
 //! Messages between nodes: one line of JSON each, over loopback TCP.
 //!
-//! Each node dials each other one and writes only to the connections that it
-//! dialed. A link may lose whatever it likes: a queue that is full, a connection
-//! that breaks, a peer that is away all drop messages, and the machine asks for what
-//! was lost. So nothing here retries, orders or confirms.
+//! Each node connects to each other node, and writes only to the connections that it
+//! opened. A link may lose messages, if a queue is full, a connection breaks, or a peer is
+//! away. The machine asks for what was lost. So this code does not retry, order or confirm
+//! anything.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -15,46 +15,48 @@ use std::time::Duration;
 use lattice_presence::{Message, ReplicaId};
 use lattice_presence_json::{DecodeError, Decoder, Encoder, JsonMeta};
 
-/// A peer that sends more in one line is cut off before it fills the memory.
+/// If a peer sends a longer line, its connection is closed, so that it cannot fill the
+/// memory.
 const MAX_LINE: u64 = 1 << 20;
 
-/// Messages that wait for a slow peer; more are dropped.
+/// Messages that may wait for a slow peer. More are dropped.
 const QUEUE: usize = 64;
 
 const TIMEOUT: Duration = Duration::from_secs(1);
 const REDIAL: Duration = Duration::from_millis(50);
 
-/// Peers send heartbeats all the time: who says nothing for so long is gone, whether
-/// or not the network said so.
+/// Peers send heartbeats all the time. If a peer is silent for so long, it is gone, even if
+/// the network did not report it.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// Accepting fails where descriptors run out: others are closed meanwhile.
+/// If there are no descriptors left, accepting fails. After this pause, others may be
+/// closed.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-/// A line of canonical JSON, which has no line breaks; `None` where it is too long.
+/// A line of canonical JSON, which has no line breaks. `None` if it is too long.
 pub(crate) fn encode(message: &Message<JsonMeta>) -> Option<String> {
-    // Without a bound of its own: cutting is for the machine, which numbers what it sends.
+    // The encoder has no bound here. The machine cuts messages, because it numbers what it
+    // sends.
     let encoded = Encoder::new().encode(message).ok()?;
     let fits = (encoded.text.len() as u64) < MAX_LINE;
     fits.then(|| encoded.text + "\n")
 }
 
-/// What arrives, with the replica that sent it.
+/// A message that arrived, with the replica that sent it.
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) from: ReplicaId,
     pub(crate) message: Result<Message<JsonMeta>, DecodeError>,
 }
 
-/// The way to one peer. Dropping it closes the connection.
+/// The connection to one peer. If it is dropped, the connection is closed.
 #[derive(Debug)]
 pub(crate) struct Link {
     queue: SyncSender<Arc<str>>,
 }
 
 impl Link {
-    /// Dials `address` for as long as the link lives, and introduces itself as
-    /// `own`.
+    /// Connects to `address` as long as the link lives, and sends its name `own` first.
     pub(crate) fn open(own: ReplicaId, address: SocketAddr) -> Self {
         let (queue, outbox) = sync_channel(QUEUE);
         thread::spawn(move || deliver(&own, address, &outbox));
@@ -63,12 +65,12 @@ impl Link {
 
     /// Queues a line, or drops it.
     pub(crate) fn send(&self, line: Arc<str>) {
-        // A full queue and a thread that ended are losses like any other.
+        // A full queue, or a thread that has ended, is a loss like any other.
         let _ = self.queue.try_send(line);
     }
 }
 
-/// Writes what is queued; connects again after a failure.
+/// Writes what is queued, and connects again after a failure.
 fn deliver(own: &ReplicaId, address: SocketAddr, outbox: &Receiver<Arc<str>>) {
     let mut connection = None;
     for line in outbox {
@@ -93,8 +95,8 @@ fn dial(own: &ReplicaId, address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Accepts peers, and hands on what they send, until the receiver is gone. A
-/// full inbox holds up the senders, as far as their own queues.
+/// Accepts peers, and passes on what they send, until the receiver is gone. If the inbox is
+/// full, messages wait in the queues of the senders.
 pub(crate) fn listen<E>(listener: TcpListener, inbox: SyncSender<E>)
 where
     E: From<Received> + Send + 'static,
@@ -132,15 +134,15 @@ fn read<E: From<Received>>(stream: TcpStream, inbox: &SyncSender<E>) {
             from: from.clone(),
             message,
         };
-        // Who sends one broken line has lost the thread: let it dial again.
+        // After one broken line, the rest cannot be trusted. The peer must connect again.
         if inbox.send(received.into()).is_err() || refused {
             return;
         }
     }
 }
 
-/// The next line; `None` where the connection ended, or the line is too long; an
-/// error, too, where nothing came for too long.
+/// The next line. `None` if the connection ended, or if the line is too long. It is an
+/// error if nothing came for too long.
 fn read_line(lines: &mut impl BufRead) -> io::Result<Option<String>> {
     let mut line = String::new();
     lines.by_ref().take(MAX_LINE).read_line(&mut line)?;

@@ -1,13 +1,13 @@
-//! Three processes, one view: a short day of a chat service.
+//! Three nodes of a chat service, as processes. At the end all have one list.
 //!
-//! `cargo run --release --example cluster` plays it and exits with 0 when, at the
-//! end, all nodes see the same; `-- --interactive` gives a prompt on one node.
+//! `cargo run --release --example cluster` runs it. If all nodes see the same at the end,
+//! it exits with 0. With `-- --interactive` you get a prompt on one node.
 //!
-//! This program runs itself three times more, as the nodes. How to embed the
-//! machine is in [`node`], with [`link`] to carry messages; a server needs something
-//! like these two files. The others are the stage: [`cluster`] starts, kills and watches the processes, [`stage`]
-//! is what they say to each other, [`script`] and [`prompt`] tell them what to
-//! do, [`view`] prints what they see.
+//! This program starts itself three times more, as the nodes. [`node`] shows how to embed
+//! the machine, and [`link`] carries the messages. A server needs something like these two
+//! files. The other files run the test. [`cluster`] starts, kills and watches the
+//! processes. [`stage`] has the messages between it and the nodes. [`script`] and
+//! [`prompt`] tell the nodes what to do. [`view`] prints what they see.
 #![allow(
     clippy::print_stdout,
     clippy::std_instead_of_core,
@@ -28,7 +28,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cluster [--interactive]";
 
-/// How this program calls itself: `cluster --as-node node-a`.
+/// The argument with which this program starts itself: `cluster --as-node node-a`.
 const NODE_ROLE: &str = "--as-node";
 
 fn main() -> ExitCode {

@@ -1,9 +1,9 @@
-//! One node of the cluster: how to embed the machine.
+//! One node of the cluster. It shows how to embed the machine.
 //!
-//! One thread owns the [`Sync`]; whatever happens (a user comes, a message arrives, a
-//! timer is due) reaches it through one channel. Each turn of the loop is the same: tell
-//! the machine what happened and what time it is, send what it has to say, show what
-//! changed. Pushes, repair, failure detection and restarts are its business.
+//! One thread owns the [`Sync`]. Everything that happens reaches it through one channel: a
+//! user comes, a message arrives, a timer is due. Each turn of the loop does the same. It
+//! tells the machine what happened and what time it is, sends the messages of the machine,
+//! and shows what changed. The machine does pushes, repair, failure detection and restarts.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -21,10 +21,10 @@ use lattice_presence_sync::{Config, Event, Input, Sync, To, Transmit};
 use crate::link::{self, Link, Received};
 use crate::stage::{Command, Report, Row, View};
 
-/// Events that wait for a node; who brings more waits as well.
+/// Events that may wait for a node. A sender of more must wait.
 const INBOX: usize = 256;
 
-/// Short, for a demonstration: the defaults are seconds and minutes.
+/// These are short, for a demonstration. The defaults are seconds and minutes.
 fn config() -> Config {
     let mut config = Config::new("cluster");
     config.heartbeat = Duration::from_millis(250);
@@ -76,7 +76,7 @@ fn read_commands(inbox: &SyncSender<Happening>) {
             return;
         }
     }
-    // The stage is gone; if the loop is gone as well, nobody is left to tell.
+    // The stage is gone. If the loop is gone as well, this message has no reader.
     let _ = inbox.send(Happening::StageClosed);
 }
 
@@ -89,7 +89,7 @@ struct Peer {
 struct Node {
     sync: Sync<JsonMeta>,
     start: Instant,
-    /// By base name: a peer that restarts listens elsewhere.
+    /// They are stored by base name, because a peer that restarts has another address.
     peers: BTreeMap<String, Peer>,
     published: View,
 }
@@ -110,7 +110,7 @@ impl Node {
         self.start.elapsed()
     }
 
-    /// What is due, what is to be sent, what has changed: after each happening.
+    /// This runs after each event: do what is due, send messages, show what has changed.
     fn turn(&mut self) -> Result<(), Box<dyn Error>> {
         let now = self.now();
         self.sync.advance(now);
@@ -182,7 +182,7 @@ impl Node {
         format!("{}/{user}", self.sync.state().replica().base())
     }
 
-    /// Cuts the link to a peer, or makes it whole: what a network does by itself.
+    /// Cuts the link to a peer, or repairs it. A real network does this by itself.
     fn relink(&mut self, peer: &str, whole: bool) -> Result<(), Box<dyn Error>> {
         let own = self.sync.state().replica();
         if let Some(peer) = self.peers.get_mut(peer) {
@@ -202,17 +202,17 @@ impl Node {
             Ok(message) => self.sync.receive(self.now(), &from, message).err(),
             Err(error) => return Ok(note(format!("{}: {error}", from.base()))?),
         };
-        // Nothing has changed; the machine counts it.
+        // Nothing has changed, and the machine counts it.
         refused.map_or(Ok(()), |refused| {
             Ok(note(format!("{}: {refused}", from.base()))?)
         })
     }
 
-    /// Sends to one peer, or to all of them: encoded once.
+    /// Sends a message to one peer, or to all. It is encoded once.
     fn send(&mut self, transmit: Transmit<JsonMeta>) -> Result<(), Box<dyn Error>> {
         let line: Arc<str> = match link::encode(&transmit.message) {
             Some(line) => line.into(),
-            // Too long for a line: it comes again, cut.
+            // It is too long for a line. It comes again in smaller pieces.
             None if self.sync.shrink(self.now(), transmit) => return Ok(()),
             None => return Ok(note("not sent: too long for a line".into())?),
         };
@@ -227,7 +227,7 @@ impl Node {
         Ok(())
     }
 
-    /// Shows the stage the whole view, where it changed, to be compared.
+    /// If the view changed, sends it to the stage, which compares it.
     fn publish(&mut self) -> Result<(), Box<dyn Error>> {
         let state = self.sync.state();
         let view = View {

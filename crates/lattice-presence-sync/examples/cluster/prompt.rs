@@ -12,13 +12,13 @@ use crate::view::{Timeline, prompt};
 
 const HERE: usize = 0;
 
-/// How often somebody comes or goes elsewhere.
+/// How often a user comes or leaves on another node.
 const STIR_EVERY: Duration = Duration::from_secs(4);
 
-/// How long the prompt waits for what a command brings about.
+/// How long the prompt waits for the effects of a command.
 const ANSWERED_WITHIN: Duration = Duration::from_millis(200);
 
-/// What happens elsewhere, over and over.
+/// What happens on the other nodes, again and again.
 const ELSEWHERE: [(usize, &str); 8] = [
     (1, "join lobby bob online"),
     (2, "join lobby carol online"),
@@ -36,7 +36,7 @@ const HELP: &str = "  join TOPIC USER [STATUS]    leave TOPIC USER    status TOP
   heal NODE                   make it whole again
   help, quit";
 
-/// Reads and obeys until `quit`, or the end of the input.
+/// Reads commands and does them, until `quit` or the end of the input.
 pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     println!("This is node-a of three. `help` lists what it does.");
     let mut cluster = Cluster::start(Timeline::new(Some(HERE)))?;
@@ -93,7 +93,7 @@ fn answer(cluster: &mut Cluster, line: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The node answers at once: what it says stands before the next prompt.
+/// The node answers at once, so its answer comes before the next prompt.
 fn listen(cluster: &mut Cluster) -> Result<(), Box<dyn Error>> {
     let enough = Instant::now() + ANSWERED_WITHIN;
     while Instant::now() < enough {

@@ -1,4 +1,4 @@
-//! A short day of a chat service.
+//! What happens to the nodes and their users.
 
 use std::error::Error;
 
@@ -10,7 +10,7 @@ const A: usize = 0;
 const B: usize = 1;
 const C: usize = 2;
 
-/// Plays the day; an error where the nodes do not end with one view.
+/// Runs the script. It is an error if the nodes do not have one view at the end.
 pub(crate) fn play() -> Result<(), Box<dyn Error>> {
     let timeline = Timeline::new(None);
     timeline.scene("Morning: three processes start, users join on each");

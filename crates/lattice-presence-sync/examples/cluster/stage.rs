@@ -1,8 +1,8 @@
-//! What the stage and the nodes say to each other over standard input and output.
+//! Messages between the stage and the nodes, over standard input and output.
 //!
-//! No part of presence: a server gets its joins from sockets and shows its diffs
-//! to them. One line each; the fields of a report stand between control
-//! characters, which no field holds.
+//! A real server does not need them: it gets its joins from sockets, and sends its diffs to
+//! them. Each message is one line. Control characters separate the fields of a report, and
+//! no field has them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,7 +14,7 @@ const ROW: char = '\u{1e}';
 /// Stage to node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Where a peer listens: at the start, and again when it restarted.
+    /// The address of a peer: at the start, and again after it has restarted.
     Peer {
         peer: String,
         address: SocketAddr,
@@ -33,7 +33,7 @@ pub(crate) enum Command {
         user: String,
         status: String,
     },
-    /// Neither sends to the peer nor hears it until `Heal`.
+    /// The node does not send to the peer, and does not hear it, until `Heal`.
     Cut {
         peer: String,
     },
@@ -43,7 +43,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// The command of a line; `None` where it is none.
+    /// The command of a line. `None` if it is not a command.
     pub(crate) fn parse(line: &str) -> Option<Self> {
         let mut words = line.split_whitespace();
         let verb = words.next()?;
@@ -176,7 +176,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// A field must not hold what separates fields.
+/// A field must not have the characters that separate fields.
 fn clean(text: &str) -> String {
     text.replace(char::is_control, " ")
 }

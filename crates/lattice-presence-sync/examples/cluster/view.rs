@@ -1,4 +1,4 @@
-//! What the stage prints: a column per node, and who sees whom.
+//! The output of the stage: a column for each node, and who sees whom.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,9 +13,9 @@ const COLUMN: usize = 32;
 
 pub(crate) struct Timeline {
     start: Instant,
-    /// The one node that is shown; all of them where `None`.
+    /// The node that is shown. `None` means all nodes.
     only: Option<usize>,
-    /// Whether the names of the columns stand above the next event.
+    /// Whether to print the names of the columns above the next event.
     headed: Cell<bool>,
 }
 
@@ -28,7 +28,7 @@ impl Timeline {
         }
     }
 
-    /// Opens a scene.
+    /// Prints the title of a part.
     pub(crate) fn scene(&self, title: &str) {
         println!("\n== {title}");
         self.headed.set(false);
@@ -48,7 +48,7 @@ impl Timeline {
     /// What happened at a node, in its column.
     pub(crate) fn event(&self, node: usize, text: &str) {
         if let Some(only) = self.only {
-            // Nothing of the other nodes but their births and deaths.
+            // Of the other nodes it shows only their starts and ends.
             if node == only {
                 interrupt(text);
             } else if text.starts_with("! process") || text.starts_with("! LOST") {
@@ -64,7 +64,7 @@ impl Timeline {
         println!("{time:>6.3}  {:1$}{text}", "", node * COLUMN);
     }
 
-    /// Who is online, where, how, and which nodes see it.
+    /// Who is online, in which topic, with what metadata, and which nodes see it.
     pub(crate) fn table<'a>(&self, views: impl Iterator<Item = (usize, &'a View)>) {
         let mut seen_by: BTreeMap<&Row, BTreeSet<usize>> = BTreeMap::new();
         let mut nodes = BTreeSet::new();
@@ -96,7 +96,7 @@ impl Timeline {
 /// Asks for the next line.
 pub(crate) fn prompt() {
     print!("> ");
-    // A terminal that is gone closes the input as well, which ends the loop.
+    // If the terminal is gone, the input is closed as well. This ends the loop.
     let _ = io::stdout().flush();
 }
 

@@ -391,7 +391,8 @@ fn r9_a_retired_life_does_not_keep_the_clock_busy() {
     }
 }
 
-/// Replaying the events of every call is asserted by the net itself; here the causes.
+/// The net itself replays the events of every call, and asserts the result. This test asserts
+/// the causes.
 #[test]
 fn r10_every_change_has_its_cause() {
     let mut config = config(Trust::Owners);

@@ -169,7 +169,7 @@ fn r6_a_process_that_slept_does_not_take_its_sleep_for_the_silence_of_others() {
         net.join(2, "carol");
         net.events[0].clear();
         net.now += nap;
-        // What b said meanwhile lay in a buffer; c has not spoken yet.
+        // The messages of b in the meantime were in a buffer. c has sent nothing yet.
         net.nodes[1].advance(net.now);
         net.flush();
         net.nodes[0].advance(net.now);

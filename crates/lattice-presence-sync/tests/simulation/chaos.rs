@@ -21,7 +21,7 @@ pub(crate) struct Plan {
     pub(crate) trust: Trust,
     /// Changes a second, in the whole cluster.
     pub(crate) changes: f64,
-    /// The mean pause between two faults; none at all where it is zero.
+    /// The mean pause between two faults. If it is zero, there are no faults.
     pub(crate) faults: Duration,
     /// Whether one peer is hostile.
     pub(crate) hostile: bool,
@@ -40,7 +40,8 @@ impl Plan {
             },
             changes: 10.0,
             faults: Duration::from_secs(10),
-            // Where anybody may speak for others, a liar is believed: that is the choice.
+            // If any node may speak for others, a liar is believed. That is the meaning of
+            // this choice.
             hostile: seed.is_multiple_of(2),
         }
     }
@@ -328,7 +329,7 @@ impl Chaos {
             .act_at(now + Duration::from_secs(3), START + place as u64);
     }
 
-    /// Cuts links; whether it was such a fault.
+    /// Cuts links. It returns whether this was such a fault.
     fn cut(&mut self, kind: &str, place: usize) -> bool {
         let places = 2 * self.world.names;
         let name = place % self.world.names;

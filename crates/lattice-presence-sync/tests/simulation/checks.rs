@@ -36,7 +36,7 @@ pub(crate) fn one_view(world: &World) {
     }
 }
 
-/// Whoever is up is known to be up, and nobody else is (rule R6).
+/// Every node that is up is known to be up, and no other one (rule R6).
 pub(crate) fn one_membership(world: &World, except: &BTreeSet<ReplicaId>) {
     let alive: BTreeSet<&ReplicaId> = world.hosts.iter().flatten().map(|host| &host.id).collect();
     for host in world.hosts.iter().flatten() {

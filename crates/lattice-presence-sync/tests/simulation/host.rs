@@ -6,7 +6,7 @@ use std::time::Duration;
 use lattice_presence::{Dot, Presence, PresenceState, ReplicaId};
 use lattice_presence_sync::{Cause, Config, Event, Sync};
 
-/// What one entry says; enough to tell two apart.
+/// The content of an entry. It is enough to distinguish two entries.
 pub(crate) type Meta = u32;
 
 /// A process that runs a machine, with a clock of its own.
@@ -101,8 +101,8 @@ impl Host {
             }
         }
         assert!(self.superseded <= 1, "{}: superseded twice", self.id);
-        // The whole comparison costs what is visible: at every call while that is little,
-        // now and then otherwise, and the count at every call.
+        // The full comparison costs O(visible entries). It is made at every call if there are
+        // few, and otherwise from time to time. The count is compared at every call.
         let state = self.sync.state();
         assert_eq!(self.seen.len(), state.len(), "{}: R10, the count", self.id);
         if self.seen.len() <= 64 || self.calls.is_multiple_of(512) {

@@ -12,7 +12,7 @@ use super::host::Meta;
 use super::rng::Rng;
 use super::world::World;
 
-/// A peer whom the transport knows by its own name, and who says whatever it likes.
+/// A peer that the transport knows by its own name, and that sends any content.
 pub(crate) struct Hostile {
     pub(crate) id: ReplicaId,
     rng: Rng,
@@ -112,7 +112,7 @@ impl Hostile {
         Message::new("simulation", Shard::WHOLE, self.id.clone(), body)
     }
 
-    /// Mostly the whole; sometimes one that is among none.
+    /// Usually the whole. Sometimes one with an impossible place.
     fn piece(&mut self) -> Piece {
         if self.rng.chance(0.5) {
             return Piece::WHOLE;

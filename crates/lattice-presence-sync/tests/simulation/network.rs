@@ -60,7 +60,7 @@ impl Network {
         self.is_dark || self.cut.contains(&(from, to))
     }
 
-    /// When the copies of a message arrive: none where it is lost.
+    /// The times at which the copies of a message arrive. If it is lost, there are none.
     pub(crate) fn carry(
         &mut self,
         from: usize,

@@ -107,8 +107,8 @@ pub(crate) fn lossy(nodes: usize, minutes: u64, loss: f64, trust: Trust, seed: u
     world.tally
 }
 
-/// Crowds come and go through a transport of small payloads that loses some of them: each
-/// piece that is lost is missed, by the number of its push.
+/// Many users come and leave. The transport has small payloads, and loses some of them. For
+/// each lost piece a node notices, by the number of the push, that it is missing.
 pub(crate) fn small_payloads(nodes: usize, loss: f64, trust: Trust, seed: u64) -> Tally {
     let mut world = cluster(nodes, loss, trust, seed);
     world.max_bytes = 600;
@@ -176,8 +176,8 @@ pub(crate) fn start_together(nodes: usize, each: usize, trust: Trust, seed: u64)
     world.tally
 }
 
-/// One node is cut off for two minutes under churn, and returns: it gets what it missed,
-/// once (rules R4 and R6).
+/// One node is cut off for two minutes while users come and leave, and returns. It gets what
+/// it missed, once (rules R4 and R6).
 pub(crate) fn returning(nodes: usize, trust: Trust, seed: u64) -> Tally {
     let mut world = cluster(nodes, 0.0, trust, seed);
     let mut users = Users::default();
@@ -271,8 +271,8 @@ pub(crate) fn pull(entries: usize, seed: u64) -> Tally {
     world.tally
 }
 
-/// Nodes are deployed anew, one after another, and their users reconnect at once: nobody
-/// departs, and no ghost stays (rule R8).
+/// Nodes are replaced one after another, and their users connect again at once. Nobody
+/// departs, and no entry stays that has left (rule R8).
 pub(crate) fn rolling(nodes: usize, loss: f64, trust: Trust, seed: u64) -> Tally {
     let mut world = cluster(nodes, loss, trust, seed);
     let mut users = Users::default();
@@ -290,7 +290,7 @@ pub(crate) fn rolling(nodes: usize, loss: f64, trust: Trust, seed: u64) -> Tally
             host.sync.leave_cluster(time);
         });
         let moved = users.forget_place(round);
-        // Sockets close over a second; the client comes back a moment later.
+        // Sockets close over a second. The client comes back a moment later.
         for user in moved {
             let pause = Duration::from_millis(1_000 / (nodes as u64 * 5));
             rest(&mut world, pause);

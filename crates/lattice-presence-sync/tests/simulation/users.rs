@@ -107,7 +107,7 @@ impl Users {
         users
     }
 
-    /// How long between two changes, where a cluster sees so many a second.
+    /// The time between two changes, if a cluster has so many a second.
     pub(crate) fn pause(world: &mut World, per_second: f64) -> Duration {
         world.rng.pause(Duration::from_secs(1).div_f64(per_second))
     }

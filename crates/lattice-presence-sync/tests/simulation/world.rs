@@ -144,7 +144,7 @@ impl World {
         }
     }
 
-    /// Makes room for another base name behind the others; the second places of the others
+    /// Makes room for another base name behind the others. The second places of the others
     /// become its first.
     pub(crate) fn grow(&mut self) {
         self.hosts.resize_with(2 * self.names, || None);

@@ -1,4 +1,4 @@
-//! Binary frames: a kind, one-byte lengths, texts, and then bytes as they are.
+//! Binary frames: a kind, lengths of one byte each, texts, and then plain bytes.
 
 use bytes::Bytes;
 
@@ -11,7 +11,7 @@ const BROADCAST: u8 = 2;
 const USER_BROADCAST_PUSH: u8 = 3;
 const USER_BROADCAST: u8 = 4;
 
-/// How the payload of a Supabase broadcast is to be read.
+/// The encoding of the payload of a Supabase broadcast.
 const AS_JSON: u8 = 1;
 
 /// Reads a binary frame of a client: kind 0, or Supabase's kind 3. O(size).
@@ -62,7 +62,7 @@ pub(super) fn read(frame: &Bytes) -> Result<Incoming, BadFrame> {
     }
 }
 
-/// `N` texts, whose lengths stand after the kind and whose bytes begin at `at`.
+/// `N` texts. Their lengths come after the kind, and their bytes begin at `at`.
 fn texts<const N: usize>(frame: &Bytes, at: usize) -> Result<([String; N], Bytes), BadFrame> {
     let short = || BadFrame::new("a binary frame that ends too early");
     let mut at = at;
@@ -81,7 +81,7 @@ fn texts<const N: usize>(frame: &Bytes, at: usize) -> Result<([String; N], Bytes
     Ok((texts, frame.slice(at..)))
 }
 
-/// A frame of `kind` with these texts; nothing where one is too long for it.
+/// A frame of `kind` with these texts. `None` if one of them is too long.
 fn write(kind: u8, texts: &[&str], fixed: &[u8], payload: &[u8]) -> Option<Wire> {
     let mut frame = Vec::with_capacity(16 + payload.len());
     frame.push(kind);
@@ -108,7 +108,7 @@ pub(super) fn broadcast(topic: &str, event: &str, payload: &[u8]) -> Option<Wire
     write(BROADCAST, &[topic, event], &[], payload)
 }
 
-/// A Supabase broadcast as clients of version 2 take it.
+/// A Supabase broadcast for clients of version 2.
 pub(super) fn user_broadcast(
     topic: &str,
     event: &str,

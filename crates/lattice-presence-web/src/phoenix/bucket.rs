@@ -2,13 +2,13 @@
 
 use core::time::Duration;
 
-/// `burst` at once, then `rate` a second.
+/// `burst` tokens at once, and then `rate` tokens a second.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenBucket {
     burst: u32,
-    /// Between two tokens.
+    /// The time between two tokens.
     every: Duration,
-    /// When the bucket was, or will be, full.
+    /// The time at which the bucket was full, or will be full.
     full_at: Duration,
 }
 
@@ -21,8 +21,8 @@ impl TokenBucket {
         }
     }
 
-    /// Takes so many tokens, if they are there; otherwise the time when they will be.
-    /// More than `burst` never are.
+    /// Takes so many tokens, if they are there. Otherwise it returns the time at which
+    /// they will be there. More than `burst` will never be there.
     pub(crate) fn take(&mut self, now: Duration, tokens: u32) -> Result<(), Duration> {
         let full_at = self.full_at.max(now) + self.every * tokens;
         let room = now + self.every * self.burst;

@@ -1,4 +1,4 @@
-//! What a client reads, written: one function for each kind of message.
+//! Writes what clients read. There is one function for each kind of message.
 
 use std::sync::OnceLock;
 
@@ -7,7 +7,7 @@ use super::wire::Wire;
 use super::{Payload, Status, Version, binary};
 use crate::json::push_string;
 
-/// A message of either version; `null` where there is no reference.
+/// A message of either version. If there is no reference, it has `null`.
 fn message(
     version: Version,
     refs: [Option<&Ref>; 2],
@@ -46,8 +46,8 @@ fn message(
     Wire::Text(out.into())
 }
 
-/// The answer to one message of a client. Bytes, which version 1 cannot carry,
-/// become `{}` there.
+/// The answer to one message of a client. Version 1 cannot carry bytes, so they become
+/// `{}` there.
 pub(super) fn reply(
     version: Version,
     refs: [Option<&Ref>; 2],
@@ -90,18 +90,18 @@ pub(crate) fn push(
     )
 }
 
-/// `phx_close`: final, the client forgets the channel.
+/// `phx_close`. It is final: the client forgets the channel.
 pub(crate) fn close(version: Version, join_ref: Option<&Ref>, topic: &str) -> Wire {
     message(version, [join_ref, join_ref], topic, "phx_close", "{}")
 }
 
-/// `phx_error`: the client joins again after a while.
+/// `phx_error`. The client joins again after a while.
 pub(crate) fn fail(version: Version, join_ref: Option<&Ref>, topic: &str) -> Wire {
     message(version, [join_ref, join_ref], topic, "phx_error", "{}")
 }
 
-/// A message for all sockets of a topic: written once for each version, and only
-/// for versions that somebody speaks.
+/// A message for all sockets of a topic. It is written once for each version, and only
+/// for versions that some socket speaks.
 ///
 /// ```
 /// use lattice_presence_web::phoenix::{Broadcast, Payload, Version};
@@ -117,7 +117,7 @@ pub struct Broadcast {
     topic: String,
     event: String,
     payload: Payload,
-    /// Supabase's metadata: the event and payload stand inside a `broadcast`.
+    /// The metadata of Supabase. Event and payload are inside of a `broadcast`.
     user: Option<String>,
     v1: OnceLock<Wire>,
     v2: OnceLock<Wire>,

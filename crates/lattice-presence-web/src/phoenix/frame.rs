@@ -1,4 +1,4 @@
-//! What a client sends, read: text of both versions.
+//! Reads what clients send, as text of both versions.
 
 use core::fmt;
 
@@ -14,9 +14,10 @@ const MAX_REF: usize = 64;
 /// The version of the protocol, from `vsn` of the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Version {
-    /// 1.0.0, objects: `{topic, event, payload, ref}`. What is spoken without `vsn`.
+    /// 1.0.0, with objects: `{topic, event, payload, ref}`. It is used if there is no
+    /// `vsn`.
     V1,
-    /// 2.0.0, arrays: `[join_ref, ref, topic, event, payload]`.
+    /// 2.0.0, with arrays: `[join_ref, ref, topic, event, payload]`.
     V2,
 }
 
@@ -50,7 +51,7 @@ impl Ref {
         &self.0
     }
 
-    /// The text of a binary frame.
+    /// From the text of a binary frame.
     pub(super) fn of_text(text: &str) -> Option<Self> {
         (!text.is_empty()).then(|| Self(crate::json::string(text).into()))
     }
@@ -70,7 +71,7 @@ impl Ref {
     }
 }
 
-/// What is wrong with a frame that belongs to no channel: the socket is closed.
+/// An error in a frame that belongs to no channel. The socket is closed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct BadFrame {
@@ -98,7 +99,7 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    /// What it costs to keep, about.
+    /// About how many bytes it takes to keep it.
     pub(super) fn bytes(&self) -> usize {
         let user = self.user.as_ref();
         let user = user.map_or(0, |user| user.event.len() + user.metadata.len());
@@ -112,7 +113,7 @@ pub(super) struct UserBroadcast {
     pub(super) metadata: String,
 }
 
-/// Reads a text frame. O(size), without recursion: a payload is passed over.
+/// Reads a text frame. It does not recurse, because it skips the payload. O(size).
 pub(super) fn read(version: Version, text: &str) -> Result<Incoming, BadFrame> {
     match version {
         Version::V2 => {
@@ -159,7 +160,7 @@ struct Object<'a> {
     join_ref: Option<&'a RawValue>,
 }
 
-/// The first five elements of an array; what follows them is passed over.
+/// The first five elements of an array. The rest is skipped.
 struct Five<'a>(
     Option<&'a RawValue>,
     Option<&'a RawValue>,

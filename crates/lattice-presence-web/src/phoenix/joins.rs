@@ -1,4 +1,4 @@
-//! How often a socket may join: each join may cost a whole `presence_state`.
+//! How often a socket may join. Each join may cost a whole `presence_state`.
 
 use core::time::Duration;
 use std::collections::HashMap;
@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use super::Limits;
 use super::bucket::TokenBucket;
 
-/// How long diffs of a channel that has ended may be on their way.
+/// For this time after a channel has ended, its diffs may still arrive.
 const ON_THEIR_WAY: Duration = Duration::from_secs(10);
-/// All topics of a socket together may be joined this many times as often as one.
+/// A socket may join all its topics together this many times as often as one topic.
 const ALL: u32 = 10;
 
 #[derive(Clone, Debug)]
@@ -25,8 +25,9 @@ impl Recent {
 
 /// # Invariants
 ///
-/// Buckets are kept only for topics that were joined, or left, not long ago: their number
-/// follows the rate of all joins, not the number of topics that a client can name.
+/// There are buckets only for topics that were joined or left a short time ago. So their
+/// number depends on the rate of all joins, and not on the number of topics that a client
+/// can name.
 #[derive(Debug)]
 pub(super) struct Joins {
     all: TokenBucket,
@@ -74,8 +75,8 @@ impl Joins {
         self.recent(topic).ended = Some(now);
     }
 
-    /// Whether diffs of a channel that has ended may still reach the client, which would
-    /// apply them after the state of the next one.
+    /// Whether diffs of a channel that has ended may still reach the client. It would
+    /// apply them after the state of the next channel.
     pub(super) fn has_ended(&self, now: Duration, topic: &str) -> bool {
         let recent = self.by_topic.get(topic);
         recent.is_some_and(|recent| recent.has_ended(now))

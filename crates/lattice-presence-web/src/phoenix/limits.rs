@@ -14,34 +14,34 @@ use core::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of one message; a longer one closes the socket. 64 KiB.
+    /// Bytes of one message. A longer one closes the socket. 64 KiB.
     pub message_bytes: usize,
-    /// Topics joined at once; one more is refused. 100.
+    /// Topics that are joined at the same time. One more is refused. 100.
     pub topics: usize,
-    /// Bytes of a topic. 255, what a binary frame can name.
+    /// Bytes of a topic. 255, because a binary frame has one byte for this length.
     pub topic_bytes: usize,
     /// Bytes of a key and of an event's name. 255.
     pub name_bytes: usize,
-    /// Messages at once, heartbeats included; one more is answered with an error. 100.
+    /// Messages at once, with heartbeats. One more is answered with an error. 100.
     pub burst: u32,
     /// Messages a second after that. 50.
     pub rate: u32,
-    /// Bytes of messages at once, at least one message; what is over it is answered with
-    /// an error. Less than a slow reader's queue holds, so that no member closes others
-    /// by what it sends to all. 256 KiB.
+    /// Bytes of messages at once, but at least one message. More is answered with an
+    /// error. This is less than the queue of a slow reader holds. So a member cannot
+    /// close others by what it sends to all. 256 KiB.
     pub bytes_burst: u32,
     /// Bytes of messages a second after that. 128 KiB.
     pub bytes_rate: u32,
-    /// Messages over the limits that are answered; after as many without a pause,
-    /// the socket is closed. 500.
+    /// Messages over the limits that are answered. If more come without a pause, the
+    /// socket is closed. 500.
     pub patience: u32,
-    /// Changes of the own entry at once; more are merged, the last one wins. 5.
+    /// Changes of the own entry at once. More are merged, and the last one wins. 5.
     pub track_burst: u32,
     /// Changes of the own entry a second after that. 5.
     pub track_rate: u32,
-    /// Joins of one topic at once; one more is answered with an error, since each may
-    /// cost a whole state. All topics together: one join each, and then ten times the
-    /// rate. 5.
+    /// Joins of one topic at once. One more is answered with an error, because each may
+    /// cost a whole state. For all topics together the limit is one join of each, and
+    /// then ten times the rate. 5.
     pub join_burst: u32,
     /// Joins of one topic a second after that. 1.
     pub join_rate: u32,
@@ -49,8 +49,8 @@ pub struct Limits {
     pub waiting: usize,
     /// Bytes of such messages, for all channels together. 256 KiB.
     pub waiting_bytes: usize,
-    /// Silence after which a socket is closed. 90 s: hidden tabs may send one
-    /// heartbeat a minute.
+    /// After this time of silence a socket is closed. 90 s, because hidden tabs may send
+    /// only one heartbeat a minute.
     pub idle: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! What a session asks of whoever runs it.
+//! What a session asks its caller to do.
 
 use alloc::sync::Arc;
 
@@ -9,8 +9,8 @@ use super::{Payload, SupabaseConfig, Wire};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ChannelId(pub(super) u64);
 
-/// What a reply belongs to. It carries the join reference of its channel, so that
-/// a late reply is dropped by a client that has joined again.
+/// Says to which message a reply belongs. It has the join reference of its channel. If
+/// the client has joined again, it drops a late reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
     pub(super) join_ref: Option<Ref>,
@@ -36,18 +36,18 @@ impl Status {
     }
 }
 
-/// Codes with which a socket is closed. None is 1000: a client that reads 1000
-/// never comes back.
+/// Codes with which a socket is closed. 1000 is not among them, because a client that
+/// reads 1000 never comes back.
 pub mod code {
-    /// The client was silent, or the server goes away.
+    /// The client was silent, or the server stops.
     pub const GOING_AWAY: u16 = 1001;
-    /// A frame that is no message.
+    /// A frame that is not a message.
     pub const INVALID: u16 = 1007;
-    /// A flood, or a client that does not read.
+    /// Too many messages, or a client that does not read.
     pub const POLICY: u16 = 1008;
     /// A message over the limit.
     pub const TOO_BIG: u16 = 1009;
-    /// The server restarts: drained.
+    /// The server restarts, and this socket was drained.
     pub const RESTART: u16 = 1012;
 }
 
@@ -56,7 +56,7 @@ pub mod code {
 pub struct Closing {
     /// One of [`code`].
     pub code: u16,
-    /// Shown to the client, at most 123 bytes.
+    /// The client can show it. At most 123 bytes.
     pub reason: String,
 }
 
@@ -71,90 +71,89 @@ impl Closing {
     }
 }
 
-/// What a [`Session`](super::Session) wants done, in this order.
+/// What a [`Session`](super::Session) asks for. Do them in the order in which they come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Output {
     /// Send this to the client.
     Send(Wire),
-    /// A client wants to join: answer by [`accept`](super::Session::accept) or
+    /// A client wants to join. Answer by [`accept`](super::Session::accept) or
     /// [`refuse`](super::Session::refuse).
     Join {
-        /// The channel that would be.
+        /// The channel, if you accept the join.
         channel: ChannelId,
         /// Its topic.
         topic: Arc<str>,
-        /// What the client said with it.
+        /// The payload of the join.
         payload: Payload,
-        /// Where it is a Supabase client: what its join asks for.
+        /// What the join asks for, if it is a Supabase client.
         supabase: Option<SupabaseConfig>,
     },
-    /// The channel is joined and sees presence: from now on it gets the state, and
-    /// then diffs.
+    /// The channel is joined and sees presence. Send it the state, and then the diffs.
     Subscribe {
-        /// Whose.
+        /// The channel.
         channel: ChannelId,
-        /// Whether another channel of the topic has ended on this socket just now, or
-        /// is replaced: diffs may be on their way which the client would apply after
-        /// this state, so that it needs the state a second time.
+        /// Whether another channel of the topic has just ended on this socket, or is
+        /// replaced. Then old diffs can arrive after this state, and the client would
+        /// apply them. So it needs the state a second time.
         twice: bool,
     },
-    /// An event of the application: answer by [`reply`](super::Session::reply).
+    /// An event for the application. Answer by [`reply`](super::Session::reply).
     Event {
-        /// Whose.
+        /// The channel.
         channel: ChannelId,
-        /// What the answer belongs to.
+        /// The message to which the answer belongs.
         ticket: Ticket,
-        /// Its name.
+        /// The name of the event.
         event: String,
-        /// What it carries.
+        /// The payload of the event.
         payload: Payload,
     },
-    /// The client's own entry shall carry this, or be made. A ticket is answered;
-    /// without one it was answered before.
+    /// Give the client's own entry this metadata. If there is no entry, make one. If
+    /// there is a ticket, answer it. Otherwise it was answered before.
     Track {
-        /// Whose.
+        /// The channel.
         channel: ChannelId,
-        /// What the answer belongs to.
+        /// The message to which the answer belongs.
         ticket: Option<Ticket>,
-        /// An object.
+        /// The metadata, an object.
         payload: Payload,
     },
-    /// The client's own entry shall leave.
+    /// Remove the client's own entry.
     Untrack {
-        /// Whose.
+        /// The channel.
         channel: ChannelId,
     },
     /// A Supabase broadcast to the topic.
     Broadcast {
-        /// Whose.
+        /// The channel.
         channel: ChannelId,
-        /// What the answer belongs to, where the client wants one.
+        /// The message to which the answer belongs, if the client wants an answer.
         ticket: Option<Ticket>,
-        /// Its name.
+        /// The name of the event.
         event: String,
-        /// What it carries.
+        /// The payload of the event.
         payload: Payload,
         /// JSON text, or empty.
         metadata: String,
-        /// Whether the sender gets it too.
+        /// Whether the sender gets the broadcast too.
         to_self: bool,
     },
     /// A Supabase client has a new access token.
     Token {
-        /// Whose.
+        /// The channel.
         channel: ChannelId,
         /// The token.
         token: String,
     },
-    /// The channel is gone; what belongs to it leaves.
+    /// The channel is gone. Remove its entry.
     Left {
-        /// Which.
+        /// The channel.
         channel: ChannelId,
-        /// Whether the client joins the topic again in the same breath: what it
-        /// has there is taken over.
+        /// Whether the client joins the topic again at the same time. Then the new
+        /// channel takes over the entry.
         rejoins: bool,
     },
-    /// Close the socket; nothing comes after it.
+    /// Close the socket. No output comes after this one.
     Close(Closing),
 }

@@ -1,4 +1,4 @@
-//! What an event carries: JSON text, or bytes.
+//! The payload of an event: JSON text, or bytes.
 
 use alloc::sync::Arc;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-/// What an event carries. Cheap to clone.
+/// The payload of an event. It is cheap to clone.
 ///
 /// # Invariants
 ///
@@ -34,7 +34,7 @@ impl Payload {
     ///
     /// # Errors
     ///
-    /// Where `value` does not serialize.
+    /// If `value` does not serialize.
     ///
     /// ```
     /// use lattice_presence_web::phoenix::Payload;
@@ -121,7 +121,7 @@ impl Payload {
     ///
     /// # Errors
     ///
-    /// Where the text is of another shape, and where these are bytes.
+    /// If the text has another shape, or if these are bytes.
     ///
     /// ```
     /// use lattice_presence_web::phoenix::Payload;

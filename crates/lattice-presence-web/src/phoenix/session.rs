@@ -17,11 +17,11 @@ use super::{Limits, Payload, SupabaseConfig, Version, Wire, binary};
 
 mod incoming;
 
-/// The server's side of one socket: frames in, [`Output`]s out.
+/// The server's side of one socket. Frames go in, and [`Output`]s come out.
 ///
-/// `now` is the time since a start that the caller chose, and never goes back.
-/// Every call may add outputs: take them by [`poll`](Self::poll) until there are
-/// none. Memory is O(topics joined), plus what waits to be polled.
+/// `now` is the time since a start that the caller chose, and it never goes back. Every
+/// call may add outputs. Take them by [`poll`](Self::poll) until there are none. Memory
+/// is O(topics joined), plus the outputs that wait.
 ///
 /// ```
 /// use core::time::Duration;
@@ -45,7 +45,7 @@ pub struct Session {
     messages: TokenBucket,
     bytes: TokenBucket,
     joins: Joins,
-    /// Messages over the limits since the last one within them.
+    /// Messages over the limits since the last message within the limits.
     excess: u32,
     /// Bytes of the messages that wait for the answer to a join.
     waiting_bytes: usize,
@@ -55,7 +55,7 @@ pub struct Session {
     heard: Duration,
     now: Duration,
     closed: bool,
-    /// Whether the close was polled: nothing comes after it.
+    /// Whether the close was polled. Nothing comes after it.
     is_over: bool,
     out: VecDeque<Output>,
 }
@@ -64,11 +64,11 @@ pub struct Session {
 struct OpenChannel {
     id: ChannelId,
     join_ref: Option<Ref>,
-    /// Of the join; answered once.
+    /// The ticket of the join. It is answered once.
     reference: Option<Ref>,
-    /// Messages that came before the join was answered; nothing once it was.
+    /// Messages that came before the join was answered. `None` after the answer.
     waiting: Option<Vec<Incoming>>,
-    /// Whether the client may still get diffs of a channel that it had before.
+    /// Whether diffs of a former channel may still reach the client.
     twice: bool,
     supabase: Option<SupabaseConfig>,
     subscribed: bool,
@@ -109,7 +109,7 @@ impl Session {
         }
     }
 
-    /// What to do next. Every call of the others may add to it.
+    /// The next output. Each of the other calls may add outputs.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -127,8 +127,8 @@ impl Session {
         output
     }
 
-    /// A text frame. O(size). A frame that is no message closes the socket;
-    /// whatever else is wrong gets a reply.
+    /// A text frame arrived. If it is not a message, the socket is closed. Other errors
+    /// get a reply. O(size).
     ///
     /// ```
     /// # use core::time::Duration;
@@ -146,7 +146,7 @@ impl Session {
         self.receive(now, text.len(), read);
     }
 
-    /// A binary frame. O(size), its payload is shared and not copied.
+    /// A binary frame arrived. Its payload is shared and not copied. O(size).
     ///
     /// ```
     /// # use core::time::Duration;
@@ -159,7 +159,7 @@ impl Session {
         self.receive(now, frame.len(), |_| binary::read(frame));
     }
 
-    /// The client is there: a ping, a pong. O(1).
+    /// A ping or a pong arrived, so the client is there. O(1).
     ///
     /// ```
     /// # use core::time::Duration;
@@ -189,7 +189,7 @@ impl Session {
         tracks.fold(self.heard + self.limits.idle, Duration::min)
     }
 
-    /// Does what is due. Too early does nothing. O(topics joined).
+    /// Does what is due. If nothing is due, it does nothing. O(topics joined).
     ///
     /// ```
     /// # use core::time::Duration;
@@ -218,9 +218,9 @@ impl Session {
         }
     }
 
-    /// The application lets the client join. `presence`: whether it sees who is
-    /// there; a Supabase client that did not ask for it sees it from its first
-    /// track on. Nothing happens where the channel is gone.
+    /// The application lets the client join. `presence` says whether the client sees who
+    /// is there. A Supabase client that did not ask for it sees it after its first track.
+    /// If the channel is gone, nothing happens.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -261,8 +261,8 @@ impl Session {
         }
     }
 
-    /// The application does not let the client join: the client gets `response`
-    /// and tries again after a while. Nothing happens where the channel is gone.
+    /// The application does not let the client join. The client gets `response`, and
+    /// tries again after a while. If the channel is gone, nothing happens.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -290,8 +290,8 @@ impl Session {
         }
     }
 
-    /// Answers an event. A client that has joined again since drops it, by the
-    /// join reference that it carries. O(size).
+    /// Answers an event. The answer has the join reference. If the client has joined
+    /// again since then, it drops the answer. O(size).
     ///
     /// ```
     /// # use core::time::Duration;
@@ -317,15 +317,16 @@ impl Session {
         self.out.push_back(Output::Send(wire));
     }
 
-    /// The application did not take a track: the same again is another try.
+    /// The application refused a track. If the client sends the same again, that is a new
+    /// try.
     pub(crate) fn track_refused(&mut self, id: ChannelId) {
         if let Some((_, channel)) = find(&self.topics, &mut self.channels, id) {
             channel.tracks.refused();
         }
     }
 
-    /// The application ends the channel for good: `phx_close`, after which the
-    /// client does not join again by itself.
+    /// The application ends the channel, by `phx_close`. After this the client does not
+    /// join again by itself.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -345,8 +346,7 @@ impl Session {
         self.end(id, encode::close);
     }
 
-    /// The channel failed: `phx_error`, after which the client joins again in 1,
-    /// 2, 5, 10 s.
+    /// The channel failed. After `phx_error` the client joins again in 1, 2, 5, 10 s.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -376,7 +376,7 @@ impl Session {
         }
     }
 
-    /// Lets go of a channel, with what waits for its join.
+    /// Removes a channel, and the messages that wait for its join.
     fn forget(&mut self, topic: &str) -> Option<OpenChannel> {
         let channel = self.channels.remove(topic)?;
         self.topics.remove(&channel.id);
@@ -410,7 +410,7 @@ fn bytes(messages: &[Incoming]) -> usize {
     messages.iter().map(Incoming::bytes).sum()
 }
 
-/// Enough for any message that is read.
+/// More than the tokens of any message that is read.
 fn size(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,4 @@
-//! What Supabase's clients add to a join.
+//! What clients of Supabase add to a join.
 
 use serde::Deserialize;
 
@@ -8,13 +8,13 @@ use super::Payload;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SupabaseConfig {
-    /// `config.presence.key`. Empty: the server is to choose one.
+    /// `config.presence.key`. If it is empty, the server chooses a key.
     pub key: String,
     /// `config.presence.enabled`: whether the client listens to presence.
     pub presence: bool,
-    /// `config.broadcast.self`: whether it gets its own broadcasts.
+    /// `config.broadcast.self`: whether the client gets its own broadcasts.
     pub to_self: bool,
-    /// `config.broadcast.ack`: whether it wants a reply to each broadcast.
+    /// `config.broadcast.ack`: whether the client wants a reply to each broadcast.
     pub ack: bool,
     /// `config.private`.
     pub private: bool,
@@ -44,7 +44,7 @@ impl SupabaseConfig {
         let (presence, broadcast) = (presence.unwrap_or_default(), broadcast.unwrap_or_default());
         Some(Self {
             key: presence.key.unwrap_or_default(),
-            // Clients before 2.12 do not say, and always listen.
+            // Clients before 2.12 do not send this field, and always listen.
             presence: presence.enabled.unwrap_or(true),
             to_self: broadcast.to_self.unwrap_or(false),
             ack: broadcast.ack.unwrap_or(false),
@@ -94,7 +94,7 @@ pub(super) enum PresenceVerb {
 }
 
 impl PresenceCall {
-    /// Compared without case, as Supabase does.
+    /// Upper and lower case are the same, as for Supabase.
     pub(super) fn verb(&self) -> PresenceVerb {
         if self.event.eq_ignore_ascii_case("track") {
             PresenceVerb::Track

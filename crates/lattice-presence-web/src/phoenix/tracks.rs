@@ -1,18 +1,19 @@
-//! The tracks of one channel: the same again is nothing, too many become one.
+//! The tracks of one channel. A track that changes nothing is dropped. Tracks that come
+//! too fast become one.
 
 use core::time::Duration;
 
 use super::Payload;
 use super::bucket::TokenBucket;
 
-/// What became of a track.
+/// What happens with a track.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Tracked {
-    /// It says what the entry carries already.
+    /// The entry already has this metadata.
     Same,
-    /// It is to be done.
+    /// Do it now.
     Now,
-    /// It waits, and takes the place of what waited.
+    /// It waits, and replaces the track that waited.
     Later,
 }
 
@@ -34,7 +35,7 @@ impl Tracks {
 
     pub(super) fn track(&mut self, now: Duration, payload: &Payload) -> Tracked {
         if self.last.as_ref().is_some_and(|last| same(last, payload)) {
-            // What waited would have changed it, and came before this.
+            // The track that waited would have changed it, and came before this one.
             self.waiting = None;
             return Tracked::Same;
         }
@@ -66,7 +67,7 @@ impl Tracks {
         self.waiting.as_ref().map(|(due, _)| *due)
     }
 
-    /// What waited until now.
+    /// The track that waited until now.
     pub(super) fn advance(&mut self, now: Duration) -> Option<Payload> {
         if self.due()? > now {
             return None;
@@ -78,7 +79,7 @@ impl Tracks {
     }
 }
 
-/// Whether two payloads are one value. The order of fields does not count.
+/// Whether two payloads have the same value. The order of fields does not matter.
 fn same(a: &Payload, b: &Payload) -> bool {
     let value = |payload: &Payload| payload.parse::<serde_json::Value>().ok();
     a == b || value(a).is_some_and(|a| Some(a) == value(b))

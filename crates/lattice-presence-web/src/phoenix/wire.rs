@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-/// One message for one socket, its bytes shared between clones.
+/// One message for one socket. Clones share its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wire {
     /// A text frame.
@@ -13,7 +13,7 @@ pub enum Wire {
 }
 
 impl Wire {
-    /// The text, or nothing for a binary frame. O(1).
+    /// The text, or `None` for a binary frame. O(1).
     ///
     /// ```
     /// use lattice_presence_web::phoenix::Wire;

@@ -1,4 +1,4 @@
-//! What the session wants of the application, and what becomes of the answers.
+//! What the session asks the application, and what happens with the answers.
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -15,7 +15,7 @@ use crate::channels::Channels;
 use crate::phoenix::{ChannelId, Output, Payload, Status, SupabaseConfig, Ticket};
 use crate::topic::{Command, Listener, Sees, Wish};
 
-/// A channel that is joined, or about to be.
+/// A channel that is joined, or whose join is not answered yet.
 pub(crate) struct Live<U> {
     topic: Arc<str>,
     pub(super) channel: Option<Channel<U>>,
@@ -38,7 +38,7 @@ enum Work {
 }
 
 impl Work {
-    /// What it costs to keep, about.
+    /// About how many bytes it takes to keep it.
     fn bytes(&self) -> usize {
         let text = match self {
             Self::Event(_, event, payload) => event.len() + payload.len(),
@@ -56,7 +56,7 @@ impl Work {
     }
 }
 
-/// What the application said; nothing where it panicked.
+/// The answer of the application. `None` if it panicked.
 pub(crate) enum Done {
     Join(Option<Result<Joined, Refused>>, bool),
     Event(Ticket, Option<Reply>),
@@ -130,8 +130,9 @@ impl<A: Channels> Socket<A> {
             Work::Track(..) => Some(true),
             _ => None,
         });
-        // A leave overtook the application's answer to a rejoin: nobody else knows of
-        // the entry that the first join left. Or an untrack was answered, and waits.
+        // A leave came before the answer of the application to a rejoin. Only this place
+        // knows of the entry from the first join. Or an untrack was answered, and still
+        // waits.
         if (live.channel.is_none() && !rejoins) || presence == Some(false) {
             self.sitting.untrack(&live.topic);
         }
@@ -189,7 +190,7 @@ impl<A: Channels> Socket<A> {
         channel.inner.handle.send(command).await;
     }
 
-    /// Calls for one channel come one after another. What waits is never dropped: over
+    /// Calls for one channel come one after another. Waiting work is never dropped. Over
     /// the bound, the socket is not read.
     fn work(&mut self, id: ChannelId, work: Work) {
         if let Some(live) = self.channels.get_mut(&id) {
@@ -213,14 +214,14 @@ impl<A: Channels> Socket<A> {
         }
     }
 
-    /// Lets go of a channel, with the work that waits for it.
+    /// Removes a channel, and the work that waits for it.
     fn forget(&mut self, id: ChannelId) -> Option<Live<A::User>> {
         let live = self.channels.remove(&id)?;
         self.backlog -= live.work.iter().map(Work::bytes).sum::<usize>();
         Some(live)
     }
 
-    /// Starts a piece of work; whether it is done already.
+    /// Starts a piece of work. It returns whether the work is done already.
     fn start(&mut self, id: ChannelId, channel: Channel<A::User>, work: Work) -> bool {
         let server = self.server.clone();
         match work {
@@ -348,7 +349,7 @@ impl<A: Channels> Socket<A> {
 
     fn refuse(&mut self, id: ChannelId, refused: &Refused) {
         if let Some(live) = self.forget(id) {
-            // What it had before it joined again.
+            // The entry that it had before it joined again.
             self.sitting.untrack(&live.topic);
         }
         self.session.refuse(id, &Payload::reason(&refused.reason));
@@ -434,7 +435,7 @@ impl<A: Channels> Socket<A> {
     }
 }
 
-/// The application's answer; nothing where it panicked.
+/// The answer of the application. `None` if it panicked.
 async fn caught<T>(call: impl Future<Output = T>) -> Option<T> {
     let done = AssertUnwindSafe(call).catch_unwind().await;
     if done.is_err() {

@@ -60,7 +60,7 @@ fn too_many_tracks_are_merged_and_the_last_one_wins() {
     for n in 0..50 {
         let outputs = track(&mut client, n, &format!(r#"{{"n":{n}}}"#));
         done += tracked(&outputs).len();
-        // Those that are done now are answered by whoever does them.
+        // Tracks that are done now are answered by the code that does them.
         assert_eq!(texts(&outputs).len() + tracked(&outputs).len(), 1);
     }
     assert_eq!(done, 5);

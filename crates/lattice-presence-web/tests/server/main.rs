@@ -72,7 +72,7 @@ async fn an_update_is_a_join_with_the_former_reference_and_a_leave() {
         "ok"
     );
     ada.silent(Duration::from_millis(100)).await;
-    // Whoever comes later is told what it replaced, too.
+    // A client that comes later also learns what it replaced.
     let mut bob = server.client().await;
     let state = bob.enter("room:1", "bob").await;
     assert_eq!(state["ada"]["metas"][0]["phx_ref_prev"], before["phx_ref"]);
@@ -321,7 +321,7 @@ async fn what_came_and_went_within_a_batch_is_not_told_and_a_burst_is_one_messag
     let mut ada = server.client().await;
     ada.enter("room:1", "ada").await;
     let mut first = server.client().await;
-    first.enter("room:1", "first").await; // told at once; the next ones wait
+    first.enter("room:1", "first").await; // sent at once, and the next ones wait
     ada.event("presence_diff").await;
     let mut stay = Vec::new();
     for n in 0..5 {

@@ -7,7 +7,7 @@ use tokio_tungstenite::client_async;
 
 use super::*;
 
-/// As many messages, of whatever size, as the test wants.
+/// As many messages as the test wants, of any size.
 fn unlimited() -> lattice_presence_web::Config {
     let mut config = quick();
     (config.limits.burst, config.limits.rate) = (u32::MAX, u32::MAX);
@@ -134,7 +134,7 @@ async fn what_was_answered_is_done_however_much_waits_for_the_application() {
 #[tokio::test]
 async fn a_slow_application_holds_its_client_and_no_other() {
     let mut config = unlimited();
-    // What is held back is not silence, and whoever asks gets an answer.
+    // A socket that is held back is not silent, and a probe gets an answer.
     config.limits.idle = Duration::from_millis(500);
     config.ping = Duration::from_millis(100);
     let server = serve(config).await;

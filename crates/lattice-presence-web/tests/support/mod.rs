@@ -134,7 +134,7 @@ impl Drop for Server {
     }
 }
 
-/// No waiting where a test does not want it.
+/// No waiting, unless a test wants it.
 pub fn quick() -> Config {
     let mut config = Config::default();
     config.batch = Duration::ZERO;
@@ -273,7 +273,7 @@ impl Client {
         }
     }
 
-    /// The next frame of this event; others are passed over.
+    /// The next frame of this event. Others are skipped.
     pub async fn event(&mut self, event: &str) -> Frame {
         loop {
             let frame = self.next().await;
@@ -283,7 +283,7 @@ impl Client {
         }
     }
 
-    /// Joins; the reply's payload.
+    /// Joins, and returns the payload of the reply.
     pub async fn join(&mut self, join_ref: &str, topic: &str, payload: &Value) -> Value {
         self.raw(&json!([join_ref, join_ref, topic, "phx_join", payload]).to_string())
             .await;
@@ -302,7 +302,7 @@ impl Client {
         frame[4].clone()
     }
 
-    /// The payload of that reply; what comes before it is kept.
+    /// The payload of that reply. Frames that come before it are kept.
     pub async fn reply(&mut self, reference: &str) -> Value {
         let is_it = |frame: &Frame| frame[3] == "phx_reply" && frame[1] == reference;
         if let Some(at) = self.passed.iter().position(is_it) {
@@ -323,7 +323,7 @@ impl Client {
         self.reply(&reference).await
     }
 
-    /// How the server closes; what comes before is passed over.
+    /// How the server closes. Frames that come before are skipped.
     pub async fn closed(&mut self) -> (u16, String) {
         loop {
             match tokio::time::timeout(SOON, self.socket.next())

@@ -44,7 +44,7 @@ pub fn skipped(what: &str, reason: &str) {
     let _ = writeln!(std::io::stderr(), "\nSKIPPED {what}: {reason}");
 }
 
-/// What npm reports where it is the network that fails, and not the package.
+/// What npm reports if the network fails, and not the package.
 const NETWORK: [&str; 9] = [
     "EAI_AGAIN",
     "ECONNREFUSED",

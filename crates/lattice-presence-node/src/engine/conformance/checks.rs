@@ -12,7 +12,7 @@ use crate::engine::{Engine, Event, Link, SendError, To};
 
 type LinkOf<H> = <<H as Harness>::Engine as Engine>::Link;
 
-/// How many payloads a node that does not read is flooded with.
+/// How many payloads are sent to a node that does not read.
 const FLOOD: usize = 20_000;
 
 pub(super) struct Suite<'a, H: Harness> {
@@ -32,7 +32,7 @@ impl<'a, H: Harness> Suite<'a, H> {
         let a = Party::start(harness.engine(), cluster, NAMES[0]).await?;
         let b = Party::start(harness.engine(), cluster, NAMES[1]).await?;
         let c = Party::start(harness.engine(), cluster, NAMES[2]).await?;
-        // Its name continues the other's.
+        // This name starts with the other one.
         let other = "conformance suite/1/2";
         let stranger = Party::start(harness.engine(), other, NAMES[3]).await?;
         Ok(Self {
@@ -57,7 +57,7 @@ impl<'a, H: Harness> Suite<'a, H> {
         self.close().await
     }
 
-    /// A payload that was never sent before: one that is late, or doubled, does no harm.
+    /// A payload that was never sent before. So a late or doubled one does no harm.
     fn payload(&mut self) -> Bytes {
         self.tag += 1;
         format!("payload {}", self.tag).into()
@@ -120,7 +120,7 @@ impl<'a, H: Harness> Suite<'a, H> {
             let what = format!("a limit of {limit} bytes: no message of a node fits");
             return Err(Violation { check, what });
         }
-        // Neither text nor zeros: what an engine escapes or compresses shows.
+        // It is neither text nor zeros. So errors in escaping or compressing are found.
         let bytes = |length: usize| -> Bytes {
             let mix = |at: usize| (at.wrapping_mul(2_654_435_761) >> 7).to_le_bytes()[0];
             (0..length).map(mix).collect::<Vec<u8>>().into()
@@ -183,7 +183,7 @@ impl<'a, H: Harness> Suite<'a, H> {
                 tokio::task::yield_now().await;
             }
         }
-        // The queue holds 8,192 messages: whoever puts in more has reported it.
+        // The queue holds 8,192 messages. An engine that offers more must report it.
         let payload = self.payload();
         pass(check, &mut self.a, true, &mut self.b, &payload).await?;
         let payload = self.payload();
@@ -203,7 +203,7 @@ impl<'a, H: Harness> Suite<'a, H> {
             self.report.skipped.push(check);
             return Ok(());
         }
-        // Who speaks meanwhile is told, or not, and nothing hangs.
+        // A send in this time may return an error or not, but nothing hangs.
         let payload = self.payload();
         let _ = self.a.send(To::All, &payload).await?;
         if !self.b.has_said(is_disconnected).await {
@@ -249,7 +249,7 @@ impl<'a, H: Harness> Suite<'a, H> {
         closed.map_err(|_| violation(format!("`{name}` did not close within {PATIENCE:?}")))?;
         let ended = timeout(PATIENCE, async { while received.next().await.is_some() {} }).await;
         ended.map_err(|_| violation(format!("`{name}` is closed, and holds its Events")))?;
-        // The others go on.
+        // The others continue to work.
         pass(check, &mut b, true, &mut c, &"after the close".into()).await?;
         for party in [b, c, stranger] {
             let closed = timeout(PATIENCE, party.link.close()).await;

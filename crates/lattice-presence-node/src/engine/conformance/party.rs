@@ -1,4 +1,4 @@
-//! One node of the suite: a link, and what came in on it.
+//! One node of the suite: a link, and what it received.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -11,20 +11,20 @@ use tokio::time::{Instant, timeout};
 use super::Violation;
 use crate::engine::{Engine, Event, EventStream, Link, Local, SendError, To, events};
 
-/// How long something may take that must happen: a machine may be busy.
+/// How long something may take that must happen. The machine may be busy.
 pub(super) const PATIENCE: Duration = Duration::from_secs(45);
 
-/// How long one waits for something that must not happen.
+/// How long the suite waits for something that must not happen.
 pub(super) const SILENCE: Duration = Duration::from_millis(300);
 
-/// A payload may be lost: it is sent again after that time.
+/// A payload may be lost. It is sent again after this time.
 const AGAIN: Duration = Duration::from_millis(100);
 
 pub(super) struct Party<L> {
     pub(super) name: &'static str,
     pub(super) link: L,
     pub(super) received: EventStream,
-    /// What was said, other than messages.
+    /// The events that are not messages.
     pub(super) words: Vec<Event>,
 }
 
@@ -49,7 +49,7 @@ impl<L: Link> Party<L> {
         })
     }
 
-    /// Sends once. An error is one of a payload, and no violation.
+    /// Sends once. An error is about this payload only, and breaks no rule.
     pub(super) async fn send(
         &mut self,
         to: To<'_>,
@@ -62,8 +62,8 @@ impl<L: Link> Party<L> {
         })
     }
 
-    /// The sender of that payload, if it comes in within `patience`. Other messages are
-    /// passed over.
+    /// The sender of that payload, if it arrives within `patience`. Other messages are
+    /// ignored.
     pub(super) async fn sender_of(
         &mut self,
         payload: &Bytes,
@@ -82,7 +82,7 @@ impl<L: Link> Party<L> {
         }
     }
 
-    /// Whether such a word has come, or comes in time.
+    /// Whether such an event has come, or comes in time.
     pub(super) async fn has_said(&mut self, is_it: impl Fn(&Event) -> bool) -> bool {
         let until = Instant::now() + PATIENCE;
         loop {
@@ -98,7 +98,7 @@ impl<L: Link> Party<L> {
     }
 }
 
-/// Sends until the payload has come in at `receiver`, from whom it is.
+/// Sends until the payload has arrived at `receiver`, with the right sender.
 pub(super) async fn pass<L: Link>(
     check: &'static str,
     sender: &mut Party<L>,

@@ -1,4 +1,4 @@
-//! Room in the queue of a node: a bound for all, and a share of it for each sender.
+//! Room in the queue of a node. There is a bound for all, and a share for each sender.
 
 use alloc::sync::Arc;
 use std::collections::HashMap;
@@ -12,17 +12,17 @@ pub(super) const MAX_WAITING: usize = 8_192;
 /// The most bytes that wait to be read.
 pub(super) const MAX_WAITING_BYTES: usize = 32 * 1024 * 1024;
 
-/// The part of both that one sender may take: a quarter. One that floods the node leaves the
-/// others the rest, and three of them leave a quarter.
+/// The part of both that one sender may take: a quarter. If one sender floods the node,
+/// three quarters remain for the others. If three senders do, a quarter remains.
 const SHARE: usize = 4;
 
-/// What a message costs beside its bytes and its sender's name.
+/// The cost of a message beside its bytes and the name of its sender.
 const OVERHEAD: usize = 128;
 
-/// The most senders whose lost messages are told by name, until that is read.
+/// The most senders whose lost messages are counted by name, until the counts are read.
 const MAX_NAMED: usize = 256;
 
-/// The longest name that is kept for that. Nodes have shorter ones.
+/// The longest name that is kept for this. Nodes have shorter names.
 const MAX_NAME: usize = 8 * 1024;
 
 /// Who has how much room, and who lost how many messages.
@@ -34,13 +34,14 @@ pub(super) struct Room {
 
 #[derive(Debug, Default)]
 struct Senders {
-    /// Those of whom something waits.
+    /// The senders with messages that wait.
     shares: HashMap<Arc<str>, Arc<Share>>,
-    /// What found no room since it was last read; under no name, where there are too many.
+    /// Messages that found no room since the last read. If there are too many senders, they
+    /// are counted under no name.
     lost: HashMap<Option<Arc<str>>, u64>,
 }
 
-/// What one sender may still put in.
+/// The room that one sender still has.
 #[derive(Debug)]
 struct Share {
     messages: Semaphore,
@@ -54,11 +55,11 @@ pub(super) struct Taken {
     /// `None` only while it is dropped.
     share: Option<Arc<Share>>,
     sender: Arc<str>,
-    /// 0 as long as it has none.
+    /// 0 as long as it has no room.
     size: u32,
 }
 
-/// The room that a message takes. One that is longer than can be counted never fits.
+/// The room that a message takes. If this is too large for the counter, it never fits.
 fn size(sender: &str, length: usize) -> u32 {
     let size = length.saturating_add(sender.len()).saturating_add(OVERHEAD);
     u32::try_from(size).unwrap_or(u32::MAX)
@@ -73,11 +74,11 @@ impl Room {
     }
 
     fn senders(&self) -> MutexGuard<'_, Senders> {
-        // No code that holds it leaves it half changed.
+        // Code that holds the lock never leaves the value half changed.
         self.senders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Of a sender that has a share, and has taken nothing of it yet.
+    /// For a sender that has a share, and has not used it yet.
     fn nothing(self: &Arc<Self>, sender: &Arc<str>) -> Taken {
         let share = {
             let mut senders = self.senders();
@@ -106,13 +107,13 @@ impl Room {
             share.bytes.try_acquire_many(size).ok()?,
             self.bytes.try_acquire_many(size).ok()?,
         ];
-        // Given back when the message is dropped.
+        // The room is given back when the message is dropped.
         permits.into_iter().for_each(SemaphorePermit::forget);
         taken.size = size;
         Some(taken)
     }
 
-    /// Room for a message that [fits](Self::fits), as soon as there is. Safe to cancel.
+    /// Waits for room for a message that [fits](Self::fits). It is safe to cancel.
     pub(super) async fn take(self: &Arc<Self>, sender: &Arc<str>, length: usize) -> Option<Taken> {
         let (mut taken, size) = (self.nothing(sender), size(sender, length));
         let share = taken.share.as_ref()?;
@@ -126,19 +127,21 @@ impl Room {
         Some(taken)
     }
 
-    /// Lets go of a sender of whom nothing waits: memory follows what is there.
+    /// Removes a sender that has no waiting messages. So memory depends only on what waits.
     fn forget_if_idle(&self, sender: &Arc<str>, share: Arc<Share>) {
         let mut senders = self.senders();
-        // Ours, and that of the map. Nobody gets another one without the lock.
+        // One reference is ours, and one is in the map. Nobody gets another one without the
+        // lock.
         if Arc::strong_count(&share) == 2 {
             senders.shares.remove(sender);
         }
-        // Under the lock as well: of two that let go at once, the second sees itself alone.
+        // This is under the lock as well. If two are dropped at once, the second one sees
+        // that it is the last.
         drop(share);
     }
 
-    /// Counts a message of that sender as lost. Under which name, if it is the first one
-    /// since [`lost`](Self::lost) was asked.
+    /// Counts a message of that sender as lost. If it is the first one since
+    /// [`lost`](Self::lost) was called, it returns the name under which it is counted.
     pub(super) fn lose(&self, sender: &Arc<str>) -> Option<Option<Arc<str>>> {
         let mut senders = self.senders();
         let is_named = senders.lost.contains_key(&Some(Arc::clone(sender)))

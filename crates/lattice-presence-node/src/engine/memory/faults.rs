@@ -1,4 +1,4 @@
-//! What goes wrong with messages, drawn from a seed.
+//! Faults of messages, from a seed.
 
 use core::time::Duration;
 
@@ -43,7 +43,7 @@ impl Faults {
         }
     }
 
-    /// Loses that share of the messages: from 0 to 1.
+    /// Loses that share of the messages, from 0 to 1.
     ///
     /// ```
     /// let _ = lattice_presence_node::engine::Faults::none().with_loss(0.1);
@@ -65,8 +65,7 @@ impl Faults {
         self
     }
 
-    /// Holds that share of the messages back for up to 20 ms, so that others overtake
-    /// them.
+    /// Delays that share of the messages by up to 20 ms, so that others overtake them.
     ///
     /// ```
     /// let _ = lattice_presence_node::engine::Faults::none().with_reordering(0.1);
@@ -91,7 +90,7 @@ impl Faults {
         self
     }
 
-    /// When the copies of one message arrive: none where it is lost.
+    /// The times at which the copies of one message arrive. If it is lost, there are none.
     pub(super) fn draw(&self, rng: &mut Rng) -> Vec<Duration> {
         if *self == Self::none() {
             return alloc::vec![Duration::ZERO];
@@ -113,7 +112,8 @@ impl Faults {
     }
 }
 
-/// `SplitMix64`: enough for draws that must come back from a seed.
+/// `SplitMix64`. It gives the same numbers for the same seed, and this is all that is
+/// needed.
 #[derive(Debug)]
 pub(super) struct Rng(u64);
 
@@ -130,7 +130,7 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// From 0 up to, without, 1.
+    /// From 0 up to 1, without 1.
     fn unit(&mut self) -> f64 {
         // 32 bits are exact in a double.
         let bits = u32::try_from(self.next() >> 32).unwrap_or(u32::MAX);

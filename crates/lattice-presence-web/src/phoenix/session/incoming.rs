@@ -1,4 +1,4 @@
-//! What a message of a client leads to.
+//! Handles the messages of a client.
 
 use alloc::sync::Arc;
 use core::time::Duration;
@@ -72,7 +72,7 @@ impl Session {
             };
         };
         if message.join_ref.is_some() && message.join_ref != channel.join_ref {
-            return; // of a channel that is gone: the client expects silence
+            return; // of a channel that is gone: the client expects no reply
         }
         if message.event == "phx_leave" {
             let id = channel.id;
@@ -88,7 +88,7 @@ impl Session {
         if let Some(former) = self.forget(&message.topic) {
             let wire = encode::close(self.version, former.join_ref.as_ref(), &message.topic);
             self.out.push_back(Output::Send(wire));
-            // The client has let go of it, also where it may not join again.
+            // The client has ended the old channel, even if it may not join again.
             self.left(former.id, is_allowed);
         }
         if !is_allowed {
@@ -123,7 +123,7 @@ impl Session {
         });
     }
 
-    /// A message to a channel that is joined, or about to be.
+    /// A message to a channel that is joined, or whose join is not answered yet.
     fn push(&mut self, now: Duration, topic: &Arc<str>, message: Incoming) {
         let Some(channel) = self.channels.get_mut(topic) else {
             return;
@@ -137,7 +137,8 @@ impl Session {
             return self.answer(&message, Status::Error, "the join is not answered yet");
         }
         let ticket = Ticket {
-            // As the client knows the channel, whether or not it said so here.
+            // The join reference that the client knows, even if this message does not
+            // have it.
             join_ref: channel.join_ref.clone(),
             reference: message.reference.clone(),
             topic: topic.clone(),
@@ -254,7 +255,7 @@ impl Session {
         self.reply(ticket, Status::Error, &Payload::reason(reason));
     }
 
-    /// A reply by the references of the message itself.
+    /// A reply with the references of the message itself.
     fn answer(&mut self, message: &Incoming, status: Status, reason: &str) {
         if let Some(reference) = &message.reference {
             let refs = [message.join_ref.as_ref(), Some(reference)];
@@ -286,7 +287,8 @@ impl Session {
     }
 }
 
-/// Served even over the limit: who waits for it would try again, or go.
+/// It is answered even over the limit. Otherwise the client would try again, or
+/// disconnect.
 fn is_control(message: &Incoming) -> bool {
     message.event == "phx_leave" || (message.topic == "phoenix" && message.event == "heartbeat")
 }
