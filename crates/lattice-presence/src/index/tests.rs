@@ -296,3 +296,36 @@ fn many_topics_of_few_members_say_what_a_list_says() {
     };
     replayable("topics", world, 1);
 }
+
+/// A small topic remembers that two of its members may share a key, also if they came
+/// while it was large.
+#[test]
+fn a_key_that_was_shared_in_a_large_topic_is_shared_in_a_small_one() {
+    let mut index = Index::new(Hashing::keyed([1, 2]));
+    let down = Down::new("local".into());
+    let entry = |key: u64, clock| {
+        let dot = Dot::new("a".into(), clock);
+        Presence::new(
+            dot,
+            "room",
+            &format!("user-{key}"),
+            &format!("pid-{clock}"),
+            clock,
+        )
+    };
+    let entries: Vec<_> = (1..=200).map(|clock| entry(clock, clock)).collect();
+    for entry in &entries {
+        assert!(index.insert(entry, index.pid_hash(entry), &down));
+    }
+    let second = entry(1, 201);
+    assert!(!index.insert(&second, index.pid_hash(&second), &down));
+    for entry in &entries[1..] {
+        assert!(index.remove(entry, index.pid_hash(entry)));
+    }
+    assert!(index.check_invariants());
+    assert!(
+        !index.remove(&second, index.pid_hash(&second)),
+        "the first is there"
+    );
+    assert!(index.remove(&entries[0], index.pid_hash(&entries[0])));
+}
