@@ -111,11 +111,7 @@ impl<R: Ord, T> ReplicaMap<R, T> {
     where
         R: Clone,
     {
-        if let Entries::Few(entries) = &self.entries
-            && entries.len() == FEW
-        {
-            self.grow(replica);
-        }
+        self.grow(replica);
         match &mut self.entries {
             Entries::Vector(entries) => {
                 let at = search(entries, replica).unwrap_or_else(|at| {
@@ -144,6 +140,7 @@ impl<R: Ord, T> ReplicaMap<R, T> {
     }
 
     /// Makes a tree of a full vector that `replica` is about to enter.
+    #[inline]
     fn grow(&mut self, replica: &R) {
         if let Entries::Vector(entries) = &mut self.entries
             && entries.len() >= FEW

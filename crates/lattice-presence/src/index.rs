@@ -10,6 +10,8 @@ mod order;
 mod replicas;
 mod slab;
 mod table;
+#[cfg(test)]
+mod tests;
 mod topics;
 mod walk;
 

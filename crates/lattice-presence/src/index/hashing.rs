@@ -13,6 +13,9 @@ use hashbrown::DefaultHashBuilder;
 #[derive(Clone, Debug)]
 pub(crate) struct Hashing {
     key: [u64; 2],
+    /// Which bits of a hash count: fewer collide more.
+    #[cfg(test)]
+    mask: u32,
 }
 
 /// The hash of a pid, computed once for all that a call does with its entry.
@@ -35,15 +38,31 @@ impl PidHash {
 impl Default for Hashing {
     fn default() -> Self {
         let builder = DefaultHashBuilder::default();
-        Self {
-            key: [builder.hash_one(0_u64), builder.hash_one(1_u64)],
-        }
+        Self::keyed([builder.hash_one(0_u64), builder.hash_one(1_u64)])
     }
 }
 
 impl Hashing {
     pub(crate) const fn keyed(key: [u64; 2]) -> Self {
-        Self { key }
+        Self {
+            key,
+            #[cfg(test)]
+            mask: u32::MAX,
+        }
+    }
+
+    /// With hashes of so many bits.
+    #[cfg(test)]
+    pub(super) const fn cut_to(mut self, bits: u32) -> Self {
+        self.mask = u32::MAX >> (32 - bits);
+        self
+    }
+
+    #[inline]
+    const fn cut(&self, hash: u32) -> u32 {
+        #[cfg(test)]
+        let hash = hash & self.mask;
+        hash
     }
 
     pub(super) fn pid(&self, pid: &[u8]) -> PidHash {
@@ -55,7 +74,7 @@ impl Hashing {
 
     #[inline]
     pub(super) fn text(&self, text: &[u8]) -> u32 {
-        folded(Sip::new(self.key).finish(text))
+        self.cut(folded(Sip::new(self.key).finish(text)))
     }
 
     /// Of a key in the topic of that hash.
@@ -63,7 +82,7 @@ impl Hashing {
     pub(super) fn key(&self, topic: u32, key: &[u8]) -> u32 {
         let mut sip = Sip::new(self.key);
         sip.word(u64::from(topic));
-        folded(sip.finish(key))
+        self.cut(folded(sip.finish(key)))
     }
 }
 
