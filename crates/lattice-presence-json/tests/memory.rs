@@ -366,6 +366,18 @@ fn names(n: usize) -> Vec<Case> {
         ),
         ("names with two gaps", payload("", &claims(n, "[2,4]"), "")),
         (
+            "names in the clouds, and a long cloud",
+            payload(
+                "",
+                &format!(
+                    r#"{},"long":[{}]"#,
+                    claims(n - 1, "[2]"),
+                    list(n, |i| (2 * (n - i)).to_string())
+                ),
+                "",
+            ),
+        ),
+        (
             "names with three gaps",
             payload("", &claims(n, "[2,4,6]"), ""),
         ),

@@ -11,8 +11,9 @@ use lattice_presence_json::{Category, Decoder, JsonMeta};
 use memory_support::{is_stated, list, measured, sizes};
 
 /// What docs/wire-format.md states: what a question costs at most, and any other message.
-/// The dearest of these, a question about 7,169 names and nothing else, comes to 19.2; the
-/// dearest push, 257 entries of a topic each with gaps between their clocks, to 13.4.
+/// The dearest of these, a question about 1,294 names, and about a long cloud of one more,
+/// comes to 18.6; the dearest push, 257 entries of a topic each with gaps between their
+/// clocks, to 13.4.
 const OF_QUESTIONS: f64 = 20.0;
 const OF_OTHERS: f64 = 16.0;
 
@@ -100,6 +101,10 @@ fn list_in(
 fn questions(n: usize) -> Vec<Case> {
     let parts = [r#""question":1,"asks":{"b":{"parts":["#, "]}}}"];
     let asks = [r#""question":1,"asks":{"#, "}}"];
+    let cloud = |n| match n {
+        0 => String::new(),
+        _ => format!(r#""cloud":[{}]"#, list(n, |i| (2 * (n - i)).to_string())),
+    };
     let asked = |i, what: &str| format!(r#""{}":{{{what}}}"#, name(i));
     vec![
         list_in("parts", parts, n, |i| {
@@ -114,6 +119,19 @@ fn questions(n: usize) -> Vec<Case> {
             format!(r#"[{first},{third},"0000000000000000",[{first},{second},{third}]]"#)
         }),
         list_in("replicas asked about", asks, n, |i| asked(i, "")),
+        list_in("replicas asked about, and a long cloud", asks, n + 1, |i| {
+            let clocks = if i < n { 0 } else { 2 * n / 5 };
+            asked(i, &cloud(clocks))
+        }),
+        list_in(
+            "replicas asked about, and a longer cloud",
+            asks,
+            n + 1,
+            |i| {
+                let clocks = if i < n { 0 } else { 3 * n / 2 };
+                asked(i, &cloud(clocks))
+            },
+        ),
         list_in("replicas asked about a part each", asks, n, |i| {
             asked(i, r#""parts":[[1,1,"0000000000000000"]]"#)
         }),

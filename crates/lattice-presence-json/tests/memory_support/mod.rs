@@ -23,11 +23,16 @@ pub(crate) fn measured<T>(
     (multiple, result.err().map(|error| error.category()))
 }
 
-/// One more than a power of two: every list has just doubled. One more than seven eighths
-/// of it: every hash table has.
-pub(crate) fn sizes(bits: u32) -> [usize; 3] {
+/// One more than a power of two: every vector has just doubled. One more than seven
+/// eighths of it: every hash table has. And one more than the lists hold that grow by a
+/// quarter, of which there are three between two powers of two.
+pub(crate) fn sizes(bits: u32) -> Vec<usize> {
     let power = 1 << bits;
-    [power - power / 8 + 1, power, power + 1]
+    let grown = |full: &usize| Some(full + (full / 4).max(4));
+    let full = core::iter::successors(Some(4), grown).take_while(|full| *full <= power);
+    let mut sizes = vec![power - power / 8 + 1, power, power + 1];
+    sizes.extend(full.filter(|full| *full > power / 2).map(|full| full + 1));
+    sizes
 }
 
 /// A number in the shortest names that there are: of the 93 letters of one byte that need
