@@ -7,8 +7,8 @@ use core::task::{Context, Poll};
 
 use futures_util::Stream;
 
+use crate::queue::Queue;
 use crate::shared::Shared;
-use crate::subscription::Queue;
 use crate::{Change, Meta};
 
 /// What a follower of every topic gets. See [`Changes`] for an example.

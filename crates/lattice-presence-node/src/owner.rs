@@ -16,8 +16,9 @@ use tokio::time::Instant;
 
 use crate::Meta;
 use crate::engine::{Event, EventStream, MAX_PAYLOAD, PeerHint};
+use crate::lock::lock;
 use crate::messages::Message;
-use crate::shared::{Shared, Told, lock};
+use crate::shared::{Shared, Told};
 use crate::stats::Gauges;
 use crate::throttle::Throttle;
 use crate::wire::{self, Frame};

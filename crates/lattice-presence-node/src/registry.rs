@@ -10,7 +10,7 @@ use lattice_presence::Diff;
 use lattice_presence_sync::Cause;
 
 use crate::Change;
-use crate::subscription::Queue;
+use crate::queue::Queue;
 
 /// The subscribers of each topic.
 pub(crate) struct Registry<M> {

@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use core::time::Duration;
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
 use lattice_presence::{Diff, ReplicaId, Shard};
@@ -15,6 +15,7 @@ use tokio::sync::{Notify, broadcast, mpsc, watch};
 use tokio::time::Instant;
 
 use crate::engine::MAX_PAYLOAD;
+use crate::lock::lock;
 use crate::messages::Message;
 use crate::registry::Registry;
 use crate::stats::Stats;
@@ -251,9 +252,4 @@ impl<M> Core<M> {
             });
         }
     }
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // No code that holds it leaves it half changed.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

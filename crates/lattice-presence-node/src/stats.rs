@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use metrics::{counter, gauge, histogram};
 
-use crate::shared::lock;
+use crate::lock::lock;
 
 /// The most senders whose lost messages are counted by name.
 const MAX_NAMED: usize = 256;

@@ -9,7 +9,8 @@ use lattice_presence_sync::{Liveness, PeerStatus, RefusedCounts};
 use serde::Serialize;
 
 use crate::Meta;
-use crate::shared::{Shared, lock};
+use crate::lock::lock;
+use crate::shared::Shared;
 use crate::stats::get;
 
 /// What a node knows at one moment; see [`Node::status`](crate::Node::status). It

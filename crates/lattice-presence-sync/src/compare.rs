@@ -6,8 +6,8 @@ use lattice_presence::{Digest, ReplicaDigest, ReplicaId};
 
 use crate::config::Trust;
 use crate::machine::Sync;
+use crate::mail::Mail;
 use crate::peer::{Comparison, Life, Peer};
-use crate::transmit::Mail;
 
 impl<M> Sync<M> {
     /// Starts a comparison with one peer at random. If everybody speaks only for

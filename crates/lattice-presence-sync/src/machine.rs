@@ -9,11 +9,11 @@ use lattice_presence::{PresenceState, ReplicaId};
 use crate::config::{Config, ConfigError};
 use crate::event::{Cause, Event};
 use crate::lives::Lives;
+use crate::mail::Mail;
 use crate::peer::{Life, Peer};
-use crate::push::Pushes;
+use crate::pushes::Pushes;
 use crate::rng::Rng;
 use crate::status::{PeerStatus, Stranger};
-use crate::transmit::Mail;
 
 /// Whether this node still writes.
 #[derive(Clone, Debug, PartialEq, Eq)]

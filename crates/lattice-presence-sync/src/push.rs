@@ -1,55 +1,9 @@
 //! What was written here goes out, cut and coalesced (rule R2).
 
-use lattice_presence::{CausalContext, ClockSet, PresenceDelta, ReplicaId};
+use lattice_presence::{CausalContext, ClockSet, PresenceDelta};
 
-use crate::log::PushLog;
+use crate::config::CLOCKS_PER_ENTRY;
 use crate::machine::Sync;
-
-/// How many clocks a push may speak of for each entry that it may carry: those that left
-/// cost a few bytes, or none.
-pub(crate) const CLOCKS_PER_ENTRY: u64 = 8;
-
-/// Former lives of which one push tells that they are over: the last ones. Older ones are
-/// retired by peers that still know them (rule R9).
-const MOST_FORMER: usize = 8;
-
-/// Own changes on their way out.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Pushes {
-    /// Own clocks that joined or left and were not pushed yet. What joined and left again
-    /// meanwhile is told as one that left; between live entries that were pushed, all of
-    /// it is one interval: bounded by what is live.
-    unsent: ClockSet,
-    /// Former lives of this node that are over; told once the last own entry has moved.
-    former: CausalContext<ReplicaId>,
-    /// The push that told so, and what.
-    told: Option<(u64, CausalContext<ReplicaId>)>,
-    pub(crate) log: PushLog,
-}
-
-impl Pushes {
-    /// The node goes on under another name, which issued `own`, after those lives, and
-    /// those of which it did not tell yet that they are over.
-    pub(crate) fn begin_anew(&mut self, own: ClockSet, former: CausalContext<ReplicaId>) {
-        let mut former = former.union(&self.former);
-        while former.replicas().len() > MOST_FORMER {
-            let lives = former.replicas();
-            let oldest = lives.reduce(|oldest, life| match oldest.is_newer_than(life) {
-                true => life,
-                false => oldest,
-            });
-            if let Some(oldest) = oldest.cloned() {
-                former.remove(&oldest);
-            }
-        }
-        *self = Self {
-            unsent: own,
-            former,
-            told: None,
-            log: PushLog::default(),
-        };
-    }
-}
 
 impl<M> Sync<M> {
     /// Whether own changes wait to be pushed. A node that is superseded pushes none.

@@ -10,9 +10,9 @@ use crate::admission::MAX_LIVES;
 use crate::config::Trust;
 use crate::event::Cause;
 use crate::machine::Sync;
+use crate::mail::Mail;
 use crate::peer::{Asking, Life};
 use crate::refused::Refused;
-use crate::transmit::Mail;
 
 /// Heartbeats in a row that fall behind earlier ones: no delay explains so many.
 const SECOND_LIFE: u8 = 3;

@@ -9,9 +9,9 @@ use lattice_presence::{
 use crate::config::Trust;
 use crate::liveness::WAIT;
 use crate::machine::Sync;
+use crate::mail::Mail;
 use crate::peer::{Asked, Life, Peer, Repair};
 use crate::refused::Refused;
-use crate::transmit::Mail;
 
 /// Questions without an answer after which somebody else is asked.
 const UNREACHABLE: u8 = 2;

@@ -2,41 +2,12 @@
 
 use core::time::Duration;
 
-use lattice_presence::{
-    Body, ClockSet, Message, Piece, Question, Refusal, ReplicaDigest, ReplicaId,
-};
+use lattice_presence::{Body, ClockSet, Message, Piece, Question, ReplicaDigest, ReplicaId};
 
-use crate::admission::LINE_INTERVALS;
-use crate::config::Trust;
+use crate::config::{LINE_INTERVALS, Trust};
 use crate::event::{Cause, To, Transmit};
 use crate::machine::Sync;
-
-/// A message to one peer that waits for room. What it says is made up when it goes, so
-/// that waiting costs a name, and nothing old is sent.
-#[derive(Clone, Debug)]
-pub(crate) enum Mail {
-    Question { to: ReplicaId, id: u64 },
-    Answer { to: ReplicaId },
-    Comparison { to: ReplicaId },
-    Refusal { to: ReplicaId, reason: Refusal },
-}
-
-impl Mail {
-    /// Whom it goes to.
-    pub(crate) const fn to(&self) -> &ReplicaId {
-        match self {
-            Self::Question { to, .. }
-            | Self::Answer { to }
-            | Self::Comparison { to }
-            | Self::Refusal { to, .. } => to,
-        }
-    }
-
-    /// Whether both are of one kind, and go to one peer.
-    fn is_like(&self, other: &Self) -> bool {
-        core::mem::discriminant(self) == core::mem::discriminant(other) && self.to() == other.to()
-    }
-}
+use crate::mail::Mail;
 
 impl<M> Sync<M> {
     /// Puts a message in line. It takes the place of one like it that waits there: a

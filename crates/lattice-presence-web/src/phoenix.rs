@@ -19,8 +19,9 @@ mod payload;
 mod session;
 mod supabase;
 mod tracks;
+mod wire;
 
-pub use encode::{Broadcast, Wire};
+pub use encode::Broadcast;
 pub use frame::{BadFrame, Version};
 pub use limits::Limits;
 pub use output::{ChannelId, Closing, Output, Status, Ticket, code};
@@ -28,6 +29,7 @@ pub use payload::Payload;
 pub use session::Session;
 pub use supabase::Config as SupabaseConfig;
 pub use tokio_tungstenite::tungstenite::Utf8Bytes;
+pub use wire::Wire;
 
 pub(crate) use encode::push as encode_push;
 pub(crate) use frame::Ref;

@@ -5,7 +5,8 @@ use core::fmt;
 use lattice_causal::{ClockExhausted, Dot};
 use thiserror::Error;
 
-use crate::{MAX_TEXT_BYTES, ReplicaId};
+use crate::ReplicaId;
+use crate::text::MAX_TEXT_BYTES;
 
 /// The texts of an entry, in the order in which [`join`](crate::PresenceState::join)
 /// takes them.

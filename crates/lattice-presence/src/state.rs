@@ -15,7 +15,6 @@ mod seed;
 mod sync;
 
 pub use defend::MAX_REISSUED;
-pub use local::MAX_TEXT_BYTES;
 pub use repair::PresenceAnswer;
 pub use replicas::{ReplicaStatus, Standing};
 

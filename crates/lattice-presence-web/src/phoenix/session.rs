@@ -13,7 +13,7 @@ use super::frame::{self, Incoming, Ref};
 use super::joins::Joins;
 use super::output::{ChannelId, Closing, Output, Status, Ticket, code};
 use super::tracks::Tracks;
-use super::{Limits, Payload, SupabaseConfig, Version, binary};
+use super::{Limits, Payload, SupabaseConfig, Version, Wire, binary};
 
 mod incoming;
 
@@ -365,7 +365,7 @@ impl Session {
         self.end(id, encode::fail);
     }
 
-    fn end(&mut self, id: ChannelId, encode: fn(Version, Option<&Ref>, &str) -> encode::Wire) {
+    fn end(&mut self, id: ChannelId, encode: fn(Version, Option<&Ref>, &str) -> Wire) {
         let Some(topic) = self.topics.remove(&id) else {
             return;
         };

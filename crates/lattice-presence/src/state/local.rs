@@ -3,20 +3,8 @@
 use super::PresenceState;
 use crate::index::{Hashes, Held, Id};
 use crate::presence::Slot;
+use crate::text::MAX_TEXT_BYTES;
 use crate::{Diff, Field, JoinError, Presence, UpdateError};
-
-/// How many bytes a topic, a key or a pid may have: what every peer reads (rule S2).
-///
-/// ```
-/// use lattice_presence::{Field, JoinError, MAX_TEXT_BYTES, PresenceState};
-///
-/// let mut state = PresenceState::new("a");
-/// let long = "k".repeat(MAX_TEXT_BYTES + 1);
-/// let error = state.join("pid-1", "room", &long, ()).unwrap_err();
-/// assert_eq!(error, JoinError::TooLong { field: Field::Key, len: 65_537 });
-/// assert!(state.is_empty());
-/// ```
-pub const MAX_TEXT_BYTES: usize = 64 << 10;
 
 /// Whether every peer would read an entry of these texts.
 fn check_texts(pid: &str, topic: &str, key: &str) -> Result<(), JoinError> {
