@@ -85,6 +85,7 @@ mod decoder;
 mod digest;
 mod digest_parts;
 mod emit;
+mod encode;
 mod encode_error;
 mod encoded;
 mod encoder;

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use crate::channels::{Channels, Connect, TOKEN};
 use crate::phoenix::Version;
 use crate::seat::Key;
-use crate::server::{Permit, Server};
+use crate::server::{Guest, Server};
 use crate::socket::Socket;
 use crate::stream;
 
@@ -47,15 +47,6 @@ pub(crate) async fn handshake<A: Channels>(
         }
     });
     switch(&accepts, speaks)
-}
-
-/// Who has been let in.
-pub(crate) struct Guest<A: Channels> {
-    pub(crate) user: A::User,
-    pub(crate) version: Version,
-    pub(crate) seat: Option<Key>,
-    /// Counts the socket, as long as it is held.
-    pub(crate) permit: Permit<A>,
 }
 
 async fn admit<A: Channels>(

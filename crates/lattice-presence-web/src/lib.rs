@@ -108,11 +108,12 @@ mod socket;
 mod stream;
 mod topic;
 mod watch;
+mod web;
 
 pub use channel::Channel;
 pub use channels::{Channels, Connect, Join, Joined, Refused, Reply, View};
 pub use config::{Config, Origins};
-pub use server::{Web, stop_signal};
+pub use web::{Web, stop_signal};
 
 use lattice_presence_node::Node;
 

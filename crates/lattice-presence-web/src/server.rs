@@ -1,26 +1,21 @@
-//! The endpoint: handshakes, the sockets that are open, and how they are drained.
+//! What the sockets of an endpoint share, and those that are open.
 
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use core::time::Duration;
 use std::collections::HashMap;
-use std::io;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
-use axum::Router;
-use axum::routing::any;
 use lattice_presence_node::{Node, Received};
-use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::channel::Channel;
 use crate::channels::{Channels, View, WATCHED};
 use crate::config::Config;
-use crate::handshake::handshake;
 use crate::message;
 use crate::outbox::Outbox;
-use crate::phoenix::{Closing, code};
-use crate::seat::{Rules, Seats};
+use crate::phoenix::{Closing, Version, code};
+use crate::seat::{Key, Rules, Seats};
 use crate::topic::{Command, Handle, SocketId, Topics};
 use crate::watch::Watch;
 
@@ -160,6 +155,17 @@ impl<A: Channels> Server<A> {
         });
     }
 
+    /// How many sockets are open.
+    pub(crate) fn count(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Lets nobody in any more; the sockets that are open.
+    pub(crate) fn begin_drain(&self) -> Vec<Arc<Outbox>> {
+        self.draining.store(true, Ordering::SeqCst);
+        self.sockets().values().cloned().collect()
+    }
+
     /// One more socket, if there is room.
     pub(crate) fn enter(self: &Arc<Self>) -> Option<Permit<A>> {
         if self.open.fetch_add(1, Ordering::Relaxed) >= self.config.sockets {
@@ -173,7 +179,7 @@ impl<A: Channels> Server<A> {
 /// A socket that counts until it is dropped.
 pub(crate) struct Permit<A: Channels>(Arc<Server<A>>);
 
-fn restart() -> Closing {
+pub(crate) fn restart() -> Closing {
     Closing::new(code::RESTART, "the server restarts")
 }
 
@@ -183,125 +189,11 @@ impl<A: Channels> Drop for Permit<A> {
     }
 }
 
-/// The endpoint of the clients. Cheap to clone.
-///
-/// [`phoenix`](crate::phoenix()) is the short way where there is nothing to set and
-/// nothing to drain.
-pub struct Web<A: Channels> {
-    server: Arc<Server<A>>,
-}
-
-impl<A: Channels> Clone for Web<A> {
-    fn clone(&self) -> Self {
-        Self {
-            server: self.server.clone(),
-        }
-    }
-}
-
-impl<A: Channels> core::fmt::Debug for Web<A> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Web")
-            .field("sockets", &self.sockets())
-            .finish_non_exhaustive()
-    }
-}
-
-impl<A: Channels> Web<A> {
-    /// An endpoint of this node, for this application. O(1).
-    #[must_use]
-    pub fn new(node: Node, app: A, config: Config) -> Self {
-        Self {
-            server: Server::new(node, app, config),
-        }
-    }
-
-    /// The routes, to be nested: under `/socket` for `new Socket("/socket")`, under
-    /// `/realtime/v1` for Supabase's clients. O(1).
-    pub fn router(&self) -> Router {
-        Router::new()
-            .route("/websocket", any(handshake::<A>))
-            .with_state(self.server.clone())
-    }
-
-    /// How many sockets are open. O(1).
-    #[must_use]
-    pub fn sockets(&self) -> usize {
-        self.server.open.load(Ordering::Relaxed)
-    }
-
-    /// Closes all sockets, spread over this time, with 1012, after which clients
-    /// connect again, to another node; new ones are refused with 503. Their entries
-    /// stay for the time of grace. Returns when all are closed, or could have been.
-    pub async fn drain(&self, over: Duration) {
-        self.server.draining.store(true, Ordering::SeqCst);
-        let sockets: Vec<Arc<Outbox>> = self.server.sockets().values().cloned().collect();
-        let between = over / u32::try_from(sockets.len().max(1)).unwrap_or(u32::MAX);
-        for outbox in sockets {
-            outbox.close(restart());
-            if !between.is_zero() {
-                tokio::time::sleep(between).await;
-            }
-        }
-        let enough = Instant::now() + Duration::from_secs(3);
-        while self.sockets() > 0 && Instant::now() < enough {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
-
-    /// Serves `app` until `stop` is done; then [drains](Self::drain) the sockets over
-    /// this time, and [shuts the node down](Node::shutdown), so that peers hear of it.
-    ///
-    /// # Errors
-    ///
-    /// Those of the listener.
-    ///
-    /// ```no_run
-    /// # use core::time::Duration;
-    /// # use axum::Router;
-    /// # use lattice_presence_web::{Channels, Web, stop_signal};
-    /// # async fn run<A: Channels>(web: Web<A>) -> std::io::Result<()> {
-    /// let app = Router::new().nest("/socket", web.router());
-    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-    /// web.serve(listener, app, stop_signal(), Duration::from_secs(20)).await
-    /// # }
-    /// ```
-    pub async fn serve(
-        &self,
-        listener: TcpListener,
-        app: Router,
-        stop: impl Future<Output = ()>,
-        over: Duration,
-    ) -> io::Result<()> {
-        let stopped = async {
-            stop.await;
-            self.drain(over).await;
-            self.server.node.shutdown().await;
-        };
-        // While it drains it listens: who comes is told that the server restarts. And
-        // connections that browsers keep open hold nothing up.
-        tokio::select! {
-            served = axum::serve(listener, app).into_future() => served,
-            () = stopped => Ok(()),
-        }
-    }
-}
-
-/// Done when the process is told to stop: by Ctrl-C, or by a service manager (SIGTERM).
-/// It must be called in a tokio runtime with I/O.
-///
-/// See [`Web::serve`] for an example.
-pub async fn stop_signal() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
+/// Who has been let in.
+pub(crate) struct Guest<A: Channels> {
+    pub(crate) user: A::User,
+    pub(crate) version: Version,
+    pub(crate) seat: Option<Key>,
+    /// Counts the socket, as long as it is held.
+    pub(crate) permit: Permit<A>,
 }

@@ -17,11 +17,10 @@ use tokio_tungstenite::tungstenite::{Bytes, Message};
 use self::work::{Done, Live};
 use crate::channel::Channel;
 use crate::channels::{CALLS_AT_ONCE, Channels};
-use crate::handshake::Guest;
 use crate::outbox::{Item, Outbox};
 use crate::phoenix::{ChannelId, Closing, Session, Wire};
 use crate::seat::{Probe, Sitting};
-use crate::server::{Permit, Server};
+use crate::server::{Guest, Permit, Server};
 use crate::stream::{self, Taken, WebSocket};
 use crate::topic::SocketId;
 
