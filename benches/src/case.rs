@@ -90,7 +90,7 @@ pub struct Operation {
 /// the core, which on a shared machine hits long samples and spares short ones.
 /// Nothing here waits, so it is the wall clock of an idle machine.
 pub fn timed<O>(routine: impl FnOnce() -> O) -> Duration {
-    settle();
+    age_allocator();
     let start = ThreadTime::now();
     let output = black_box(measured(routine));
     let took = start.elapsed();
@@ -109,7 +109,7 @@ fn measured<O>(routine: impl FnOnce() -> O) -> O {
 /// blocks together when the next large block is asked for, which takes
 /// milliseconds after a state was dropped; and until a first large block has been
 /// freed, it maps each table anew, page by page.
-pub fn settle() {
+pub fn age_allocator() {
     static AGED: Once = Once::new();
     let take = |bytes| drop(black_box(Vec::<u8>::with_capacity(bytes)));
     AGED.call_once(|| take(31 << 20));

@@ -7,20 +7,20 @@ use lattice_presence_json::JsonMeta;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::workload::{Seat, Slot, State};
+use crate::workload::{Join, Slot, State};
 
 /// F1: no replicas, no dots, no look-up but by the whole slot.
 pub type PlainMap = hashbrown::HashMap<Slot, JsonMeta>;
 
-/// F1: moves every seat into the map.
-pub fn insert_all(map: &mut PlainMap, seats: Vec<Seat>) {
-    for (slot, meta) in seats {
+/// F1: moves every join into the map.
+pub fn insert_all(map: &mut PlainMap, joins: Vec<Join>) {
+    for (slot, meta) in joins {
         map.insert(slot, meta);
     }
 }
 
 /// F1: removes every slot; what was there comes back, to be dropped elsewhere.
-pub fn remove_all(map: &mut PlainMap, slots: &[Slot]) -> Vec<Seat> {
+pub fn remove_all(map: &mut PlainMap, slots: &[Slot]) -> Vec<Join> {
     let mut removed = Vec::with_capacity(slots.len());
     removed.extend(slots.iter().filter_map(|slot| map.remove_entry(slot)));
     removed
@@ -38,7 +38,7 @@ pub struct Plain {
 }
 
 impl Plain {
-    fn into_seat(self) -> (Slot, Box<RawValue>) {
+    fn into_join(self) -> (Slot, Box<RawValue>) {
         ((self.topic, self.key, self.pid), self.meta)
     }
 }
@@ -87,7 +87,7 @@ pub type DecodedMap = hashbrown::HashMap<Slot, Box<RawValue>>;
 /// F2, then F1: decodes and moves everything into the map.
 pub fn decode_into(map: &mut DecodedMap, text: &str) {
     for entry in decode(text) {
-        let (slot, meta) = entry.into_seat();
+        let (slot, meta) = entry.into_join();
         map.insert(slot, meta);
     }
 }

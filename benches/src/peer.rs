@@ -6,9 +6,9 @@ use std::hash::{Hash, Hasher};
 use crdts::{CmRDT, Orswot};
 use lattice_presence_json::JsonMeta;
 
-use crate::workload::{Seat, Slot};
+use crate::workload::{Join, Slot};
 
-/// A seat. Hashed by its slot alone, which is the faster for the peer.
+/// A join. Hashed by its slot alone, which is the faster for the peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     slot: Slot,
@@ -21,8 +21,8 @@ impl Hash for Member {
     }
 }
 
-impl From<Seat> for Member {
-    fn from((slot, meta): Seat) -> Self {
+impl From<Join> for Member {
+    fn from((slot, meta): Join) -> Self {
         Self { slot, meta }
     }
 }
@@ -49,11 +49,11 @@ pub fn remove(set: &mut Set, member: Member) -> Op {
     op
 }
 
-/// Adds every seat. Local only: no operation is copied for sending.
-pub fn add_all(set: &mut Set, replica: &'static str, seats: Vec<Seat>) {
-    for seat in seats {
+/// Adds every join. Local only: no operation is copied for sending.
+pub fn add_all(set: &mut Set, replica: &'static str, joins: Vec<Join>) {
+    for join in joins {
         let context = set.read_ctx().derive_add_ctx(replica);
-        let op = set.add(seat.into(), context);
+        let op = set.add(join.into(), context);
         set.apply(op);
     }
 }
@@ -67,10 +67,10 @@ pub fn remove_all(set: &mut Set, members: Vec<Member>) {
     }
 }
 
-/// A set with every seat.
+/// A set with every join.
 #[must_use]
-pub fn added(replica: &'static str, seats: Vec<Seat>) -> Set {
+pub fn added(replica: &'static str, joins: Vec<Join>) -> Set {
     let mut set = Set::new();
-    add_all(&mut set, replica, seats);
+    add_all(&mut set, replica, joins);
     set
 }

@@ -10,7 +10,7 @@ use lattice_presence_json::JsonMeta;
 pub type Slot = (String, String, String);
 
 /// What one user joins with.
-pub type Seat = (Slot, JsonMeta);
+pub type Join = (Slot, JsonMeta);
 
 /// The state that is measured.
 pub type State = PresenceState<JsonMeta>;
@@ -51,7 +51,7 @@ pub fn meta(i: usize) -> JsonMeta {
 
 /// The users of `range`, in order, with strings and metadata of their own.
 #[must_use]
-pub fn seats(range: Range<usize>, n: usize) -> Vec<Seat> {
+pub fn joins(range: Range<usize>, n: usize) -> Vec<Join> {
     range.map(|i| (slot(i, n), meta(i))).collect()
 }
 
@@ -63,7 +63,7 @@ pub fn shuffled_slots(range: Range<usize>, n: usize) -> Vec<Slot> {
     order.into_iter().map(|i| slot(i, n)).collect()
 }
 
-/// Joins every seat.
+/// Makes every join.
 ///
 /// # Panics
 ///
@@ -80,7 +80,7 @@ pub fn join_all(state: &mut State, slots: &[Slot], metas: impl IntoIterator<Item
 #[must_use]
 pub fn joined(replica: &str, range: Range<usize>, n: usize) -> State {
     let mut state = State::new(replica);
-    let (slots, metas): (Vec<_>, Vec<_>) = seats(range, n).into_iter().unzip();
+    let (slots, metas): (Vec<_>, Vec<_>) = joins(range, n).into_iter().unzip();
     join_all(&mut state, &slots, metas);
     let _ = state.take_delta();
     state

@@ -6,7 +6,7 @@ use cpu_time::ThreadTime;
 use lattice_presence::{Diff, JoinError, ReplicaId};
 use lattice_presence_json::JsonMeta;
 
-use crate::case::{Case, Ceiling, Operation, settle, timed};
+use crate::case::{Case, Ceiling, Operation, age_allocator, timed};
 use crate::workload::{self, Delta, LOCAL, Random, State};
 
 /// No call may pause: five milliseconds, at any N.
@@ -191,10 +191,10 @@ fn with_marks(n: usize, marks: usize) -> State {
 fn marked(n: usize) -> Case {
     let mut state = with_marks(n, 10_000);
     Case::new(3 * CALLS, move || {
-        let seats = workload::seats(n..n + CALLS, n);
+        let joins = workload::joins(n..n + CALLS, n);
         timed(|| {
             let mut members = 0;
-            for ((topic, key, pid), meta) in seats {
+            for ((topic, key, pid), meta) in joins {
                 done(state.join(&pid, &topic, &key, meta));
                 members += state.topic_len(&topic);
                 drop(state.leave(&pid, &topic, &key));
@@ -208,7 +208,7 @@ fn echo(n: usize) -> Case {
     let mut state = workload::local(n);
     Case::new(CALLS, move || {
         let mut echoes = Vec::with_capacity(CALLS);
-        for ((topic, key, pid), meta) in workload::seats(0..CALLS, n) {
+        for ((topic, key, pid), meta) in workload::joins(0..CALLS, n) {
             done(state.join(&pid, &topic, &key, meta));
             echoes.extend(state.take_delta());
         }
@@ -278,10 +278,10 @@ fn sorted(mut calls: Vec<Duration>) -> Vec<Duration> {
 }
 
 fn joins(n: usize) -> Vec<Duration> {
-    let seats = workload::seats(0..n, n);
+    let joins = workload::joins(0..n, n);
     let mut state = State::new(LOCAL);
-    settle();
-    let calls = seats.into_iter().map(|((topic, key, pid), meta)| {
+    age_allocator();
+    let calls = joins.into_iter().map(|((topic, key, pid), meta)| {
         let start = ThreadTime::now();
         let diff = state.join(&pid, &topic, &key, meta);
         let took = start.elapsed();
@@ -297,7 +297,7 @@ fn leaves(n: usize) -> Vec<Duration> {
     let slots = workload::shuffled_slots(0..n, n);
     let mut state = workload::local(n);
     let mut diffs = Vec::with_capacity(n);
-    settle();
+    age_allocator();
     let calls = slots.iter().map(|(topic, key, pid)| {
         let start = ThreadTime::now();
         let diff = state.leave(pid, topic, key);

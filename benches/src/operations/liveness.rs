@@ -49,10 +49,10 @@ fn both(n: usize) -> State {
 }
 
 fn inserted(n: usize) -> std::time::Duration {
-    let seats = workload::seats(n..2 * n, n);
+    let joins = workload::joins(n..2 * n, n);
     let mut map = PlainMap::new();
     timed(|| {
-        floors::insert_all(&mut map, seats);
+        floors::insert_all(&mut map, joins);
         map
     })
 }

@@ -30,7 +30,7 @@ pub const OPERATIONS: &[Operation] = &[
 /// N joins into an empty state; floor: N inserts into an empty map. Both grow.
 fn join(n: usize) -> Case {
     Case::new(n, move || {
-        let (slots, metas): (Vec<_>, Vec<_>) = workload::seats(0..n, n).into_iter().unzip();
+        let (slots, metas): (Vec<_>, Vec<_>) = workload::joins(0..n, n).into_iter().unzip();
         let mut state = State::new(LOCAL);
         timed(|| {
             workload::join_all(&mut state, &slots, metas);
@@ -38,16 +38,16 @@ fn join(n: usize) -> Case {
         })
     })
     .floor(move || {
-        let seats = workload::seats(0..n, n);
+        let joins = workload::joins(0..n, n);
         let mut map = PlainMap::new();
         timed(|| {
-            floors::insert_all(&mut map, seats);
+            floors::insert_all(&mut map, joins);
             map
         })
     })
     .peer(move || {
-        let seats = workload::seats(0..n, n);
-        timed(|| peer::added(LOCAL, seats))
+        let joins = workload::joins(0..n, n);
+        timed(|| peer::added(LOCAL, joins))
     })
 }
 
@@ -63,7 +63,7 @@ fn leave(n: usize) -> Case {
     })
     .peer(move || {
         let members: Vec<Member> = shuffled_members(n);
-        let mut set = peer::added(LOCAL, workload::seats(0..n, n));
+        let mut set = peer::added(LOCAL, workload::joins(0..n, n));
         timed(|| {
             peer::remove_all(&mut set, members);
             set
@@ -94,7 +94,7 @@ fn emptied(n: usize, empty: fn(&mut State, &[Slot]) -> Vec<Diff<JsonMeta>>) -> C
     })
     .floor(move || {
         let mut map: PlainMap = PlainMap::new();
-        floors::insert_all(&mut map, workload::seats(0..n, n));
+        floors::insert_all(&mut map, workload::joins(0..n, n));
         timed(|| {
             let removed = floors::remove_all(&mut map, &floor);
             (map, removed)

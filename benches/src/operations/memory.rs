@@ -183,7 +183,7 @@ fn dead(lives: usize, in_heap: bool) -> f64 {
 fn plain_map(n: usize) -> f64 {
     let (usage, map) = heap::count(|| {
         let mut map = PlainMap::new();
-        floors::insert_all(&mut map, workload::seats(0..n, n));
+        floors::insert_all(&mut map, workload::joins(0..n, n));
         map
     });
     drop(map);

@@ -41,7 +41,7 @@ pub const OPERATIONS: &[Operation] = &[
 
 fn merge_disjoint(n: usize) -> Case {
     let seen = workload::remote(n);
-    let other = peer::added(REMOTE, workload::seats(n..2 * n, n));
+    let other = peer::added(REMOTE, workload::joins(n..2 * n, n));
     Case::new(n, move || {
         let mut state = workload::local(n);
         timed(|| {
@@ -51,7 +51,7 @@ fn merge_disjoint(n: usize) -> Case {
     })
     .floor(move || grown(n))
     .peer(move || {
-        let mut set = peer::added(LOCAL, workload::seats(0..n, n));
+        let mut set = peer::added(LOCAL, workload::joins(0..n, n));
         let other = other.clone();
         timed(|| {
             set.merge(other);
@@ -72,13 +72,13 @@ fn merge_disjoint_with_diff(n: usize) -> Case {
     .floor(move || grown(n))
 }
 
-/// Inserts N seats into a map that holds N others.
+/// Inserts N joins into a map that holds N others.
 fn grown(n: usize) -> std::time::Duration {
     let mut map = PlainMap::new();
-    floors::insert_all(&mut map, workload::seats(0..n, n));
-    let seats = workload::seats(n..2 * n, n);
+    floors::insert_all(&mut map, workload::joins(0..n, n));
+    let joins = workload::joins(n..2 * n, n);
     timed(|| {
-        floors::insert_all(&mut map, seats);
+        floors::insert_all(&mut map, joins);
         map
     })
 }
@@ -91,8 +91,8 @@ fn merge_again(n: usize) -> Case {
     let seen = workload::remote(n);
     let mut state = workload::local(n);
     state.merge(&seen).expect("two names");
-    let other = peer::added(REMOTE, workload::seats(n..2 * n, n));
-    let mut set = peer::added(LOCAL, workload::seats(0..n, n));
+    let other = peer::added(REMOTE, workload::joins(n..2 * n, n));
+    let mut set = peer::added(LOCAL, workload::joins(0..n, n));
     set.merge(other.clone());
     Case::new(REPEATS, move || {
         timed(|| {
@@ -190,17 +190,17 @@ fn next_delta(sending: &mut State, sender: &mut Sender) -> Delta {
 
 fn merge_delta_floor(n: usize) -> impl FnMut() -> std::time::Duration + 'static {
     let mut map = PlainMap::new();
-    floors::insert_all(&mut map, workload::seats(0..2 * n, n));
+    floors::insert_all(&mut map, workload::joins(0..2 * n, n));
     let mut sender = Sender::new(n);
     move || {
         let (joins, leaves) = sender.changes();
-        let seats: Vec<_> = joins
+        let joins: Vec<_> = joins
             .into_iter()
             .map(|i| (workload::slot(i, n), workload::meta(i)))
             .collect();
         let slots: Vec<_> = leaves.into_iter().map(|i| workload::slot(i, n)).collect();
         timed(|| {
-            floors::insert_all(&mut map, seats);
+            floors::insert_all(&mut map, joins);
             let _ = floors::remove_all(&mut map, &slots);
         })
     }
@@ -208,8 +208,8 @@ fn merge_delta_floor(n: usize) -> impl FnMut() -> std::time::Duration + 'static 
 
 /// The peer has no deltas; it sends one operation a change.
 fn merge_delta_peer(n: usize) -> impl FnMut() -> std::time::Duration + 'static {
-    let mut sending = peer::added(REMOTE, workload::seats(n..2 * n, n));
-    let mut set = peer::added(LOCAL, workload::seats(0..n, n));
+    let mut sending = peer::added(REMOTE, workload::joins(n..2 * n, n));
+    let mut set = peer::added(LOCAL, workload::joins(0..n, n));
     set.merge(sending.clone());
     let mut sender = Sender::new(n);
     move || {

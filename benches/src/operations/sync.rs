@@ -205,10 +205,10 @@ fn join(n: usize) -> Case {
     let now = pair.now;
     let a = ReplicaId::new(LOCAL);
     Case::new(CHANGES, move || {
-        let seats = workload::seats(next..next + CHANGES, n);
+        let joins = workload::joins(next..next + CHANGES, n);
         next += CHANGES;
         timed(|| {
-            for ((topic, key, pid), meta) in seats {
+            for ((topic, key, pid), meta) in joins {
                 pair.a
                     .join(now, &pid, &topic, &key, meta)
                     .expect("clocks last");
@@ -222,10 +222,10 @@ fn join(n: usize) -> Case {
         })
     })
     .floor(move || {
-        let seats = workload::seats(next_plain..next_plain + CHANGES, n);
+        let joins = workload::joins(next_plain..next_plain + CHANGES, n);
         next_plain += CHANGES;
         timed(|| {
-            for ((topic, key, pid), meta) in seats {
+            for ((topic, key, pid), meta) in joins {
                 drop(plain.join(&pid, &topic, &key, meta).expect("clocks last"));
                 let delta = plain.take_delta().expect("a join");
                 drop(other.merge_delta_with_diff(&delta).expect("two names"));
@@ -347,7 +347,7 @@ fn longest_of_pushes(n: usize) -> Case {
         let (local, remote) = (State::new(LOCAL), State::new(REMOTE));
         let mut pair = Pair::settled(node(local, 1), node(remote, 2));
         let now = pair.now;
-        for ((topic, key, pid), meta) in workload::seats(0..n, n) {
+        for ((topic, key, pid), meta) in workload::joins(0..n, n) {
             pair.a
                 .join(now, &pid, &topic, &key, meta)
                 .expect("clocks last");

@@ -306,6 +306,7 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> Causal<DotFun<R, V, I>> {
     /// state.insert(&dot, 'x');
     /// assert!(state.context().contains(&dot));
     /// ```
+    #[inline]
     pub fn insert(&mut self, dot: &Dot<R>, value: V) -> Option<V> {
         self.context.insert_clock(&dot.replica, dot.clock);
         self.store.insert(dot, value)
@@ -322,6 +323,7 @@ impl<R: Clone + Ord, V: Clone, I: Identify<V>> Causal<DotFun<R, V, I>> {
     /// assert_eq!(state.remove(&Dot::new("a", 1)), Some('x'));
     /// assert!(state.context().contains(&Dot::new("a", 1)));
     /// ```
+    #[inline]
     pub fn remove(&mut self, dot: &Dot<R>) -> Option<V> {
         let (value, fingerprint, live) = self.store.bury(dot)?;
         let newest = self.context.max(&dot.replica);

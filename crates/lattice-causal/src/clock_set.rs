@@ -182,6 +182,7 @@ impl ClockSet {
     /// assert!(!set.insert(1));
     /// assert!(!set.insert(0));
     /// ```
+    #[inline]
     pub fn insert(&mut self, clock: u64) -> bool {
         if clock == 0 || clock > MAX_CLOCK {
             return false;
@@ -475,8 +476,8 @@ impl ClockSet {
 
     /// A test of membership for clocks that come in ascending order. Neighbours
     /// cost O(1), a leap O(log intervals).
-    pub(crate) fn cursor(&self) -> Cursor<'_> {
-        Cursor {
+    pub(crate) fn sweep(&self) -> Sweep<'_> {
+        Sweep {
             rest: &self.intervals,
         }
     }
@@ -504,12 +505,12 @@ fn push_joined(joined: &mut SmallVec<[Interval; 1]>, next: Interval) {
     }
 }
 
-/// See [`ClockSet::cursor`].
-pub(crate) struct Cursor<'a> {
+/// See [`ClockSet::sweep`].
+pub(crate) struct Sweep<'a> {
     rest: &'a [Interval],
 }
 
-impl Cursor<'_> {
+impl Sweep<'_> {
     /// Whether `clock` is in the set; `clock` is not below any asked before.
     pub(crate) fn contains(&mut self, clock: u64) -> bool {
         if self.rest.first().is_some_and(|i| i.last < clock) {
@@ -548,20 +549,20 @@ impl FromIterator<u64> for ClockSet {
 impl Extend<u64> for ClockSet {
     /// O(n log n) for `n` clocks in any order, linear in ascending order.
     fn extend<T: IntoIterator<Item = u64>>(&mut self, clocks: T) {
-        let mut stretches = Vec::<Interval>::new();
+        let mut intervals = Vec::<Interval>::new();
         let inside = clocks
             .into_iter()
             .filter(|clock| (1..=MAX_CLOCK).contains(clock));
         for clock in inside {
-            match stretches.last_mut() {
-                Some(stretch) if stretch.last + 1 == clock => stretch.last = clock,
-                _ => stretches.push(Interval {
+            match intervals.last_mut() {
+                Some(interval) if interval.last + 1 == clock => interval.last = clock,
+                _ => intervals.push(Interval {
                     first: clock,
                     last: clock,
                 }),
             }
         }
-        self.union_with(&Self::from_unsorted(stretches));
+        self.union_with(&Self::from_unsorted(intervals));
     }
 }
 

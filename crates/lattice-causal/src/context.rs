@@ -263,6 +263,7 @@ impl<R: Clone + Ord> CausalContext<R> {
     /// assert_eq!(seen.next_dot(&"a"), Ok(Dot::new("a", 4)));
     /// assert_eq!(seen.next_dot(&"b"), Ok(Dot::new("b", 1)));
     /// ```
+    #[inline]
     pub fn next_dot(&self, replica: &R) -> Result<Dot<R>, ClockExhausted> {
         match self.max(replica) {
             MAX_CLOCK => Err(ClockExhausted),
@@ -298,6 +299,7 @@ impl<R: Clone + Ord> CausalContext<R> {
     /// assert!(seen.insert_clock(&"a", 1));
     /// assert!(!seen.insert_clock(&"a", 1));
     /// ```
+    #[inline]
     pub fn insert_clock(&mut self, replica: &R, clock: u64) -> bool {
         if let Some(seen) = self.replicas.get_mut(replica) {
             return seen.insert(clock);

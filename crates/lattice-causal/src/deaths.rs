@@ -1,6 +1,5 @@
 //! The log of recent deaths, which explains why a peer holds more.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::ClockSet;
@@ -30,10 +29,12 @@ pub(crate) struct Deaths<R> {
     replicas: ReplicaMap<R, Log>,
 }
 
-/// The deaths of one replica, the latest last.
+/// The deaths of one replica: a ring, once there are [`MOST`].
 #[derive(Clone, Debug, Default)]
 struct Log {
-    deaths: VecDeque<Death>,
+    deaths: Vec<Death>,
+    /// Where the ring begins: 0 until it is full.
+    oldest: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -45,23 +46,44 @@ struct Death {
 }
 
 impl Log {
+    #[inline]
     fn push(&mut self, (clock, fingerprint): (u64, u64), at: u64) {
-        if self.deaths.len() >= MOST {
-            self.deaths.pop_front();
-        }
-        self.deaths.push_back(Death {
+        let death = Death {
             clock,
             fingerprint,
             at,
-        });
+        };
+        if self.deaths.len() < MOST {
+            self.deaths.push(death);
+        } else {
+            self.deaths[self.oldest] = death;
+            self.oldest = (self.oldest + 1) % MOST;
+        }
     }
 
+    #[inline]
     fn trim(&mut self, live: usize) {
-        let excess = self.deaths.len().saturating_sub(live.max(FEW));
+        let most = live.max(FEW);
+        if self.deaths.len() > most {
+            self.cut(most);
+        }
+    }
+
+    /// Forgets the oldest ones until so many are left.
+    fn cut(&mut self, most: usize) {
+        self.deaths.rotate_left(self.oldest);
+        self.oldest = 0;
+        let excess = self.deaths.len() - most;
         self.deaths.drain(..excess);
         if self.deaths.capacity() > 4 * self.deaths.len().max(FEW) {
             self.deaths.shrink_to(2 * self.deaths.len());
         }
+    }
+
+    /// The latest last.
+    fn iter(&self) -> impl Iterator<Item = &Death> {
+        let (late, early) = self.deaths.split_at(self.oldest);
+        early.iter().chain(late)
     }
 }
 
@@ -86,14 +108,19 @@ impl<R: Clone + Ord> Deaths<R> {
     }
 
     /// [`push`](Self::push), and [`trim`](Self::trim) after it.
+    #[inline]
     pub(crate) fn push_of(&mut self, replica: &R, death: (u64, u64), at: u64, live: usize) {
         if live == 0 {
             self.replicas.remove(replica);
             return;
         }
-        let log = self.replicas.get_or_insert_with(replica, Log::default);
-        log.push(death, at);
-        log.trim(live);
+        match self.replicas.get_mut(replica) {
+            Some(log) => {
+                log.push(death, at);
+                log.trim(live);
+            }
+            None => self.push(replica, death, at),
+        }
     }
 
     /// Forgets the oldest deaths of `replica`, of which `live` dots are alive, beyond
@@ -123,7 +150,7 @@ impl<R: Clone + Ord> Deaths<R> {
         newest: u64,
     ) -> Option<ClockSet> {
         let log = self.replicas.get(replica)?;
-        let deaths = log.deaths.iter().filter(|death| of.contains(death.clock));
+        let deaths = log.iter().filter(|death| of.contains(death.clock));
         let deaths: Vec<Death> = deaths.copied().collect();
         let heard = deaths.partition_point(|death| death.at <= newest);
         let (heard, in_flight) = deaths.split_at(heard);
@@ -287,6 +314,13 @@ mod tests {
         let all = ClockSet::from(1..=3000);
         let len = |deaths: &Deaths<char>| deaths.replicas.get(&'a').map_or(0, |l| l.deaths.len());
         assert_eq!(len(&deaths), MOST);
+        assert!(
+            deaths
+                .explain(&'a', sum([1000, 999]), &all, u64::MAX)
+                .is_some()
+        );
+        assert!(deaths.explain(&'a', sum([873]), &all, u64::MAX).is_some());
+        assert!(deaths.explain(&'a', sum([872]), &all, u64::MAX).is_none());
         deaths.trim(&'a', 50);
         assert_eq!(len(&deaths), 50);
         assert!(deaths.explain(&'a', sum([1000]), &all, u64::MAX).is_some());

@@ -65,7 +65,7 @@ pub struct Part {
 }
 
 impl Part {
-    /// Whether the part is a stretch of clocks, and lists none outside of it.
+    /// Whether the part is an interval of clocks, and lists none outside of it.
     #[cfg(feature = "serde")]
     pub(crate) fn is_valid(&self) -> bool {
         let inside = match &self.held {
@@ -181,6 +181,14 @@ impl<R: Ord> Question<R> {
     /// ```
     pub fn insert(&mut self, replica: R, asked: Asked) {
         self.replicas.insert(replica, asked);
+    }
+}
+
+impl<R: Ord> FromIterator<(R, Asked)> for Question<R> {
+    /// Of two lines for one replica the later one stays.
+    fn from_iter<T: IntoIterator<Item = (R, Asked)>>(asks: T) -> Self {
+        let replicas = asks.into_iter().collect();
+        Self { replicas }
     }
 }
 

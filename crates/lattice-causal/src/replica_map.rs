@@ -8,21 +8,25 @@ use core::slice;
 
 use smallvec::SmallVec;
 
-/// So many replicas lie in a vector.
+/// A vector of so many replicas takes no more.
 const FEW: usize = 64;
 
 /// A map in replica order.
 ///
 /// A cluster has few replicas, most per-replica maps hold one (a topic whose
 /// members all sit on one node), and every join walks two of them side by side:
-/// a sorted vector with one inline place beats a tree in space and in time. A map of
-/// more than [`FEW`] replicas is a tree, so that none costs more than O(log replicas) to
-/// enter, however many come.
+/// a sorted vector with one inline place beats a tree in space and in time. A map that
+/// more than [`FEW`] replicas enter one by one is a tree, so that none costs more than
+/// O(log replicas), however many come.
+///
+/// A map that is built whole is a vector, whatever its size: what a peer sends is read and
+/// dropped, and a tree beside the vector that it is built from would double its peak. It
+/// becomes a tree when a replica enters or leaves; the building has paid for that.
 ///
 /// # Invariants
 ///
-/// A vector is strictly ascending, and has at most `FEW` entries. A tree has more than
-/// half as many.
+/// A vector is strictly ascending. If it has more than `FEW` entries, it was built whole.
+/// A tree has more than half as many.
 #[derive(Clone, Debug)]
 pub(crate) struct ReplicaMap<R, T> {
     entries: Entries<R, T>,
@@ -30,8 +34,8 @@ pub(crate) struct ReplicaMap<R, T> {
 
 #[derive(Clone, Debug)]
 enum Entries<R, T> {
-    Few(SmallVec<[(R, T); 1]>),
-    Many(BTreeMap<R, T>),
+    Vector(SmallVec<[(R, T); 1]>),
+    Tree(BTreeMap<R, T>),
 }
 
 impl<R, T> Default for ReplicaMap<R, T> {
@@ -40,17 +44,26 @@ impl<R, T> Default for ReplicaMap<R, T> {
     }
 }
 
+/// Pairs that lie in a `Vec` stay where they are: `Vec` collects its own iterator in place.
+fn collected<R, T>(pairs: impl Iterator<Item = (R, T)>) -> SmallVec<[(R, T); 1]> {
+    if pairs.size_hint().1.is_some_and(|most| most > 1) {
+        SmallVec::from_vec(pairs.collect())
+    } else {
+        pairs.collect()
+    }
+}
+
 impl<R, T> ReplicaMap<R, T> {
     pub(crate) const fn new() -> Self {
         Self {
-            entries: Entries::Few(SmallVec::new_const()),
+            entries: Entries::Vector(SmallVec::new_const()),
         }
     }
 
     pub(crate) fn len(&self) -> usize {
         match &self.entries {
-            Entries::Few(entries) => entries.len(),
-            Entries::Many(entries) => entries.len(),
+            Entries::Vector(entries) => entries.len(),
+            Entries::Tree(entries) => entries.len(),
         }
     }
 
@@ -60,34 +73,37 @@ impl<R, T> ReplicaMap<R, T> {
 
     pub(crate) fn iter(&self) -> Iter<'_, R, T> {
         match &self.entries {
-            Entries::Few(entries) => Iter::Few(entries.iter()),
-            Entries::Many(entries) => Iter::Many(entries.iter()),
+            Entries::Vector(entries) => Iter::Vector(entries.iter()),
+            Entries::Tree(entries) => Iter::Tree(entries.iter()),
         }
     }
 }
 
+#[inline]
 fn search<R: Ord, T>(entries: &[(R, T)], replica: &R) -> Result<usize, usize> {
     entries.binary_search_by(|(at, _)| at.cmp(replica))
 }
 
 impl<R: Ord, T> ReplicaMap<R, T> {
+    #[inline]
     pub(crate) fn get(&self, replica: &R) -> Option<&T> {
         match &self.entries {
-            Entries::Few(entries) => {
+            Entries::Vector(entries) => {
                 let at = search(entries, replica).ok()?;
                 Some(&entries[at].1)
             }
-            Entries::Many(entries) => entries.get(replica),
+            Entries::Tree(entries) => entries.get(replica),
         }
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, replica: &R) -> Option<&mut T> {
         match &mut self.entries {
-            Entries::Few(entries) => {
+            Entries::Vector(entries) => {
                 let at = search(entries, replica).ok()?;
                 Some(&mut entries[at].1)
             }
-            Entries::Many(entries) => entries.get_mut(replica),
+            Entries::Tree(entries) => entries.get_mut(replica),
         }
     }
 
@@ -95,16 +111,20 @@ impl<R: Ord, T> ReplicaMap<R, T> {
     where
         R: Clone,
     {
-        self.grow(replica);
+        if let Entries::Few(entries) = &self.entries
+            && entries.len() == FEW
+        {
+            self.grow(replica);
+        }
         match &mut self.entries {
-            Entries::Few(entries) => {
+            Entries::Vector(entries) => {
                 let at = search(entries, replica).unwrap_or_else(|at| {
                     entries.insert(at, (replica.clone(), new()));
                     at
                 });
                 &mut entries[at].1
             }
-            Entries::Many(entries) => entries.entry(replica.clone()).or_insert_with(new),
+            Entries::Tree(entries) => entries.entry(replica.clone()).or_insert_with(new),
         }
     }
 
@@ -112,43 +132,55 @@ impl<R: Ord, T> ReplicaMap<R, T> {
     pub(crate) fn insert(&mut self, replica: R, value: T) -> Option<T> {
         self.grow(&replica);
         match &mut self.entries {
-            Entries::Few(entries) => match search(entries, &replica) {
+            Entries::Vector(entries) => match search(entries, &replica) {
                 Ok(at) => Some(core::mem::replace(&mut entries[at].1, value)),
                 Err(at) => {
                     entries.insert(at, (replica, value));
                     None
                 }
             },
-            Entries::Many(entries) => entries.insert(replica, value),
+            Entries::Tree(entries) => entries.insert(replica, value),
         }
     }
 
     /// Makes a tree of a full vector that `replica` is about to enter.
     fn grow(&mut self, replica: &R) {
-        if let Entries::Few(entries) = &mut self.entries
-            && entries.len() == FEW
+        if let Entries::Vector(entries) = &mut self.entries
+            && entries.len() >= FEW
             && search(entries, replica).is_err()
         {
-            self.entries = Entries::Many(core::mem::take(entries).into_iter().collect());
+            self.make_tree();
+        }
+    }
+
+    /// Makes a tree of a vector. O(replicas).
+    fn make_tree(&mut self) {
+        if let Entries::Vector(entries) = &mut self.entries {
+            // The tree is built of this very vector, not of a copy.
+            let entries = core::mem::take(entries).into_vec();
+            self.entries = Entries::Tree(entries.into_iter().collect());
         }
     }
 
     /// Makes a vector of a tree that has become small.
     fn shrink(&mut self) {
-        if let Entries::Many(entries) = &mut self.entries
+        if let Entries::Tree(entries) = &mut self.entries
             && entries.len() <= FEW / 2
         {
-            self.entries = Entries::Few(core::mem::take(entries).into_iter().collect());
+            self.entries = Entries::Vector(core::mem::take(entries).into_iter().collect());
         }
     }
 
     pub(crate) fn remove(&mut self, replica: &R) -> Option<T> {
+        if self.len() > FEW && self.get(replica).is_some() {
+            self.make_tree();
+        }
         let removed = match &mut self.entries {
-            Entries::Few(entries) => {
+            Entries::Vector(entries) => {
                 let at = search(entries, replica).ok()?;
                 Some(entries.remove(at).1)
             }
-            Entries::Many(entries) => entries.remove(replica),
+            Entries::Tree(entries) => entries.remove(replica),
         };
         self.shrink();
         removed
@@ -156,8 +188,8 @@ impl<R: Ord, T> ReplicaMap<R, T> {
 
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&R, &mut T) -> bool) {
         match &mut self.entries {
-            Entries::Few(entries) => entries.retain(|(replica, value)| keep(replica, value)),
-            Entries::Many(entries) => entries.retain(|replica, value| keep(replica, value)),
+            Entries::Vector(entries) => entries.retain(|(replica, value)| keep(replica, value)),
+            Entries::Tree(entries) => entries.retain(|replica, value| keep(replica, value)),
         }
         self.shrink();
     }
@@ -168,7 +200,7 @@ impl<R: Ord, T> ReplicaMap<R, T> {
         pairs: impl IntoIterator<Item = (R, T)>,
         mut combine: impl FnMut(&mut T, &mut T),
     ) -> Self {
-        let mut entries: SmallVec<[(R, T); 1]> = pairs.into_iter().collect();
+        let mut entries = collected(pairs.into_iter());
         if !entries.is_sorted_by(|a, b| a.0 < b.0) {
             // Stable: of one replica's values the earlier comes first.
             entries.sort_by(|a, b| a.0.cmp(&b.0));
@@ -180,11 +212,11 @@ impl<R: Ord, T> ReplicaMap<R, T> {
                 same
             });
         }
-        let entries = if entries.len() <= FEW {
-            Entries::Few(entries)
-        } else {
-            Entries::Many(entries.into_iter().collect())
-        };
+        // One pair moves inline.
+        if entries.capacity() > FEW || entries.capacity() >= 2 * entries.len() {
+            entries.shrink_to_fit();
+        }
+        let entries = Entries::Vector(entries);
         Self { entries }
     }
 
@@ -227,16 +259,16 @@ impl<R, T> IntoIterator for ReplicaMap<R, T> {
 
     fn into_iter(self) -> Self::IntoIter {
         match self.entries {
-            Entries::Few(entries) => IntoIter::Few(entries.into_iter()),
-            Entries::Many(entries) => IntoIter::Many(entries.into_iter()),
+            Entries::Vector(entries) => IntoIter::Vector(entries.into_iter()),
+            Entries::Tree(entries) => IntoIter::Tree(entries.into_iter()),
         }
     }
 }
 
 /// The entries of a map, taken out.
 pub(crate) enum IntoIter<R, T> {
-    Few(smallvec::IntoIter<[(R, T); 1]>),
-    Many(btree_map::IntoIter<R, T>),
+    Vector(smallvec::IntoIter<[(R, T); 1]>),
+    Tree(btree_map::IntoIter<R, T>),
 }
 
 impl<R, T> Iterator for IntoIter<R, T> {
@@ -244,16 +276,16 @@ impl<R, T> Iterator for IntoIter<R, T> {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self {
-            Self::Few(entries) => entries.next(),
-            Self::Many(entries) => entries.next(),
+            Self::Vector(entries) => entries.next(),
+            Self::Tree(entries) => entries.next(),
         }
     }
 }
 
 /// The entries of a map.
 pub(crate) enum Iter<'a, R, T> {
-    Few(slice::Iter<'a, (R, T)>),
-    Many(btree_map::Iter<'a, R, T>),
+    Vector(slice::Iter<'a, (R, T)>),
+    Tree(btree_map::Iter<'a, R, T>),
 }
 
 fn pair<R, T>((replica, value): &(R, T)) -> (&R, &T) {
@@ -266,15 +298,15 @@ impl<'a, R, T> Iterator for Iter<'a, R, T> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         match self {
-            Self::Few(entries) => entries.next().map(pair),
-            Self::Many(entries) => entries.next(),
+            Self::Vector(entries) => entries.next().map(pair),
+            Self::Tree(entries) => entries.next(),
         }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         match self {
-            Self::Few(entries) => entries.size_hint(),
-            Self::Many(entries) => entries.size_hint(),
+            Self::Vector(entries) => entries.size_hint(),
+            Self::Tree(entries) => entries.size_hint(),
         }
     }
 }
@@ -282,8 +314,8 @@ impl<'a, R, T> Iterator for Iter<'a, R, T> {
 impl<R, T> DoubleEndedIterator for Iter<'_, R, T> {
     fn next_back(&mut self) -> Option<Self::Item> {
         match self {
-            Self::Few(entries) => entries.next_back().map(pair),
-            Self::Many(entries) => entries.next_back(),
+            Self::Vector(entries) => entries.next_back().map(pair),
+            Self::Tree(entries) => entries.next_back(),
         }
     }
 }
@@ -293,8 +325,8 @@ impl<R, T> ExactSizeIterator for Iter<'_, R, T> {}
 impl<R, T> Clone for Iter<'_, R, T> {
     fn clone(&self) -> Self {
         match self {
-            Self::Few(entries) => Self::Few(entries.clone()),
-            Self::Many(entries) => Self::Many(entries.clone()),
+            Self::Vector(entries) => Self::Vector(entries.clone()),
+            Self::Tree(entries) => Self::Tree(entries.clone()),
         }
     }
 }
@@ -355,10 +387,66 @@ mod tests {
             let fresh: ReplicaMap<_, _> = plain.iter().map(|(r, v)| (*r, *v)).collect();
             assert_eq!(fresh, map);
         }
-        assert!(matches!(map.entries, Entries::Few(_)));
+        assert!(matches!(map.entries, Entries::Vector(_)));
         map.retain(|replica, _| replica % 2 == 0);
         plain.retain(|replica, _| replica % 2 == 0);
         assert!(map.into_iter().eq(plain));
+    }
+
+    /// A map of 400 that was built whole: a vector, as long as nobody enters or leaves.
+    #[test]
+    fn a_map_that_was_built_whole_is_a_map_as_well() {
+        let plain: BTreeMap<u32, u32> = (0..400).map(|n| (2 * n, n)).collect();
+        let whole: ReplicaMap<_, _> = plain.clone().into_iter().collect();
+        let vector_of = |map: &ReplicaMap<u32, u32>| match &map.entries {
+            Entries::Vector(entries) => Some((entries.len(), entries.capacity())),
+            Entries::Tree(_) => None,
+        };
+        assert_eq!(vector_of(&whole), Some((400, 400)));
+        type Change = fn(&mut ReplicaMap<u32, u32>, &mut BTreeMap<u32, u32>);
+        let changes: [(bool, Change); 8] = [
+            (true, |map, plain| {
+                assert_eq!(map.insert(6, 0), plain.insert(6, 0));
+            }),
+            (true, |map, plain| {
+                assert_eq!(map.remove(&7), plain.remove(&7));
+            }),
+            (true, |map, plain| {
+                *map.get_mut(&8).unwrap() += plain.insert(8, 9).unwrap() + 1;
+            }),
+            (true, |map, plain| {
+                map.retain(|replica, _| *replica > 100);
+                plain.retain(|replica, _| *replica > 100);
+            }),
+            (true, |map, plain| {
+                *map.get_or_insert_with(&8, || 0) = 1;
+                *plain.entry(8).or_default() = 1;
+            }),
+            (false, |map, plain| {
+                assert_eq!(map.insert(7, 1), plain.insert(7, 1));
+            }),
+            (false, |map, plain| {
+                assert_eq!(map.remove(&8), plain.remove(&8));
+            }),
+            (false, |map, plain| {
+                *map.get_or_insert_with(&9, || 0) = 1;
+                *plain.entry(9).or_default() = 1;
+            }),
+        ];
+        for (n, (stays, change)) in changes.into_iter().enumerate() {
+            let (mut map, mut plain) = (whole.clone(), plain.clone());
+            change(&mut map, &mut plain);
+            assert_eq!(vector_of(&map).is_some(), stays, "{n}");
+            assert!(map.iter().eq(plain.iter()), "{n}");
+            assert!((0..900).all(|n| map.get(&n) == plain.get(&n)), "{n}");
+        }
+        // What few leave behind is as small as they are.
+        for few in [0, 1, 2, 60, 100] {
+            let pairs: Vec<_> = plain.clone().into_iter().collect();
+            let map: ReplicaMap<_, _> = pairs.into_iter().filter(|(n, _)| *n < 2 * few).collect();
+            let len = few as usize;
+            assert_eq!(vector_of(&map), Some((len, len.max(1))));
+        }
     }
 
     #[test]

@@ -65,13 +65,13 @@ where
     A: Deserialize<'de>,
     T: Default,
 {
-    struct Items<A, T, F> {
+    struct Collector<A, T, F> {
         what: &'static str,
         add: F,
         types: PhantomData<fn(A) -> T>,
     }
 
-    impl<'de, A, T, F> Visitor<'de> for Items<A, T, F>
+    impl<'de, A, T, F> Visitor<'de> for Collector<A, T, F>
     where
         A: Deserialize<'de>,
         T: Default,
@@ -92,7 +92,7 @@ where
         }
     }
 
-    deserializer.deserialize_seq(Items {
+    deserializer.deserialize_seq(Collector {
         what,
         add,
         types: PhantomData,
@@ -194,13 +194,13 @@ impl<'de, R: Deserialize<'de> + Clone + Ord> Deserialize<'de> for CausalContext<
 }
 
 /// What one replica contributes to a store: items, written as they are walked.
-struct Items<I> {
+struct Listing<I> {
     items: I,
     /// How many: formats without delimiters write it first.
     count: usize,
 }
 
-impl<I: Iterator<Item: Serialize> + Clone> Serialize for Items<I> {
+impl<I: Iterator<Item: Serialize> + Clone> Serialize for Listing<I> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut all = serializer.serialize_seq(Some(self.count))?;
         for item in self.items.clone() {
@@ -261,7 +261,7 @@ impl<R: Serialize> Serialize for DotSet<R> {
         let parts = self.as_dot_fun().runs().zip(counts);
         serializer.collect_seq(parts.map(|((replica, run), (_, count))| {
             let items = run.map(|(clock, ())| clock);
-            (replica, Items { items, count })
+            (replica, Listing { items, count })
         }))
     }
 }
@@ -291,7 +291,7 @@ impl<R: Serialize, V: Serialize, I> Serialize for DotFun<R, V, I> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let parts = self.runs().zip(self.replicas());
         serializer.collect_seq(
-            parts.map(|((replica, items), (_, count))| (replica, Items { items, count })),
+            parts.map(|((replica, items), (_, count))| (replica, Listing { items, count })),
         )
     }
 }

@@ -98,7 +98,7 @@ fn apart(n: u64, changes: &[(bool, u8, u8, u16)]) -> (State, State) {
                 one.remove(&Dot::new(replica, at));
             }
             2 => {
-                // A stretch dies.
+                // An interval dies.
                 for clock in at..at + 40 {
                     one.remove(&Dot::new(replica, clock));
                 }
@@ -369,7 +369,7 @@ fn made_up_questions_cost_what_they_are_long() {
     question.insert(1, asked);
     let answer = a.answer(&question, 1000);
     assert!(answer.differs.interval_count() <= 16);
-    let stretches: ClockSet = (0..100_000).map(|n| 2 * n + 1).collect();
-    let refined = a.refine(&CausalContext::from_iter([(1, stretches)]));
+    let intervals: ClockSet = (0..100_000).map(|n| 2 * n + 1).collect();
+    let refined = a.refine(&CausalContext::from_iter([(1, intervals)]));
     assert!(refined.get(&1).unwrap().parts.len() <= 16 * 16);
 }

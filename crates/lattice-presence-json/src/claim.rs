@@ -3,17 +3,23 @@
 use lattice_presence::{CausalContext, ClockSet, ReplicaId};
 
 use crate::intern::Replicas;
+use crate::room;
+
+/// Bytes that a cloud takes at least: `,"a":[]`.
+const CLOUD: usize = 7;
 
 /// What a payload claims of one replica, clouds apart, in one word: a payload of
 /// many short names costs mostly what is kept for each of them.
 ///
-/// A clock takes 53 bits; the two uppermost say which claims were made.
+/// A clock takes 53 bits; three of the others say which claims were made.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Claim(u64);
 
 impl Claim {
-    const PREFIX: u64 = 1 << 62;
-    const CLOUD: u64 = 1 << 63;
+    const CLOCK: u64 = (1 << 53) - 1;
+    const PREFIX: u64 = 1 << 61;
+    const CLOUD: u64 = 1 << 62;
+    const CLOCKS: u64 = 1 << 63;
 
     /// Whether the context named the replica.
     pub(crate) const fn has_prefix(self) -> bool {
@@ -33,8 +39,22 @@ impl Claim {
         self.0 |= Self::CLOUD;
     }
 
+    const fn claim_clocks(&mut self) {
+        self.0 |= Self::CLOCKS;
+    }
+
+    /// Whether there are clocks in the cloud.
+    const fn has_clocks(self) -> bool {
+        self.0 & Self::CLOCKS != 0
+    }
+
     const fn prefix(self) -> u64 {
-        self.0 & !(Self::PREFIX | Self::CLOUD)
+        self.0 & Self::CLOCK
+    }
+
+    /// Whether anything was seen.
+    const fn says_something(self) -> bool {
+        self.has_clocks() || self.prefix() > 0
     }
 }
 
@@ -43,9 +63,13 @@ impl Claim {
 pub(crate) struct ClaimedClouds(Vec<(usize, ClockSet)>);
 
 impl ClaimedClouds {
-    /// The cloud of a replica that [`has_cloud`](Claim::has_cloud) and had none.
-    pub(crate) fn push(&mut self, place: usize, cloud: ClockSet) {
-        self.0.push((place, cloud));
+    /// The cloud of a replica that had none, and `claim` of it. The payload has `left`
+    /// bytes behind it.
+    pub(crate) fn push(&mut self, place: usize, claim: &mut Claim, cloud: ClockSet, left: usize) {
+        if !cloud.is_empty() {
+            claim.claim_clocks();
+            room::push(&mut self.0, (place, cloud), left, CLOUD);
+        }
     }
 
     /// Prefixes and clouds as one context. O(n log n) for `n` replicas.
@@ -55,13 +79,17 @@ impl ClaimedClouds {
         clouds.shrink_to_fit();
         clouds.sort_unstable_by(|(a, _), (b, _)| replicas.id(*a).cmp(replicas.id(*b)));
         let mut clouds = clouds.into_iter().map(|(_, cloud)| cloud);
-        let replicas = replicas.into_sorted().into_iter();
-        let seen = replicas.map(|(replica, claim)| {
-            let cloud = claim.has_cloud().then(|| clouds.next()).flatten();
-            let mut seen = cloud.unwrap_or_default();
-            seen.insert_range(1..=claim.prefix());
-            (replica, seen)
-        });
-        seen.collect()
+        let replicas = replicas.into_sorted();
+        let claiming = |(_, claim): &&(ReplicaId, Claim)| claim.says_something();
+        // Exactly as long as it gets: the context is built in it.
+        let mut seen = Vec::with_capacity(replicas.iter().filter(claiming).count());
+        for (replica, claim) in replicas.into_iter().filter(|known| claiming(&known)) {
+            let cloud = claim.has_clocks().then(|| clouds.next()).flatten();
+            let mut clocks = cloud.unwrap_or_default();
+            clocks.insert_range(1..=claim.prefix());
+            seen.push((replica, clocks));
+        }
+        drop(clouds);
+        seen.into_iter().collect()
     }
 }

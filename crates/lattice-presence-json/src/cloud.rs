@@ -7,6 +7,10 @@ use lattice_presence::ClockSet;
 use crate::cursor::{Cursor, Result};
 use crate::error::{Category, DecodeError};
 use crate::limits::Limits;
+use crate::room;
+
+/// Bytes that an item takes at least: `,1`.
+const ITEM: usize = 2;
 
 /// Reads clouds and counts their items against the limit of the payload.
 pub(crate) struct CloudReader<'l> {
@@ -37,7 +41,7 @@ impl<'l> CloudReader<'l> {
                     ascending.insert(first);
                 }
             } else {
-                push(&mut others, first, last);
+                push(&mut others, (first, last), cursor.left());
             }
         }
         if others.is_empty() {
@@ -71,11 +75,12 @@ impl<'l> CloudReader<'l> {
     }
 }
 
-/// Appends an interval, which becomes one with the last if they touch.
-fn push(intervals: &mut Vec<(u64, u64)>, first: u64, last: u64) {
+/// Appends an interval, which becomes one with the last if they touch. The payload has
+/// `left` bytes behind it.
+fn push(intervals: &mut Vec<(u64, u64)>, (first, last): (u64, u64), left: usize) {
     match intervals.last_mut() {
         Some(top) if top.0 <= first && first <= top.1 + 1 => top.1 = top.1.max(last),
-        _ => intervals.push((first, last)),
+        _ => room::push(intervals, (first, last), left, ITEM),
     }
 }
 

@@ -27,6 +27,11 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
+    /// How many bytes follow.
+    pub(crate) const fn left(&self) -> usize {
+        self.text.len().saturating_sub(self.at)
+    }
+
     /// The text from an earlier offset up to here.
     pub(crate) fn text_since(&self, start: usize) -> &'a str {
         &self.text[start..self.at]

@@ -22,7 +22,7 @@ pub(crate) fn read(
     clouds: &mut CloudReader<'_>,
     limits: &Limits,
 ) -> Result<Digest<ReplicaId>> {
-    let mut replicas = Replicas::<Option<ReplicaDigest>>::default();
+    let mut replicas = Replicas::<Option<ReplicaDigest>>::new(cursor.bytes().len());
     let mut fields = cursor.fields()?;
     while let Some((name, at)) = fields.next(cursor)? {
         limits
@@ -38,7 +38,7 @@ pub(crate) fn read(
 }
 
 fn replica(cursor: &mut Cursor<'_>, clouds: &mut CloudReader<'_>) -> Result<ReplicaDigest> {
-    let mut line = Line::default();
+    let mut line = LineReader::default();
     let mut fields = cursor.fields()?;
     let start = cursor.offset() - 1;
     while let Some((name, at)) = fields.next(cursor)? {
@@ -53,7 +53,7 @@ fn replica(cursor: &mut Cursor<'_>, clouds: &mut CloudReader<'_>) -> Result<Repl
 
 /// One line of a digest, while its fields come.
 #[derive(Default)]
-pub(crate) struct Line {
+pub(crate) struct LineReader {
     prefix: Option<u64>,
     cloud: Option<ClockSet>,
     fingerprint: Option<u64>,
@@ -61,7 +61,7 @@ pub(crate) struct Line {
     pub(crate) unwanted: Option<ClockSet>,
 }
 
-impl Line {
+impl LineReader {
     /// Reads the field, if it is one of a line.
     pub(crate) fn read(
         &mut self,

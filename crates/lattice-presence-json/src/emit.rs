@@ -22,16 +22,16 @@ impl Encoder {
     ) -> Result<String> {
         self.check_counts(source.writer(), &plan.context)?;
         self.push_head(&mut sink, source.writer(), &plan.context)?;
-        let mut run = Run::default();
+        let mut opening = Opening::default();
         let mut count = 0;
-        for presence in source.entries() {
-            if plan.skips(presence.dot()) {
+        for entry in source.entries() {
+            if plan.skips(entry.dot()) {
                 continue;
             }
             count += 1;
             check_count("values", count, self.limits.max_entries)?;
-            self.push_value(&mut sink.out, &mut run, presence)
-                .map_err(|why| EncodeError::entry(presence, why))?;
+            self.push_value(&mut sink.out, &mut opening, entry)
+                .map_err(|why| EncodeError::entry(entry, why))?;
             sink.flush()?;
         }
         sink.out.push_str(TAIL);
@@ -99,15 +99,15 @@ impl Encoder {
     pub(crate) fn push_value<'p, M: Serialize + 'static>(
         &self,
         out: &mut String,
-        run: &mut Run<'p>,
-        presence: &'p Presence<M>,
+        opening: &mut Opening<'p>,
+        entry: &'p Presence<M>,
     ) -> core::result::Result<(), EntryError> {
-        let dot = presence.dot();
-        let (topic, key, pid) = (presence.topic(), presence.key(), presence.pid());
+        let dot = entry.dot();
+        let (topic, key, pid) = (entry.topic(), entry.key(), entry.pid());
         self.limits.check_texts(topic, key, pid)?;
-        let meta = text_of(presence.meta())?;
+        let meta = text_of(entry.meta())?;
         self.limits.check_meta_bytes(meta.len())?;
-        out.push_str(run.opening(&dot.replica));
+        out.push_str(opening.of(&dot.replica));
         push_integer(out, dot.clock);
         out.push_str("},\"entry\":{\"topic\":\"");
         push_escaped(out, topic);
@@ -122,14 +122,13 @@ impl Encoder {
     }
 
     /// What [`push_value`](Self::push_value) would refuse.
-    pub(crate) fn check_presence<M: Serialize + 'static>(
+    pub(crate) fn check_entry<M: Serialize + 'static>(
         &self,
-        presence: &Presence<M>,
+        entry: &Presence<M>,
     ) -> core::result::Result<(), EntryError> {
-        let (topic, key, pid) = (presence.topic(), presence.key(), presence.pid());
+        let (topic, key, pid) = (entry.topic(), entry.key(), entry.pid());
         self.limits.check_texts(topic, key, pid)?;
-        self.limits
-            .check_meta_bytes(text_of(presence.meta())?.len())
+        self.limits.check_meta_bytes(text_of(entry.meta())?.len())
     }
 
     pub(crate) fn check_replica(&self, replica: &ReplicaId) -> Result<()> {
@@ -154,27 +153,27 @@ pub(crate) fn check_count(what: &'static str, count: usize, limit: usize) -> Res
     Err(EncodeError::TooMany { what, limit })
 }
 
-/// Values come in runs of one replica: what opens each of them is made once.
+/// What opens a value. Values come replica by replica: it is made once for each.
 #[derive(Default)]
-pub(crate) struct Run<'p> {
+pub(crate) struct Opening<'p> {
     replica: Option<&'p ReplicaId>,
     /// A comma, then the text up to the clock.
-    opening: String,
+    text: String,
 }
 
-impl<'p> Run<'p> {
+impl<'p> Opening<'p> {
     #[inline]
-    fn opening(&mut self, replica: &'p ReplicaId) -> &str {
+    fn of(&mut self, replica: &'p ReplicaId) -> &str {
         // The first value of all has no comma before it.
         let first = self.replica.is_none();
         if self.replica != Some(replica) {
             self.replica = Some(replica);
-            self.opening.clear();
-            self.opening.push_str(",{\"tag\":{\"replica\":");
-            push_string(&mut self.opening, replica.as_str());
-            self.opening.push_str(",\"clock\":");
+            self.text.clear();
+            self.text.push_str(",{\"tag\":{\"replica\":");
+            push_string(&mut self.text, replica.as_str());
+            self.text.push_str(",\"clock\":");
         }
-        &self.opening[usize::from(first)..]
+        &self.text[usize::from(first)..]
     }
 }
 
@@ -201,7 +200,7 @@ fn push_prefixes(sink: &mut Sink<'_>, context: &CausalContext<ReplicaId>) -> Res
     Ok(())
 }
 
-/// Runs of clocks in the compact form.
+/// Intervals of clocks in the compact form.
 pub(crate) fn push_intervals(
     sink: &mut Sink<'_>,
     intervals: impl Iterator<Item = core::ops::RangeInclusive<u64>>,

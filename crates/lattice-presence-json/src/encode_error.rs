@@ -38,12 +38,12 @@ pub struct EntryName {
 
 impl EntryName {
     #[cold]
-    fn of<M>(presence: &Presence<M>) -> Box<Self> {
+    fn of<M>(entry: &Presence<M>) -> Box<Self> {
         Box::new(Self {
-            dot: presence.dot().clone(),
-            topic: cut(presence.topic()),
-            key: cut(presence.key()),
-            pid: cut(presence.pid()),
+            dot: entry.dot().clone(),
+            topic: cut(entry.topic()),
+            key: cut(entry.key()),
+            pid: cut(entry.pid()),
         })
     }
 }
@@ -142,8 +142,8 @@ pub enum EncodeError {
 
 impl EncodeError {
     #[cold]
-    pub(crate) fn entry<M>(presence: &Presence<M>, why: EntryError) -> Self {
-        let entry = EntryName::of(presence);
+    pub(crate) fn entry<M>(entry: &Presence<M>, why: EntryError) -> Self {
+        let entry = EntryName::of(entry);
         Self::Entry { entry, why }
     }
 }

@@ -1,6 +1,11 @@
-//! How payloads are written: in the default or the compact form, within which limits.
+//! The form of what goes out to peers: default or compact, and its limits.
 
+use lattice_presence::{CausalContext, PresenceDelta, PresenceState, ReplicaId};
+use serde::Serialize;
+
+use crate::entry_check::{EntryError, text_of};
 use crate::limits::{Limits, setters};
+use crate::write::quoted_len;
 
 /// Encodes payloads, canonically: replicas, clocks and values are sorted, there
 /// is no white space, and equal content gives equal bytes.
@@ -83,7 +88,7 @@ impl Encoder {
         self
     }
 
-    /// Whether a run of clocks in a cloud is written as `[first, last]`. Every
+    /// Whether an interval of clocks in a cloud is written as `[first, last]`. Every
     /// peer of this crate reads that; a peer that knows only integers refuses
     /// the payload.
     ///
@@ -128,9 +133,9 @@ impl Encoder {
     }
 
     /// How many clocks that no entry carries the default form may list, 2^14 unless
-    /// stated. What is over that is left out, wide runs first: a peer can claim a run of
-    /// 2^40 in a few bytes, and listing it would take terabytes. In the compact form a
-    /// run is one item, and this limit is not asked.
+    /// stated. What is over that is left out, wide intervals first: a peer can claim an
+    /// interval of 2^40 in a few bytes, and listing it would take terabytes. In the compact
+    /// form an interval is one item, and this limit is not asked.
     ///
     /// ```
     /// use lattice_presence_json::{Encoder, JsonMeta, delta_from_json};
@@ -156,5 +161,87 @@ impl Encoder {
         } else {
             self.max_listed.min(self.limits.max_claims)
         }
+    }
+
+    /// Whether every peer reads an entry of this content: ask before you join it.
+    /// O(length), and without serializing if the metadata is
+    /// [`JsonMeta`](crate::JsonMeta).
+    ///
+    /// # Errors
+    ///
+    /// What is too long, or wrong with the metadata.
+    ///
+    /// ```
+    /// use lattice_presence_json::{Encoder, JsonMeta};
+    ///
+    /// let encoder = Encoder::new().max_meta_bytes(20);
+    /// assert!(encoder.check("room", "ada", "pid-1", &JsonMeta::new("here")?).is_ok());
+    /// let error = encoder.check("room", "ada", "pid-1", &[7; 20]).unwrap_err();
+    /// assert_eq!(error.to_string(), "metadata of 41 bytes, and 20 are the limit");
+    /// # Ok::<(), lattice_presence_json::MetaError>(())
+    /// ```
+    pub fn check<M>(&self, topic: &str, key: &str, pid: &str, meta: &M) -> Result<(), EntryError>
+    where
+        M: Serialize + 'static,
+    {
+        self.limits.check_texts(topic, key, pid)?;
+        let meta = text_of(meta)?.len();
+        self.limits.check_meta_bytes(meta)?;
+        let texts = [topic, key, pid].map(quoted_len);
+        let bytes = texts.iter().sum::<usize>() + meta;
+        let limit = self.limits.max_bytes;
+        if bytes > limit {
+            return Err(EntryError::TooLong { bytes, limit });
+        }
+        Ok(())
+    }
+
+    /// `delta`, a delta of `state`, as this form tells it best. In the compact form, as it
+    /// is. In the default form, if a replica has long intervals of dots that left, which
+    /// would be listed clock by clock or [left out](Self::max_listed), all of that replica
+    /// is told instead, if that is shorter: then its clocks are one prefix.
+    ///
+    /// A connection that stays while a million others come and go has a million such dots
+    /// before the next join. O(what is told).
+    ///
+    /// ```
+    /// use lattice_presence::PresenceState;
+    /// use lattice_presence_json::{Encoder, JsonMeta};
+    ///
+    /// let mut a = PresenceState::new("a");
+    /// a.join("pid", "room", "old", JsonMeta::default())?;
+    /// let peer = a.clone().digest();
+    /// for _ in 0..1000 {
+    ///     a.join("pid", "room", "guest", JsonMeta::default())?;
+    ///     let _ = a.leave("pid", "room", "guest");
+    /// }
+    /// let delta = a.delta_since(&peer);
+    /// let encoder = Encoder::new();
+    /// assert!(encoder.encode(&delta)?.text.len() > 3000);
+    /// assert!(encoder.encode(&encoder.told(&a, delta))?.text.len() < 200);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn told<M>(&self, state: &PresenceState<M>, delta: PresenceDelta<M>) -> PresenceDelta<M> {
+        // Clocks that are listed in any case, and rather than one entry more: a written
+        // entry is about so many times as long as a written clock.
+        const FEW_CLOCKS: u64 = 64;
+        const ENTRY_IN_CLOCKS: u64 = 8;
+        let entries = |replica| state.line(replica).and_then(|line| line.live);
+        let scattered = delta.context().iter().filter(|(replica, claims)| {
+            let worth = entries(replica)
+                .unwrap_or(u64::MAX)
+                .saturating_mul(ENTRY_IN_CLOCKS);
+            claims.len() - claims.prefix() > worth.saturating_add(FEW_CLOCKS)
+        });
+        let whole = scattered.filter_map(|(replica, _)| {
+            let seen = state.context().get(replica)?;
+            Some((replica.clone(), seen.clone()))
+        });
+        let whole: CausalContext<ReplicaId> = whole.collect();
+        if self.compact || whole.is_empty() {
+            return delta;
+        }
+        state.delta_of(&delta.context().union(&whole))
     }
 }

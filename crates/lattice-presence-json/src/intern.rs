@@ -9,6 +9,10 @@ use lattice_presence::ReplicaId;
 use crate::cursor::Result;
 use crate::error::{Category, DecodeError};
 use crate::limits::Limits;
+use crate::room;
+
+/// Bytes that naming a replica takes at least: `,"a":0`.
+const NAMED: usize = 6;
 
 /// The topics of one payload.
 #[derive(Default)]
@@ -19,21 +23,37 @@ impl Topics {
     pub(crate) fn intern(&mut self, topic: &str) -> Arc<str> {
         Arc::clone(self.0.get_or_insert_with(topic, |topic| topic.into()))
     }
+
+    /// Gives up the table: as large as the topics are many.
+    pub(crate) fn forget(&mut self) {
+        self.0 = HashSet::with_hasher(self.0.hasher().clone());
+    }
 }
 
 /// The replicas of one payload, each with what the payload says of it.
 ///
 /// A replica is known by its *place*, in the order in which they were named.
-#[derive(Default)]
 pub(crate) struct Replicas<T> {
     known: Vec<(ReplicaId, T)>,
     // Half as wide as an index: short names make this table count.
     places: HashTable<u32>,
     hasher: DefaultHashBuilder,
     last: usize,
+    payload: usize,
 }
 
 impl<T: Default> Replicas<T> {
+    /// The replicas of a payload of so many bytes.
+    pub(crate) fn new(payload: usize) -> Self {
+        Self {
+            known: Vec::new(),
+            places: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            last: 0,
+            payload,
+        }
+    }
+
     /// The place of the replica that the payload names at `offset`.
     #[inline]
     pub(crate) fn intern(&mut self, name: &str, offset: usize, limits: &Limits) -> Result<usize> {
@@ -52,6 +72,7 @@ impl<T: Default> Replicas<T> {
             known,
             places,
             hasher,
+            payload,
             ..
         } = self;
         let hash = hasher.hash_one(name);
@@ -69,7 +90,8 @@ impl<T: Default> Replicas<T> {
             return Err(DecodeError::new(Category::Limit, offset, reason));
         };
         places.insert_unique(hash, key, |&place| hasher.hash_one(name_of(place)));
-        known.push((ReplicaId::new(name), T::default()));
+        let replica = (ReplicaId::new(name), T::default());
+        room::push(known, replica, payload.saturating_sub(offset), NAMED);
         Ok(place)
     }
 

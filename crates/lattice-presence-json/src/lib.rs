@@ -54,8 +54,9 @@
 //! - What is decoded can be encoded again, under the same limits: whole in the compact
 //!   form, and in the default form but for claims that it would have to list.
 //! - Nothing that a state holds keeps it from being written.
-//! - The heap that decoding takes at its peak is at most 22 times the length of
-//!   the input and 4 KiB, metadata of the caller's own types apart.
+//! - The heap that decoding takes at its peak is at most 16 times the length of
+//!   the input and 4 KiB, 20 times for a question of a node; metadata of the caller's own types
+//!   apart.
 //! - A call that fails returns nothing in part, and no input makes one panic.
 //! - The depth of the input costs neither stack nor, beyond one bit a level, heap.
 //!
@@ -85,7 +86,6 @@ mod decoder;
 mod digest;
 mod digest_parts;
 mod emit;
-mod encode;
 mod encode_error;
 mod encoded;
 mod encoder;
@@ -101,6 +101,7 @@ mod parts;
 mod payload;
 pub mod phoenix;
 mod plan;
+mod room;
 mod scan;
 mod shortcut;
 mod sink;

@@ -9,7 +9,7 @@ use core::ops::RangeInclusive;
 use lattice_presence::{CausalContext, Presence, ReplicaId};
 use serde::Serialize;
 
-use crate::emit::{Run, TAIL};
+use crate::emit::{Opening, TAIL};
 use crate::encode_error::EncodeError;
 use crate::encoded::{Encoded, LeftOut};
 use crate::encoder::Encoder;
@@ -52,16 +52,16 @@ impl fmt::Debug for Parts<'_> {
 
 /// In the default form the dead clocks of a prefix that was cut stand in no prefix any
 /// more: as many in a row are listed, and more are left out.
-const MAX_LISTED_RUN: u64 = 64;
+const MAX_LISTED_INTERVAL: u64 = 64;
 
-/// A run of seen clocks that is still to be told.
+/// An interval of seen clocks that is still to be told.
 struct Untold {
     clocks: RangeInclusive<u64>,
     /// Whether the replica's prefix began it.
     of_prefix: bool,
 }
 
-/// How the telling of a run ended.
+/// How the telling of an interval ended.
 enum Told {
     All,
     /// The part is full; the rest is for the next one.
@@ -79,7 +79,7 @@ pub(crate) struct Cutter<'p, M> {
     replicas: vec::IntoIter<ReplicaId>,
     current: Option<ReplicaId>,
     /// What is seen of the current replica and in no part yet, descending.
-    runs: Vec<Untold>,
+    intervals: Vec<Untold>,
     started: bool,
 }
 
@@ -96,23 +96,23 @@ impl<'p, M: Serialize + 'static> Cutter<'p, M> {
             entries: entries.peekable(),
             replicas: replicas.into_iter(),
             current: None,
-            runs: Vec::new(),
+            intervals: Vec::new(),
             started: false,
         })
     }
 
     /// The next part; the number of its entries and its context come with it.
-    pub(crate) fn next_part(&mut self) -> Option<Result<Part>> {
+    pub(crate) fn next_part(&mut self) -> Option<Result<DeltaPart>> {
         let mut draft = Draft::new(&self.encoder, self.writer);
         if !self.started {
             draft.left_out = core::mem::take(&mut self.plan.left_out);
         }
-        while let Some(run) = self.next_run() {
-            match self.tell(&mut draft, run) {
+        while let Some(interval) = self.next_interval() {
+            match self.tell(&mut draft, interval) {
                 Told::All => {}
-                Told::Broken(rest) => self.runs.push(rest),
+                Told::Broken(rest) => self.intervals.push(rest),
                 Told::Full(rest) => {
-                    self.runs.push(rest);
+                    self.intervals.push(rest);
                     break;
                 }
             }
@@ -125,40 +125,40 @@ impl<'p, M: Serialize + 'static> Cutter<'p, M> {
         Some(draft.finish(&self.encoder))
     }
 
-    fn next_run(&mut self) -> Option<Untold> {
-        while self.runs.is_empty() {
+    fn next_interval(&mut self) -> Option<Untold> {
+        while self.intervals.is_empty() {
             let replica = self.replicas.next()?;
             let seen = self.plan.context.get(&replica)?;
-            let run = |clocks: RangeInclusive<u64>| Untold {
+            let interval = |clocks: RangeInclusive<u64>| Untold {
                 of_prefix: *clocks.start() == 1,
                 clocks,
             };
-            self.runs.extend(seen.intervals().rev().map(run));
+            self.intervals.extend(seen.intervals().rev().map(interval));
             self.current = Some(replica);
         }
-        self.runs.pop()
+        self.intervals.pop()
     }
 
     /// The next entry of the current replica up to a clock.
     fn next_entry(&mut self, replica: &ReplicaId, last: u64) -> Option<&'p Presence<M>> {
         loop {
             let plan = &self.plan;
-            let presence = *self.entries.peek()?;
-            if plan.skips(presence.dot()) {
+            let entry = *self.entries.peek()?;
+            if plan.skips(entry.dot()) {
                 self.entries.next();
                 continue;
             }
-            let dot = presence.dot();
-            return (dot.replica == *replica && dot.clock <= last).then_some(presence);
+            let dot = entry.dot();
+            return (dot.replica == *replica && dot.clock <= last).then_some(entry);
         }
     }
 
-    /// Tells as much of a run as fits.
-    fn tell(&mut self, draft: &mut Draft<'p>, run: Untold) -> Told {
+    /// Tells as much of an interval as fits.
+    fn tell(&mut self, draft: &mut Draft<'p>, interval: Untold) -> Told {
         let Some(replica) = self.current.clone() else {
             return Told::All;
         };
-        let Untold { clocks, of_prefix } = run;
+        let Untold { clocks, of_prefix } = interval;
         let (mut at, last) = clocks.into_inner();
         if !draft.open(&self.encoder, &replica, at, last) {
             let rest = Untold {
@@ -181,7 +181,7 @@ impl<'p, M: Serialize + 'static> Cutter<'p, M> {
             let entry = self.next_entry(&replica, last);
             let gap_end = entry.map_or(last, |entry| entry.dot().clock - 1);
             if at <= gap_end && listed {
-                if of_prefix && gap_end - at >= MAX_LISTED_RUN {
+                if of_prefix && gap_end - at >= MAX_LISTED_INTERVAL {
                     draft.claim(&replica, claimed_from, at - 1);
                     draft.left_out.claims += gap_end - at + 1;
                     claimed_from = gap_end + 1;
@@ -225,7 +225,7 @@ impl<'p, M: Serialize + 'static> Cutter<'p, M> {
     }
 
     /// An entry that seems to be too long for a part: tries, with the real lengths.
-    fn alone(&mut self, draft: &mut Draft<'p>, entry: &'p Presence<M>, run: Untold) -> Told {
+    fn alone(&mut self, draft: &mut Draft<'p>, entry: &'p Presence<M>, interval: Untold) -> Told {
         self.entries.next();
         let dot = entry.dot();
         let mut trial = Draft::new(&self.encoder, self.writer);
@@ -235,10 +235,10 @@ impl<'p, M: Serialize + 'static> Cutter<'p, M> {
         trial.claim(&dot.replica, dot.clock, dot.clock);
         let bytes = trial.exact_len(&self.encoder);
         let limit = self.encoder.limits.max_bytes;
-        let last = *run.clocks.end();
+        let last = *interval.clocks.end();
         let rest = Untold {
             clocks: dot.clock + 1..=last,
-            of_prefix: run.of_prefix,
+            of_prefix: interval.of_prefix,
         };
         let left_out = core::mem::take(&mut draft.left_out);
         if pushed && bytes <= limit {
@@ -265,7 +265,7 @@ impl<'p, M: Serialize + 'static> Cutter<'p, M> {
 
     /// Not even the name of a replica has room in a part.
     fn leave_out_replica(&mut self, draft: &mut Draft<'p>, replica: &ReplicaId) {
-        self.runs.clear();
+        self.intervals.clear();
         while self.next_entry(replica, u64::MAX).is_some() {
             self.entries.next();
             draft.left_out.entries += 1;
@@ -291,8 +291,8 @@ fn living_first<M: 'static>(
     source: &impl Source<M>,
 ) -> Vec<ReplicaId> {
     let mut living: Vec<&ReplicaId> = Vec::new();
-    for presence in source.entries() {
-        let owner = &presence.dot().replica;
+    for entry in source.entries() {
+        let owner = &entry.dot().replica;
         if living.last() != Some(&owner) {
             living.push(owner);
         }
@@ -304,7 +304,7 @@ fn living_first<M: 'static>(
 }
 
 /// One part, and what it holds.
-pub(crate) struct Part {
+pub(crate) struct DeltaPart {
     pub(crate) encoded: Encoded,
     pub(crate) entries: usize,
     pub(crate) context: CausalContext<ReplicaId>,
@@ -320,7 +320,7 @@ struct Draft<'p> {
     writer: &'p ReplicaId,
     context: CausalContext<ReplicaId>,
     values: String,
-    run: Run<'p>,
+    opening: Opening<'p>,
     count: usize,
     items: usize,
     replicas: usize,
@@ -339,7 +339,7 @@ impl<'p> Draft<'p> {
             writer,
             context: CausalContext::new(),
             values: String::new(),
-            run: Run::default(),
+            opening: Opening::default(),
             count: 0,
             items: 0,
             replicas: 1,
@@ -360,7 +360,7 @@ impl<'p> Draft<'p> {
             && self.items + items <= self.max_items
     }
 
-    /// Makes room for a run's name and its interval; false if there is none.
+    /// Makes room for a replica's name and its interval; false if there is none.
     fn open(&mut self, encoder: &Encoder, replica: &ReplicaId, first: u64, last: u64) -> bool {
         let known = self.named.as_ref() == Some(replica);
         // As a prefix and as a cloud, with colons, brackets and commas.
@@ -422,7 +422,7 @@ impl<'p> Draft<'p> {
         let room = self.count < encoder.limits.max_entries;
         let written = room
             && encoder
-                .push_value(&mut self.values, &mut self.run, entry)
+                .push_value(&mut self.values, &mut self.opening, entry)
                 .is_ok();
         if written && self.has_room(bytes, items) {
             self.head += bytes;
@@ -432,7 +432,7 @@ impl<'p> Draft<'p> {
         }
         self.values.truncate(len);
         if len == 0 {
-            self.run = Run::default();
+            self.opening = Opening::default();
         }
         Pushed::NoRoom
     }
@@ -449,10 +449,10 @@ impl<'p> Draft<'p> {
         self.text(encoder).map_or(usize::MAX, |text| text.len())
     }
 
-    fn finish(self, encoder: &Encoder) -> Result<Part> {
+    fn finish(self, encoder: &Encoder) -> Result<DeltaPart> {
         let text = self.text(encoder)?;
         debug_assert!(text.len() <= encoder.limits.max_bytes || self.is_empty());
-        Ok(Part {
+        Ok(DeltaPart {
             encoded: Encoded {
                 text,
                 left_out: self.left_out,

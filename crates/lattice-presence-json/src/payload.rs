@@ -15,6 +15,10 @@ use crate::intern::{Replicas, Topics};
 use crate::limits::Limits;
 use crate::locate;
 use crate::meta::{self, too_long};
+use crate::room;
+
+/// Bytes that a value takes at least, and then some.
+const VALUE: usize = 64;
 
 pub(crate) fn decode<M>(text: &str, limits: &Limits) -> Result<PresenceDelta<M>>
 where
@@ -44,7 +48,7 @@ struct Tag {
 }
 
 /// The value of `entry`.
-struct Entry<'a, M> {
+struct EntryContent<'a, M> {
     topic: Arc<str>,
     key: Cow<'a, str>,
     pid: Cow<'a, str>,
@@ -57,7 +61,7 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
             text,
             cursor: Cursor::new(text),
             limits,
-            replicas: Replicas::default(),
+            replicas: Replicas::new(text.len()),
             topics: Topics::default(),
             cloud_reader: CloudReader::new(limits),
             clouds: ClaimedClouds::default(),
@@ -131,7 +135,8 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
         once(claim.has_cloud(), at)?;
         claim.claim_cloud();
         let cloud = self.cloud_reader.read(&mut self.cursor)?;
-        self.clouds.push(replica, cloud);
+        let claim = self.replicas.of_mut(replica);
+        self.clouds.push(replica, claim, cloud, self.cursor.left());
         Ok(())
     }
 
@@ -144,8 +149,8 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
     fn read_values(&mut self) -> Result<()> {
         let mut items = self.cursor.items()?;
         while let Some(index) = items.next(&mut self.cursor)? {
-            let presence = self.value(index).map_err(|e| e.within_index(index))?;
-            self.entries.push(presence);
+            let entry = self.value(index).map_err(|e| e.within_index(index))?;
+            room::push(&mut self.entries, entry, self.cursor.left(), VALUE);
         }
         Ok(())
     }
@@ -156,8 +161,8 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
             let reason = format!("more than {} values", self.limits.max_entries);
             return Err(DecodeError::new(Category::Limit, start, reason));
         }
-        if let Some(presence) = self.shortcut() {
-            return Ok(presence);
+        if let Some(entry) = self.shortcut() {
+            return Ok(entry);
         }
         let (mut tag, mut entry) = (None, None);
         let mut fields = self.cursor.fields()?;
@@ -201,7 +206,7 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
         })
     }
 
-    fn entry(&mut self) -> Result<Entry<'a, M>> {
+    fn entry(&mut self) -> Result<EntryContent<'a, M>> {
         let (mut topic, mut key, mut pid, mut meta) = (None, None, None, None);
         let mut fields = self.cursor.fields()?;
         let start = self.cursor.offset() - 1;
@@ -220,7 +225,7 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
                 _ => self.cursor.skip_unknown()?,
             }
         }
-        Ok(Entry {
+        Ok(EntryContent {
             topic: required(topic, "topic", start)?,
             key: required(key, "key", start)?,
             pid: required(pid, "pid", start)?,
@@ -243,9 +248,8 @@ impl<'a, 'l, M: DeserializeOwned + 'static> Payload<'a, 'l, M> {
         meta::decode(&skipped).map_err(|source| DecodeError::meta(start, source))
     }
 
-    fn build(self, writer: usize) -> Result<PresenceDelta<M>> {
-        // Of no more use, and as large as the topics are many.
-        drop(self.topics);
+    fn build(mut self, writer: usize) -> Result<PresenceDelta<M>> {
+        self.topics.forget();
         let writer = self.replicas.id(writer).clone();
         let context = self.clouds.into_context(self.replicas);
         check_claims(&context, self.entries.len(), self.limits, 0)

@@ -69,7 +69,7 @@ where
 {
     let mut out = String::new();
     let entries = state.get_by_topic(topic).collect();
-    push_presences(&mut out, entries, &Replaced::new())?;
+    push_entries(&mut out, entries, &Replaced::new())?;
     Ok(out)
 }
 
@@ -132,9 +132,9 @@ where
         .collect();
     let message = |topic: &lattice_presence::TopicDiff<'_, M>| {
         let mut payload = String::from("{\"joins\":");
-        push_presences(&mut payload, topic.joins().to_vec(), &replaced)?;
+        push_entries(&mut payload, topic.joins().to_vec(), &replaced)?;
         payload.push_str(",\"leaves\":");
-        push_presences(&mut payload, topic.leaves().to_vec(), &Replaced::new())?;
+        push_entries(&mut payload, topic.leaves().to_vec(), &Replaced::new())?;
         payload.push('}');
         Ok(TopicMessage {
             topic: topic.topic().into(),
@@ -145,7 +145,7 @@ where
 }
 
 /// Appends `{key: {metas: […]}}`.
-fn push_presences<M>(
+fn push_entries<M>(
     out: &mut String,
     mut entries: Vec<&Presence<M>>,
     replaced: &Replaced<'_>,
@@ -166,7 +166,7 @@ where
             if i > 0 {
                 out.push(',');
             }
-            push_presence(out, entry, replaced.get(entry.dot()).copied())?;
+            push_entry(out, entry, replaced.get(entry.dot()).copied())?;
         }
         out.push_str("]}");
     }
@@ -174,7 +174,7 @@ where
     Ok(())
 }
 
-fn push_presence<M: Serialize + 'static>(
+fn push_entry<M: Serialize + 'static>(
     out: &mut String,
     entry: &Presence<M>,
     before: Option<&Dot<ReplicaId>>,

@@ -100,17 +100,17 @@ impl Encoder {
             left_out: LeftOut::default(),
         };
         let nameless = self.nameless(source.context(), &mut plan.left_out)?;
-        for presence in source.entries() {
-            let refused = if nameless.contains(&&presence.dot().replica) {
+        for entry in source.entries() {
+            let refused = if nameless.contains(&&entry.dot().replica) {
                 Ok(())
             } else {
-                match self.check_presence(presence) {
+                match self.check_entry(entry) {
                     Ok(()) => continue,
-                    Err(why) => Err(EncodeError::entry(presence, why)),
+                    Err(why) => Err(EncodeError::entry(entry, why)),
                 }
             };
             plan.left_out.entries += 1;
-            plan.skipped.push(presence.dot().clone());
+            plan.skipped.push(entry.dot().clone());
             if let Err(reason) = refused {
                 if self.strict {
                     return Err(reason);
@@ -160,8 +160,8 @@ impl Encoder {
             return Ok(plan);
         }
         let mut live = Context::new();
-        for presence in source.entries() {
-            let dot = presence.dot();
+        for entry in source.entries() {
+            let dot = entry.dot();
             if dot.clock > plan.context.prefix(&dot.replica) && !plan.skips(dot) {
                 live.insert_clock(&dot.replica, dot.clock);
             }
@@ -188,22 +188,23 @@ impl Encoder {
     }
 }
 
-/// The runs of `dead` that are left out, so that at most `limit` clocks stay.
+/// The intervals of `dead` that are left out, so that at most `limit` clocks stay.
 ///
-/// Narrow runs stay first: what really happened leaves narrow ones, and whoever makes
+/// Narrow intervals stay first: what really happened leaves narrow ones, and whoever makes
 /// up claims pays for each narrow one what it costs to pass it on. O(intervals).
 fn over(dead: &Context, limit: u64) -> Context {
-    let width = |run: &RangeInclusive<u64>| run.end() - run.start() + 1;
-    // Runs of one clock, of two, of up to four, eight, …
-    let class = |run: &RangeInclusive<u64>| (width(run) - 1).checked_ilog2().map_or(0, |b| b + 1);
-    let runs = || {
+    let width = |interval: &RangeInclusive<u64>| interval.end() - interval.start() + 1;
+    // Intervals of one clock, of two, of up to four, eight, …
+    let class =
+        |interval: &RangeInclusive<u64>| (width(interval) - 1).checked_ilog2().map_or(0, |b| b + 1);
+    let intervals = || {
         dead.iter()
-            .flat_map(|(r, clocks)| clocks.intervals().map(move |run| (r, run)))
+            .flat_map(|(r, clocks)| clocks.intervals().map(move |interval| (r, interval)))
     };
     let mut totals = [0_u64; 64];
-    for (_, run) in runs() {
-        let total = &mut totals[class(&run) as usize];
-        *total = total.saturating_add(width(&run));
+    for (_, interval) in intervals() {
+        let total = &mut totals[class(&interval) as usize];
+        *total = total.saturating_add(width(&interval));
     }
     let mut room = limit;
     let mut first_over = 0;
@@ -215,14 +216,14 @@ fn over(dead: &Context, limit: u64) -> Context {
         }
     }
     let mut omitted = Context::new();
-    for (replica, run) in runs() {
-        let class = class(&run);
+    for (replica, interval) in intervals() {
+        let class = class(&interval);
         if class < first_over {
             continue;
         }
-        match room.checked_sub(width(&run)) {
+        match room.checked_sub(width(&interval)) {
             Some(left) if class == first_over => room = left,
-            _ => omitted.insert_range(replica.clone(), run),
+            _ => omitted.insert_range(replica.clone(), interval),
         }
     }
     omitted
@@ -232,16 +233,16 @@ fn over(dead: &Context, limit: u64) -> Context {
 mod tests {
     use super::*;
 
-    fn context(runs: &[(&str, RangeInclusive<u64>)]) -> Context {
+    fn context(intervals: &[(&str, RangeInclusive<u64>)]) -> Context {
         let mut context = Context::new();
-        for (replica, run) in runs {
-            context.insert_range((*replica).into(), run.clone());
+        for (replica, interval) in intervals {
+            context.insert_range((*replica).into(), interval.clone());
         }
         context
     }
 
     #[test]
-    fn narrow_runs_stay_and_wide_ones_go() {
+    fn narrow_intervals_stay_and_wide_ones_go() {
         let dead = context(&[
             ("a", 3..=1_000_000),
             ("b", 3..=3),

@@ -20,16 +20,17 @@ impl<M: DeserializeOwned + 'static> Payload<'_, '_, M> {
     #[inline]
     pub(crate) fn shortcut(&mut self) -> Option<Presence<M>> {
         let start = self.cursor.offset();
-        let presence = self.in_usual_layout();
-        if presence.is_none() {
+        let entry = self.in_usual_layout();
+        if entry.is_none() {
             self.cursor.rewind(start);
         }
-        presence
+        entry
     }
 
     #[inline]
     fn in_usual_layout(&mut self) -> Option<Presence<M>> {
         let Self { cursor, limits, .. } = self;
+        let start = cursor.offset();
         let max = limits.max_string_bytes;
         let replica = cursor.field(b"{\"tag\":{\"replica\":\"", max)?;
         let clock = cursor.plain_clock(b",\"clock\":")?;
@@ -37,7 +38,7 @@ impl<M: DeserializeOwned + 'static> Payload<'_, '_, M> {
         let key = cursor.field(b",\"key\":\"", max)?;
         let pid = cursor.field(b",\"pid\":\"", max)?;
         let meta = cursor.plain_meta::<M>(limits.max_meta_depth, limits.max_meta_bytes)?;
-        let place = self.replicas.intern(replica, 0, limits).ok()?;
+        let place = self.replicas.intern(replica, start, limits).ok()?;
         let dot = Dot::new(self.replicas.id(place).clone(), clock);
         Some(Presence::new(
             dot,

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::encode_error::EncodeError;
 
-/// A string as a whole, or a writer that gets it piece by piece.
+/// A string as a whole, or a writer that gets it bit by bit.
 pub(crate) struct Sink<'w> {
     /// What is written next goes to its end.
     pub(crate) out: String,
@@ -16,7 +16,7 @@ pub(crate) struct Sink<'w> {
 
 impl<'w> Sink<'w> {
     /// How much a writer gets at once, about.
-    const PIECE: usize = 1 << 16;
+    const BUFFER: usize = 1 << 16;
 
     pub(crate) const fn whole(max_bytes: usize) -> Self {
         Self {
@@ -27,9 +27,9 @@ impl<'w> Sink<'w> {
         }
     }
 
-    pub(crate) fn pieces(writer: &'w mut dyn io::Write, max_bytes: usize) -> Self {
+    pub(crate) fn streamed(writer: &'w mut dyn io::Write, max_bytes: usize) -> Self {
         Self {
-            out: String::with_capacity(2 * Self::PIECE),
+            out: String::with_capacity(2 * Self::BUFFER),
             writer: Some(writer),
             left: max_bytes,
             max_bytes,
@@ -40,7 +40,7 @@ impl<'w> Sink<'w> {
     /// next sees what it follows.
     #[inline]
     pub(crate) fn flush(&mut self) -> Result<(), EncodeError> {
-        if self.out.len() <= Self::PIECE {
+        if self.out.len() <= Self::BUFFER {
             return Ok(());
         }
         self.check_bytes()?;

@@ -110,7 +110,7 @@ fn parts_are_within_the_limits_and_say_everything_together() {
         .quickcheck(check as fn(Told, u16, u8, u8, u8) -> bool);
 }
 
-/// In the default form long runs of dots that left may be left out, and nothing else.
+/// In the default form long intervals of dots that left may be left out, and nothing else.
 #[test]
 fn parts_in_the_default_form_leave_out_claims_alone() {
     fn holds(told: Told, bytes: u16, [entries, replicas, clouds]: [u8; 3]) -> bool {

@@ -162,7 +162,7 @@ impl Cluster {
     }
 
     /// Without changes and losses, everybody comes to one view.
-    fn settle(&mut self) {
+    fn converge(&mut self) {
         self.loss = 0;
         for number in 0..6 * self.nodes.len() {
             self.round(0, number);
@@ -178,7 +178,7 @@ fn cost(seed: u64, nodes: usize, entries: usize, loss: usize) -> Cost {
     let mut cluster = Cluster::new(seed, nodes, entries, loss);
     cluster.run(30, 10);
     let cost = core::mem::take(&mut cluster.cost);
-    cluster.settle();
+    cluster.converge();
     eprintln!("seed {seed}, {nodes} x {entries}, {loss} % loss: {cost:?}");
     cost
 }

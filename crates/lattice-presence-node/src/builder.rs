@@ -12,8 +12,8 @@ use lattice_presence_json::MAX_STRING_BYTES;
 use lattice_presence_sync::{Config, Sync, Trust};
 use tokio::sync::{mpsc, watch};
 
+use crate::driver::{Driver, Throttles};
 use crate::engine::{Alone, BoxedEngine, Engine, Link, Local, events};
-use crate::owner::{Log, Owner};
 use crate::shared::{MAX_OUTGOING, Shared};
 use crate::{Meta, Node, StartError, writer};
 
@@ -173,20 +173,20 @@ impl<M: Meta> Builder<M> {
         let shared = Arc::new(Shared::new(id, sync, limit, outgoing));
         let (outbox, queue) = mpsc::channel(writer::MAX_WAITING);
         let writer = tokio::spawn(writer::run(Arc::clone(&shared), link, queue));
-        let owner = Owner {
+        let driver = Driver {
             shared: Arc::clone(&shared),
             received,
             outbox,
             cut: VecDeque::new(),
             application,
             writer,
-            log: Log::default(),
+            throttles: Throttles::default(),
         };
         let (is_running, done) = watch::channel(());
         let stop = shared.stop.subscribe();
         tracing::info!(id = %shared.id, cluster = %shared.cluster, "the node has started");
         tokio::spawn(async move {
-            owner.run(stop).await;
+            driver.run(stop).await;
             drop(is_running);
         });
         Ok(Node::new(shared, done))

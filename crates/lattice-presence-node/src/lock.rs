@@ -1,4 +1,4 @@
-//! Taking a lock, whatever happened to who held it.
+//! How a mutex is taken.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,12 +1,11 @@
-//! What waits for a subscriber, within bounds.
+//! What a subscriber has not read yet: changes, or that a snapshot is due.
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::task::{Context, Poll, Waker};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::Change;
-use crate::lock::lock;
 
 /// The most changes that wait for a subscriber.
 const MAX_CHANGES: usize = 256;
@@ -46,7 +45,7 @@ impl<M> Queue<M> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<M>> {
-        lock(&self.inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds the change of that number; whether the queue was given up for it.

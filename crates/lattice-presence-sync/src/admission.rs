@@ -7,10 +7,11 @@ use lattice_presence::{
     Question, Refusal, ReplicaId,
 };
 
-use crate::config::{CLOCKS_PER_ENTRY, MAX_ENTRIES, Trust};
+use crate::config::{MAX_ENTRIES, Trust};
 use crate::event::Event;
 use crate::machine::Sync;
 use crate::mail::Mail;
+use crate::push::CLOCKS_PER_ENTRY;
 use crate::refused::Refused;
 use crate::status::Stranger;
 
@@ -21,6 +22,9 @@ pub(crate) const MAX_LIVES: usize = 64;
 /// Intervals of clocks, parts of a question, lines of a digest: together at most so many
 /// in one message.
 const MAX_INTERVALS: usize = MAX_ENTRIES * CLOCKS_PER_ENTRY as usize;
+
+/// Intervals of the line in a heartbeat, which is of constant size.
+pub(crate) const LINE_INTERVALS: usize = 4;
 
 /// Refusals in a row after which a peer is not answered for a while.
 const MUTED_AFTER: u8 = 16;

@@ -7,7 +7,7 @@ use lattice_presence::{Digest, ReplicaDigest, ReplicaId};
 use crate::config::Trust;
 use crate::machine::Sync;
 use crate::mail::Mail;
-use crate::peer::{Comparison, Life, Peer};
+use crate::peer::{Comparison, Condition, Peer};
 
 impl<M> Sync<M> {
     /// Starts a comparison with one peer at random. If everybody speaks only for
@@ -16,7 +16,7 @@ impl<M> Sync<M> {
         if self.config.trust == Trust::Owners || !self.is_running() {
             return;
         }
-        let is_up = |(_, peer): &(&ReplicaId, &Peer)| peer.life == Life::Up;
+        let is_up = |(_, peer): &(&ReplicaId, &Peer)| peer.condition == Condition::Up;
         let count = self.peers.iter().filter(is_up).count();
         let chosen = self.rng.below(count as u64);
         let chosen = self
@@ -73,9 +73,13 @@ impl<M> Sync<M> {
         let Some(peer) = self.peers.get_mut(replica) else {
             return;
         };
-        let is_out_of_reach = peer.silent_since + reach <= now || peer.life == Life::Stale;
+        let is_out_of_reach =
+            peer.silent_since + reach <= now || peer.condition == Condition::Stale;
         let is_wanted = peer.heard.is_some()
-            && matches!(peer.life, Life::Up | Life::Stale | Life::Leaving { .. });
+            && matches!(
+                peer.condition,
+                Condition::Up | Condition::Stale | Condition::Leaving { .. }
+            );
         if is_wanted && is_out_of_reach && self.state.lacks(replica, line) {
             peer.repair.by_ranges = true;
             peer.repair.insists = true;
@@ -95,7 +99,10 @@ impl<M> Sync<M> {
             let known = self.state.line(id);
             known.is_some() && known.as_ref() != digest.get(id)
         };
-        let visible = self.peers.iter().filter(|(_, peer)| !peer.life.is_hidden());
+        let visible = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| !peer.condition.is_hidden());
         let ids = visible.map(|(id, _)| id);
         ids.filter(|id| differs(id)).cloned().collect()
     }
@@ -105,7 +112,7 @@ impl<M> Sync<M> {
     fn visible_digest(&self) -> Digest<ReplicaId> {
         let own = self.state.replica();
         let peers = self.peers.iter();
-        let visible = peers.filter(|(_, peer)| !peer.life.is_hidden());
+        let visible = peers.filter(|(_, peer)| !peer.condition.is_hidden());
         let visible = visible.map(|(id, _)| id).chain([own]).cloned();
         self.state.digest_of(visible)
     }

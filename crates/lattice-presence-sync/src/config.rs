@@ -18,13 +18,6 @@ use thiserror::Error;
 /// ```
 pub const MAX_ENTRIES: usize = 4_096;
 
-/// How many clocks a push may speak of for each entry that it may carry: those that left
-/// cost a few bytes, or none.
-pub(crate) const CLOCKS_PER_ENTRY: u64 = 8;
-
-/// Intervals of the line in a heartbeat, which is of constant size.
-pub(crate) const LINE_INTERVALS: usize = 4;
-
 /// Whose words a machine takes.
 ///
 /// ```

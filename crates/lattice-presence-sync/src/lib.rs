@@ -90,6 +90,7 @@ extern crate alloc;
 extern crate std;
 
 mod admission;
+mod arrivals;
 mod compare;
 mod config;
 mod edits;
@@ -102,9 +103,7 @@ mod machine;
 mod mail;
 mod peer;
 mod push;
-mod pushes;
 mod receive;
-mod received;
 mod refused;
 mod reincarnate;
 mod repair;

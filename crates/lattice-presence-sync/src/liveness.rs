@@ -7,7 +7,7 @@ use lattice_presence::ReplicaId;
 
 use crate::event::{Cause, Event, Hint};
 use crate::machine::Sync;
-use crate::peer::{Life, Peer};
+use crate::peer::{Condition, Peer};
 
 impl<M> Sync<M> {
     /// Takes a hint of the transport. A lost peer that is not heard within
@@ -34,7 +34,9 @@ impl<M> Sync<M> {
                 }
                 self.hurry();
             }
-            (Hint::Lost, Some(peer)) if matches!(peer.life, Life::Up | Life::Unheard) => {
+            (Hint::Lost, Some(peer))
+                if matches!(peer.condition, Condition::Up | Condition::Unheard) =>
+            {
                 peer.lost_at.get_or_insert(now);
                 self.wake(now + grace);
             }
@@ -57,7 +59,7 @@ impl<M> Sync<M> {
     pub(crate) fn hear(&mut self, from: &ReplicaId) {
         let now = self.now;
         if !self.peers.contains_key(from) {
-            self.meet(from, Life::Unheard);
+            self.meet(from, Condition::Unheard);
         }
         let was_lost = self.lost_waits;
         let Some(peer) = self.peers.get_mut(from) else {
@@ -67,16 +69,16 @@ impl<M> Sync<M> {
         peer.heard = Some(now);
         peer.silent_since = now;
         peer.lost_at = None;
-        let life = peer.life;
-        if life != Life::Up && !matches!(life, Life::Leaving { .. }) {
-            peer.turn(Life::Up, now);
-            if life != Life::Stale {
+        let condition = peer.condition;
+        if condition != Condition::Up && !matches!(condition, Condition::Leaving { .. }) {
+            peer.turn(Condition::Up, now);
+            if condition != Condition::Stale {
                 peer.start_over();
                 peer.heartbeats = 0;
                 peer.first_heard = now;
                 self.events.push_back(Event::PeerUp { peer: from.clone() });
             }
-            if life.is_hidden() {
+            if condition.is_hidden() {
                 let diff = self.state.replica_up(from);
                 self.changed(diff, Cause::Up(from.clone()));
             }
@@ -96,8 +98,8 @@ impl<M> Sync<M> {
     }
 
     /// Notes a replica that was not known.
-    pub(crate) fn meet(&mut self, replica: &ReplicaId, life: Life) {
-        self.add_peer(replica, life);
+    pub(crate) fn meet(&mut self, replica: &ReplicaId, condition: Condition) {
+        self.add_peer(replica, condition);
         self.wake(self.now + self.config.down_after);
         self.retire_if_elder(replica);
     }
@@ -110,7 +112,7 @@ impl<M> Sync<M> {
         }
         let now = self.now;
         for peer in self.peers.values_mut() {
-            if peer.life == Life::Stale {
+            if peer.condition == Condition::Stale {
                 peer.silent_since = now;
             }
         }
@@ -142,7 +144,7 @@ impl<M> Sync<M> {
             .map(|(id, _)| id.clone())
             .collect();
         for id in &due {
-            self.judge_life(id, &heard);
+            self.judge_one(id, &heard);
         }
         // What frees a question comes before what may want one.
         for id in &due {
@@ -166,18 +168,23 @@ impl<M> Sync<M> {
     /// When something is due of a peer.
     fn deadline(&self, peer: &Peer) -> Option<Duration> {
         let asked = peer.asked.as_ref().map(|asked| asked.deadline);
-        let is_over = matches!(peer.life, Life::Forgotten { .. });
+        let is_over = matches!(peer.condition, Condition::Forgotten { .. });
         let retire = peer.retire.as_ref().filter(|_| !is_over);
         let retire = retire.map(|(at, _)| *at);
-        let dues = [Some(self.end_of_life(peer)), asked, retire, peer.repair.due];
+        let dues = [
+            Some(self.end_of_condition(peer)),
+            asked,
+            retire,
+            peer.repair.due,
+        ];
         dues.into_iter().flatten().min()
     }
 
-    /// When the life of a peer takes its next turn, if nothing is heard of it.
-    fn end_of_life(&self, peer: &Peer) -> Duration {
+    /// When the condition of a peer takes its next turn, if nothing is heard of it.
+    fn end_of_condition(&self, peer: &Peer) -> Duration {
         let config = &self.config;
-        match peer.life {
-            Life::Unheard | Life::Up => {
+        match peer.condition {
+            Condition::Unheard | Condition::Up => {
                 let silent = peer.silent_since + config.down_after;
                 let lost = peer.lost_at.map(|at| at + config.hint_grace);
                 // One that waits for a sign of somebody else is looked at when there is
@@ -185,36 +192,36 @@ impl<M> Sync<M> {
                 let lost = lost.filter(|at| *at > self.now || !self.lost_waits);
                 lost.map_or(silent, |lost| lost.min(silent))
             }
-            Life::Stale => match self.isolated_since {
+            Condition::Stale => match self.isolated_since {
                 Some(since) => since + config.isolation_grace,
                 None => peer.silent_since + config.down_after,
             },
-            Life::Leaving { until } => until,
-            Life::Down => peer.since + config.forget_after,
-            Life::Forgotten { over } => peer.since + self.memory_of(over),
+            Condition::Leaving { until } => until,
+            Condition::Down => peer.since + config.forget_after,
+            Condition::Forgotten { over } => peer.since + self.memory_of(over),
         }
     }
 
-    fn judge_life(&mut self, id: &ReplicaId, heard: &LastHeard) {
+    fn judge_one(&mut self, id: &ReplicaId, heard: &LastHeard) {
         let Some(peer) = self.peers.get(id) else {
             return;
         };
         let now = self.now;
         let retire = peer.retire.as_ref().is_some_and(|(at, _)| *at <= now);
-        if retire && !matches!(peer.life, Life::Forgotten { .. }) {
+        if retire && !matches!(peer.condition, Condition::Forgotten { .. }) {
             self.retire(id, Cause::Restarted(id.clone()));
             return;
         }
-        if self.end_of_life(peer) > now {
+        if self.end_of_condition(peer) > now {
             return;
         }
-        match peer.life {
-            Life::Unheard => self.take_down(id, Cause::Down(id.clone())),
-            Life::Up => self.judge_silence(id, heard.but(id)),
-            Life::Stale => self.take_down(id, Cause::Down(id.clone())),
-            Life::Leaving { .. } => self.retire(id, Cause::Left(id.clone())),
-            Life::Down => self.forget(id, false),
-            Life::Forgotten { .. } => self.let_go(id),
+        match peer.condition {
+            Condition::Unheard => self.take_down(id, Cause::Down(id.clone())),
+            Condition::Up => self.judge_silence(id, heard.but(id)),
+            Condition::Stale => self.take_down(id, Cause::Down(id.clone())),
+            Condition::Leaving { .. } => self.retire(id, Cause::Left(id.clone())),
+            Condition::Down => self.forget(id, false),
+            Condition::Forgotten { .. } => self.let_go(id),
         }
     }
 
@@ -236,7 +243,7 @@ impl<M> Sync<M> {
         if is_lost || (is_silent && hears_others) {
             self.take_down(id, Cause::Down(id.clone()));
         } else if is_silent {
-            peer.turn(Life::Stale, now);
+            peer.turn(Condition::Stale, now);
             self.isolated_since.get_or_insert(now);
         } else {
             self.lost_waits = true;
@@ -248,7 +255,7 @@ impl<M> Sync<M> {
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
-        peer.turn(Life::Down, self.now);
+        peer.turn(Condition::Down, self.now);
         peer.lost_at = None;
         self.give_up_on(id);
         self.events.push_back(Event::PeerDown { peer: id.clone() });

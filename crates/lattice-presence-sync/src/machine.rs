@@ -9,9 +9,9 @@ use lattice_presence::{PresenceState, ReplicaId};
 use crate::config::{Config, ConfigError};
 use crate::event::{Cause, Event};
 use crate::lives::Lives;
+use crate::log::Pushes;
 use crate::mail::Mail;
-use crate::peer::{Life, Peer};
-use crate::pushes::Pushes;
+use crate::peer::{Condition, Peer};
 use crate::rng::Rng;
 use crate::status::{PeerStatus, Stranger};
 
@@ -37,8 +37,8 @@ pub(crate) enum Phase {
 ///
 /// - Every replica of which the state holds or hides something has a peer, but for the
 ///   local one.
-/// - A peer is marked down in the state if, and only if, its life is hidden.
-/// - At most one question is in flight to a peer, and `asking` counts them.
+/// - A peer is marked down in the state if, and only if, its condition is a hidden one.
+/// - At most one question is in flight to a peer, and `open_questions` counts them.
 pub struct Sync<M> {
     pub(crate) config: Config,
     pub(crate) state: PresenceState<M>,
@@ -75,7 +75,7 @@ pub struct Sync<M> {
     pub(crate) same_name_told: Option<Duration>,
     pub(crate) next_question: u64,
     /// Questions in flight.
-    pub(crate) asking: usize,
+    pub(crate) open_questions: usize,
     pub(crate) events: VecDeque<Event<M>>,
     pub(crate) counters: Counters,
 }
@@ -137,12 +137,17 @@ impl<M> Sync<M> {
         let _ = state.replica_up(&state.replica().clone());
         let others = state.context().replicas();
         let others = others.filter(|replica| *replica != state.replica());
-        let life = |replica: &ReplicaId| match state.is_down(replica) {
-            true => Life::Down,
-            false => Life::Unheard,
+        let condition = |replica: &ReplicaId| match state.is_down(replica) {
+            true => Condition::Down,
+            false => Condition::Unheard,
         };
         let peers: BTreeMap<ReplicaId, Peer> = others
-            .map(|replica| (replica.clone(), Peer::new(life(replica), Duration::ZERO)))
+            .map(|replica| {
+                (
+                    replica.clone(),
+                    Peer::new(condition(replica), Duration::ZERO),
+                )
+            })
             .collect();
         let mut lives = Lives::default();
         for replica in peers.keys() {
@@ -170,7 +175,7 @@ impl<M> Sync<M> {
             pushed_last: false,
             same_name_told: None,
             next_question: 1,
-            asking: 0,
+            open_questions: 0,
             events: VecDeque::new(),
             counters: Counters::default(),
             config,
@@ -307,7 +312,7 @@ impl<M> Sync<M> {
             true => self.config.settle_after,
             false => self.config.settle_after.min(self.config.heartbeat * 3 / 2),
         };
-        let lacks = |peer: &Peer| peer.life == Life::Up && peer.agrees_since.is_none();
+        let lacks = |peer: &Peer| peer.condition == Condition::Up && peer.agrees_since.is_none();
         self.now >= started + patience && !self.peers.values().any(lacks)
     }
 
@@ -476,9 +481,9 @@ impl<M> Sync<M> {
     }
 
     /// Notes a replica that was not known.
-    pub(crate) fn add_peer(&mut self, replica: &ReplicaId, life: Life) {
+    pub(crate) fn add_peer(&mut self, replica: &ReplicaId, condition: Condition) {
         self.peers
-            .insert(replica.clone(), Peer::new(life, self.now));
+            .insert(replica.clone(), Peer::new(condition, self.now));
         self.lives.know(replica);
     }
 
@@ -506,7 +511,7 @@ impl<M> Sync<M> {
 
     fn broken_invariant(&self) -> Option<&'static str> {
         let asked = self.peers.values().filter(|peer| peer.asked.is_some());
-        if asked.count() != self.asking || self.asking > self.config.max_questions {
+        if asked.count() != self.open_questions || self.open_questions > self.config.max_questions {
             return Some("questions in flight are counted, and bounded");
         }
         let awaited = |(owner, peer): (&ReplicaId, &Peer)| {
@@ -525,7 +530,7 @@ impl<M> Sync<M> {
         }
         let mut peers = self.peers.iter();
         let is_true = |(id, peer): (&ReplicaId, &Peer)| {
-            id != own && self.state.is_down(id) == peer.life.is_hidden()
+            id != own && self.state.is_down(id) == peer.condition.is_hidden()
         };
         (!peers.all(is_true)).then_some("marks are those of the peers")
     }

@@ -1,4 +1,4 @@
-//! What waits for the transport, to one peer.
+//! What waits to go to one peer.
 
 use lattice_presence::{Refusal, ReplicaId};
 

@@ -4,12 +4,12 @@ use core::time::Duration;
 
 use lattice_presence::{CausalContext, ClockSet, Question, Refusal, ReplicaDigest, ReplicaId};
 
-use crate::received::Received;
+use crate::arrivals::Arrivals;
 use crate::refused::RefusedCounts;
 
-/// Where a replica stands in its life, as judged here (rules R6 to R9).
+/// The condition of a replica, as judged here (rules R6 to R9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Life {
+pub(crate) enum Condition {
     /// Known by hearsay only. Shown, unless it was marked at once.
     Unheard,
     /// Heard.
@@ -24,7 +24,7 @@ pub(crate) enum Life {
     Forgotten { over: bool },
 }
 
-impl Life {
+impl Condition {
     /// Whether its entries are hidden.
     pub(crate) const fn is_hidden(self) -> bool {
         matches!(self, Self::Down | Self::Forgotten { .. })
@@ -58,7 +58,7 @@ pub(crate) struct Repair {
 
 impl Repair {
     /// Nothing is lacking any more. What was asked is still awaited.
-    pub(crate) fn settle(&mut self) {
+    pub(crate) fn finish(&mut self) {
         *self = Self {
             asked: self.asked.take(),
             fruitless: if self.by_ranges { self.fruitless } else { 0 },
@@ -73,7 +73,7 @@ impl Repair {
 
 /// A question of ours that a peer is to answer.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct OpenQuestion {
     pub(crate) id: u64,
     pub(crate) about: ReplicaId,
     /// The pushes that it asks for; filled in when it is sent.
@@ -104,7 +104,7 @@ pub(crate) enum Comparison {
 /// One other replica.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
-    pub(crate) life: Life,
+    pub(crate) condition: Condition,
     /// Since when it is so.
     pub(crate) since: Duration,
     /// When it was heard last.
@@ -119,7 +119,7 @@ pub(crate) struct Peer {
     pub(crate) first_heard: Duration,
     /// How many heartbeats came since then, up to a few.
     pub(crate) heartbeats: u8,
-    pub(crate) received: Received,
+    pub(crate) received: Arrivals,
     /// Its last line, and the number of the push before it.
     pub(crate) line: Option<(u64, ReplicaDigest)>,
     /// Whether nothing of its pushes is known yet.
@@ -134,7 +134,7 @@ pub(crate) struct Peer {
     pub(crate) mismatches: u8,
     pub(crate) agrees_since: Option<Duration>,
     pub(crate) repair: Repair,
-    pub(crate) asked: Option<Asked>,
+    pub(crate) asked: Option<OpenQuestion>,
     /// Whether a question to it was given up since it answered last.
     pub(crate) gave_up: bool,
     /// How often the patience with its answers was doubled, because they came too late.
@@ -151,9 +151,9 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(life: Life, now: Duration) -> Self {
+    pub(crate) fn new(condition: Condition, now: Duration) -> Self {
         Self {
-            life,
+            condition,
             since: now,
             heard: None,
             silent_since: now,
@@ -161,7 +161,7 @@ impl Peer {
             retire: None,
             first_heard: now,
             heartbeats: 0,
-            received: Received::default(),
+            received: Arrivals::default(),
             line: None,
             is_new: true,
             last_heartbeat: 0,
@@ -183,14 +183,14 @@ impl Peer {
         }
     }
 
-    pub(crate) fn turn(&mut self, life: Life, now: Duration) {
-        self.life = life;
+    pub(crate) fn turn(&mut self, condition: Condition, now: Duration) {
+        self.condition = condition;
         self.since = now;
     }
 
     /// What was known of its pushes no longer counts: it begins anew, or came back.
     pub(crate) fn start_over(&mut self) {
-        self.received = Received::default();
+        self.received = Arrivals::default();
         self.line = None;
         self.is_new = true;
         self.last_heartbeat = 0;

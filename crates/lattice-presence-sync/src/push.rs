@@ -2,8 +2,11 @@
 
 use lattice_presence::{CausalContext, ClockSet, PresenceDelta};
 
-use crate::config::CLOCKS_PER_ENTRY;
 use crate::machine::Sync;
+
+/// How many clocks a push may speak of for each entry that it may carry: those that left
+/// cost a few bytes, or none.
+pub(crate) const CLOCKS_PER_ENTRY: u64 = 8;
 
 impl<M> Sync<M> {
     /// Whether own changes wait to be pushed. A node that is superseded pushes none.

@@ -11,7 +11,7 @@ use crate::config::Trust;
 use crate::event::Cause;
 use crate::machine::Sync;
 use crate::mail::Mail;
-use crate::peer::{Asking, Life};
+use crate::peer::{Asking, Condition};
 use crate::refused::Refused;
 
 /// Heartbeats in a row that fall behind earlier ones: no delay explains so many.
@@ -214,9 +214,9 @@ impl<M> Sync<M> {
             if is_silent || self.has_established_successor(replica) {
                 let diff = self.state.replica_down(replica);
                 debug_assert!(diff.is_empty(), "nothing was known of it");
-                self.meet(replica, Life::Down);
+                self.meet(replica, Condition::Down);
             } else {
-                self.meet(replica, Life::Unheard);
+                self.meet(replica, Condition::Unheard);
             }
         }
         Ok(new)

@@ -6,7 +6,7 @@ use lattice_presence::{ReincarnateError, ReplicaId};
 
 use crate::event::Cause;
 use crate::machine::{Phase, Sync};
-use crate::peer::Life;
+use crate::peer::Condition;
 
 impl<M> Sync<M> {
     /// Goes on as `id`, a fresh and newer incarnation of this node: for a node that was
@@ -52,7 +52,7 @@ impl<M> Sync<M> {
         self.phase = Phase::Running;
         let hidden = self.state.replica_down(&former);
         debug_assert!(hidden.is_empty(), "its entries have moved");
-        self.add_peer(&former, Life::Down);
+        self.add_peer(&former, Condition::Down);
         let forget_at = self.now + self.config.forget_after;
         self.wake(forget_at);
         self.retire_elders_of(&id);

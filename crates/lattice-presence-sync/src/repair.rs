@@ -10,7 +10,7 @@ use crate::config::Trust;
 use crate::liveness::WAIT;
 use crate::machine::Sync;
 use crate::mail::Mail;
-use crate::peer::{Asked, Life, Peer, Repair};
+use crate::peer::{Condition, OpenQuestion, Peer, Repair};
 use crate::refused::Refused;
 
 /// Questions without an answer after which somebody else is asked.
@@ -32,7 +32,11 @@ impl<M> Sync<M> {
         let is_elder = self.state.replica().is_newer_than(id);
         let delay = self.config.repair_delay;
         let jitter = self.rng.up_to(delay / 4);
-        let Some(peer) = self.peers.get_mut(id).filter(|peer| peer.life == Life::Up) else {
+        let Some(peer) = self
+            .peers
+            .get_mut(id)
+            .filter(|peer| peer.condition == Condition::Up)
+        else {
             return;
         };
         if is_elder {
@@ -66,7 +70,7 @@ impl<M> Sync<M> {
                 peer.mismatches = 0;
                 peer.agrees_since.get_or_insert(now);
                 peer.repair.fruitless = 0;
-                peer.repair.settle();
+                peer.repair.finish();
             }
             Some(false) => {
                 peer.agrees_since = None;
@@ -84,7 +88,7 @@ impl<M> Sync<M> {
             // A push came since, so that there is nothing to compare with.
             None if peer.repair.by_ranges && peer.repair.insists => {}
             None => {
-                peer.repair.settle();
+                peer.repair.finish();
                 if peer.is_verified {
                     peer.agrees_since.get_or_insert(now);
                 }
@@ -105,7 +109,7 @@ impl<M> Sync<M> {
             return;
         }
         peer.repair.due = None;
-        if peer.life.is_hidden() || peer.repair.asked.is_some() {
+        if peer.condition.is_hidden() || peer.repair.asked.is_some() {
             return;
         }
         let target = self.whom_to_ask(owner);
@@ -121,14 +125,14 @@ impl<M> Sync<M> {
         self.next_question = self.next_question % MAX_CLOCK + 1;
         let deadline = now + self.config.answer_timeout;
         if let Some(target) = self.peers.get_mut(&target) {
-            target.asked = Some(Asked {
+            target.asked = Some(OpenQuestion {
                 id,
                 about: owner.clone(),
                 missed: ClockSet::new(),
                 deadline,
             });
         }
-        self.asking += 1;
+        self.open_questions += 1;
         self.wake(deadline);
         self.post(Mail::Question { to: target, id });
     }
@@ -136,19 +140,21 @@ impl<M> Sync<M> {
     /// The owner first; if it does not answer, a peer at random, if peers may speak for
     /// others. `None` if nobody is free.
     fn whom_to_ask(&mut self, owner: &ReplicaId) -> Option<ReplicaId> {
-        if self.asking >= self.config.max_questions {
+        if self.open_questions >= self.config.max_questions {
             return None;
         }
         let (now, reach) = (self.now, self.reach());
         let peer = self.peers.get(owner)?;
-        let is_near = peer.life == Life::Up && now < peer.silent_since + reach;
+        let is_near = peer.condition == Condition::Up && now < peer.silent_since + reach;
         let is_reachable = is_near && peer.repair.unanswered < UNREACHABLE;
         if is_reachable || self.config.trust == Trust::Owners {
             return peer.asked.is_none().then(|| owner.clone());
         }
         let owner_is_free = is_near && peer.asked.is_none();
         let is_free = |(_, peer): &(&ReplicaId, &Peer)| {
-            peer.life == Life::Up && peer.asked.is_none() && now < peer.silent_since + reach
+            peer.condition == Condition::Up
+                && peer.asked.is_none()
+                && now < peer.silent_since + reach
         };
         if let Some(source) = &peer.repair.source
             && let Some(found) = self.peers.get_key_value(source).filter(is_free)
@@ -281,9 +287,9 @@ impl<M> Sync<M> {
     }
 
     /// The question that `target` was asked is over: answered, or given up.
-    fn take_asked(&mut self, target: &ReplicaId) -> Option<Asked> {
+    fn take_asked(&mut self, target: &ReplicaId) -> Option<OpenQuestion> {
         let asked = self.peers.get_mut(target)?.asked.take()?;
-        self.asking -= 1;
+        self.open_questions -= 1;
         if let Some(owner) = self.peers.get_mut(&asked.about) {
             owner.repair.asked = None;
         }
@@ -295,7 +301,7 @@ impl<M> Sync<M> {
     /// Gives up a question that was not answered in time.
     pub(crate) fn expire_question(&mut self, target: &ReplicaId) {
         let now = self.now;
-        let is_due = |asked: &Asked| asked.deadline <= now;
+        let is_due = |asked: &OpenQuestion| asked.deadline <= now;
         let asked = self.peers.get(target).and_then(|peer| peer.asked.as_ref());
         if !asked.is_some_and(is_due) {
             return;

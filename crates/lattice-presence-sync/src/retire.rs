@@ -7,7 +7,7 @@ use lattice_presence::ReplicaId;
 use crate::config::Trust;
 use crate::event::{Cause, Event};
 use crate::machine::{Phase, Sync};
-use crate::peer::Life;
+use crate::peer::Condition;
 use crate::refused::Refused;
 
 impl<M> Sync<M> {
@@ -19,16 +19,16 @@ impl<M> Sync<M> {
         };
         peer.heard = Some(now);
         self.lives.hear(from);
-        match peer.life {
-            Life::Leaving { .. } => {}
+        match peer.condition {
+            Condition::Leaving { .. } => {}
             // It is still there, and still leaving: what comes late stays out.
-            Life::Forgotten { over: true } => peer.since = now,
-            Life::Down | Life::Forgotten { over: false } => {
+            Condition::Forgotten { over: true } => peer.since = now,
+            Condition::Down | Condition::Forgotten { over: false } => {
                 self.retire(from, Cause::Left(from.clone()));
             }
-            Life::Unheard | Life::Up | Life::Stale => {
+            Condition::Unheard | Condition::Up | Condition::Stale => {
                 let until = now + handover;
-                peer.turn(Life::Leaving { until }, now);
+                peer.turn(Condition::Leaving { until }, now);
                 self.end_isolation();
                 self.give_up_on(from);
                 if handover.is_zero() {
@@ -45,7 +45,7 @@ impl<M> Sync<M> {
         if self
             .peers
             .get(id)
-            .is_some_and(|peer| !peer.life.is_hidden())
+            .is_some_and(|peer| !peer.condition.is_hidden())
         {
             self.take_down(id, cause);
         }
@@ -58,7 +58,7 @@ impl<M> Sync<M> {
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
-        peer.turn(Life::Forgotten { over }, self.now);
+        peer.turn(Condition::Forgotten { over }, self.now);
         peer.start_over();
         self.give_up_on(id);
         if let Ok(diff) = self.state.remove_down_replica(id) {
@@ -146,7 +146,7 @@ impl<M> Sync<M> {
                 _ => Ok(()),
             };
         };
-        if !matches!(peer.life, Life::Forgotten { over: true }) {
+        if !matches!(peer.condition, Condition::Forgotten { over: true }) {
             return Ok(());
         }
         if let Some((_, by)) = &peer.retire {

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use lattice_presence::{Refusal, ReplicaId};
 
-use crate::peer::{Life, Peer};
+use crate::peer::{Condition, Peer};
 use crate::refused::{Refused, RefusedCounts};
 
 /// What a machine believes of a peer.
@@ -94,17 +94,17 @@ impl<'a> PeerStatus<'a> {
         let shown = |time: Duration| time.saturating_sub(set_back);
         Self {
             id,
-            liveness: match peer.life {
-                Life::Up => Liveness::Up,
-                Life::Unheard | Life::Stale => Liveness::Stale,
-                Life::Leaving { .. } => Liveness::Leaving,
-                Life::Down | Life::Forgotten { .. } => Liveness::Down,
+            liveness: match peer.condition {
+                Condition::Up => Liveness::Up,
+                Condition::Unheard | Condition::Stale => Liveness::Stale,
+                Condition::Leaving { .. } => Liveness::Leaving,
+                Condition::Down | Condition::Forgotten { .. } => Liveness::Down,
             },
             since: shown(peer.since),
             last_heard: peer.heard.map(shown),
             agrees_since: peer.agrees_since.map(shown),
             repairing: !peer.repair.is_idle(),
-            forgotten: matches!(peer.life, Life::Forgotten { .. }),
+            forgotten: matches!(peer.condition, Condition::Forgotten { .. }),
             refused: &peer.refused,
             muted_until: (peer.muted_until > now).then(|| shown(peer.muted_until)),
             refuses_us: peer.refuses_us.as_ref(),

@@ -4,14 +4,15 @@ use core::time::Duration;
 
 use lattice_presence::{Body, ClockSet, Message, Piece, Question, ReplicaDigest, ReplicaId};
 
-use crate::config::{LINE_INTERVALS, Trust};
+use crate::admission::LINE_INTERVALS;
+use crate::config::Trust;
 use crate::event::{Cause, To, Transmit};
 use crate::machine::Sync;
 use crate::mail::Mail;
 
 impl<M> Sync<M> {
-    /// Puts a message in line. It takes the place of one like it that waits there: a
-    /// transport that carries nothing for long must not make the line longer (rule R13).
+    /// Puts a message into the queue. It takes the place of one like it that waits there: a
+    /// transport that carries nothing for long must not make the queue longer (rule R13).
     /// O(what waits).
     pub(crate) fn post(&mut self, mail: Mail) {
         match self.mail.iter_mut().find(|waiting| waiting.is_like(&mail)) {

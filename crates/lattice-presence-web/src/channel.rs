@@ -8,12 +8,12 @@ use bytes::Bytes;
 use lattice_presence_json::JsonMeta;
 use lattice_presence_node::Node;
 
-use crate::channels::Refused;
+use crate::calls::{Refused, View};
 use crate::message;
 use crate::outbox::Outbox;
 use crate::phoenix::{self, Broadcast, ChannelId, Payload, Ref};
 use crate::seat::Sitting;
-use crate::topic::{Command, Handle, Place, SocketId};
+use crate::topic::{Address, Command, Handle, SocketId};
 
 /// A channel that a client has joined. Cheap to clone; it may be kept, and does
 /// nothing any more once the client has left.
@@ -46,7 +46,7 @@ pub(crate) struct Inner<U> {
     pub(crate) tracks: Option<Box<str>>,
     pub(crate) broadcasts: bool,
     pub(crate) supabase: bool,
-    pub(crate) sees: crate::channels::View,
+    pub(crate) sees: View,
     pub(crate) live: Mutex<bool>,
 }
 
@@ -205,10 +205,10 @@ impl<U> Channel<U> {
     /// }
     /// ```
     pub async fn broadcast_from(&self, event: &str, payload: Payload) {
-        self.tell(event, payload, Some(self.place())).await;
+        self.tell(event, payload, Some(self.address())).await;
     }
 
-    async fn tell(&self, event: &str, payload: Payload, except: Option<Place>) {
+    async fn tell(&self, event: &str, payload: Payload, except: Option<Address>) {
         let Inner { topic, handle, .. } = &*self.inner;
         if let Some(bytes) = message::write(event, &payload, None) {
             self.publish(bytes);
@@ -231,7 +231,7 @@ impl<U> Channel<U> {
             self.publish(bytes);
         }
         let broadcast = Arc::new(Broadcast::user(topic, event, payload, metadata));
-        let except = (!to_self).then(|| self.place());
+        let except = (!to_self).then(|| self.address());
         handle.send(Command::Tell(broadcast, except)).await;
     }
 
@@ -242,7 +242,7 @@ impl<U> Channel<U> {
         }
     }
 
-    pub(crate) fn place(&self) -> Place {
+    pub(crate) fn address(&self) -> Address {
         (self.inner.socket, self.inner.id)
     }
 

@@ -10,11 +10,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::upgrade::OnUpgrade;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::channels::{Channels, Connect, TOKEN};
+use crate::calls::Connect;
+use crate::channels::{Channels, TOKEN};
 use crate::phoenix::Version;
-use crate::seat::Key;
-use crate::server::{Guest, Server};
-use crate::socket::Socket;
+use crate::seat::SeatId;
+use crate::server::Server;
+use crate::socket::{Guest, Socket};
 use crate::stream;
 
 const PROTOCOL: &str = "phoenix";
@@ -85,7 +86,7 @@ async fn admit<A: Channels>(
     };
     match server.app.connect(connect).await {
         Ok(user) => Ok(Guest {
-            seat: resume.map(|token| Key {
+            seat: resume.map(|token| SeatId {
                 owner: server.app.owner(&user),
                 token,
             }),

@@ -93,6 +93,7 @@
 
 extern crate alloc;
 
+mod calls;
 mod channel;
 mod channels;
 mod config;
@@ -110,8 +111,9 @@ mod topic;
 mod watch;
 mod web;
 
+pub use calls::{Connect, Join, Joined, Refused, Reply, View};
 pub use channel::Channel;
-pub use channels::{Channels, Connect, Join, Joined, Refused, Reply, View};
+pub use channels::Channels;
 pub use config::{Config, Origins};
 pub use web::{Web, stop_signal};
 

@@ -42,7 +42,7 @@ pub(crate) struct Members {
 
 /// What one flush tells: members by key, each list in dot order.
 #[derive(Debug, Default)]
-pub(crate) struct Told {
+pub(crate) struct News {
     pub(crate) joins: BTreeMap<Arc<str>, Vec<Member>>,
     pub(crate) leaves: BTreeMap<Arc<str>, Vec<Member>>,
     /// Those of the keys that were mixed before; see [`Members::supabase_payload`].
@@ -138,8 +138,8 @@ impl Members {
     }
 
     /// Makes what was gathered known. O(changes · log members).
-    pub(crate) fn flush(&mut self) -> Told {
-        let mut told = Told::default();
+    pub(crate) fn flush(&mut self) -> News {
+        let mut told = News::default();
         let touched: BTreeSet<Arc<str>> = self
             .leaves
             .keys()
@@ -203,7 +203,7 @@ impl Members {
     /// whole, and a leave of it has one presence more, without a reference, which removes
     /// those that have lost theirs. Clients without the fault see no difference, but in
     /// the presences of their `leave` event.
-    pub(crate) fn supabase_payload(&self, told: &Told) -> String {
+    pub(crate) fn supabase_payload(&self, told: &News) -> String {
         let mut joins: BTreeMap<&Arc<str>, Vec<&Member>> = BTreeMap::new();
         let mut leaves: BTreeMap<&Arc<str>, (Vec<&Member>, Option<&Member>)> = BTreeMap::new();
         let keys: BTreeSet<&Arc<str>> = told.joins.keys().chain(told.leaves.keys()).collect();
@@ -292,7 +292,7 @@ fn take<T>(map: &mut ByKey<T>, key: &str, dot: &Dot<ReplicaId>) -> Option<T> {
     taken
 }
 
-impl Told {
+impl News {
     pub(crate) fn is_empty(&self) -> bool {
         self.joins.is_empty() && self.leaves.is_empty()
     }

@@ -27,7 +27,7 @@ pub use limits::Limits;
 pub use output::{ChannelId, Closing, Output, Status, Ticket, code};
 pub use payload::Payload;
 pub use session::Session;
-pub use supabase::Config as SupabaseConfig;
+pub use supabase::SupabaseConfig;
 pub use tokio_tungstenite::tungstenite::Utf8Bytes;
 pub use wire::Wire;
 

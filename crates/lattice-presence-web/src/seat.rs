@@ -21,7 +21,7 @@ const TRIES: usize = 3;
 
 /// Whose seat it is, and which one of his.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Key {
+pub(crate) struct SeatId {
     pub(crate) owner: Option<String>,
     pub(crate) token: String,
 }
@@ -47,14 +47,14 @@ pub(crate) struct Seats {
 
 #[derive(Default)]
 struct Inner {
-    by_key: HashMap<Key, Arc<Seat>>,
-    /// How many are empty and keep entries, with a key or without.
+    by_id: HashMap<SeatId, Arc<Seat>>,
+    /// How many are empty and keep entries, with an id or without.
     waiting: usize,
 }
 
 struct Seat {
     connection: Connection<JsonMeta>,
-    key: Option<Key>,
+    id: Option<SeatId>,
     seats: Weak<Seats>,
     kept: Mutex<Kept>,
 }
@@ -93,22 +93,22 @@ impl Seats {
         })
     }
 
-    /// The seat of `key`, if nobody alive sits there; a new one otherwise.
+    /// The seat of `id`, if nobody alive sits there; a new one otherwise.
     pub(crate) async fn take(
         self: &Arc<Self>,
         node: &Node,
-        key: Option<Key>,
+        id: Option<SeatId>,
         socket: mpsc::Sender<Probe>,
     ) -> Sitting {
-        if let Some(key) = key {
+        if let Some(id) = id {
             for _ in 0..TRIES {
-                let asked = self.sitting_at(&key);
+                let asked = self.sitting_at(&id);
                 if let Some(asked) = &asked
                     && is_alive(asked, self.rules.probe).await
                 {
                     break; // a copy of a tab, which copies its storage
                 }
-                if let Some(sitting) = self.sit(node, &key, &socket, asked.as_ref()) {
+                if let Some(sitting) = self.sit(node, &id, &socket, asked.as_ref()) {
                     return sitting;
                 }
             }
@@ -120,9 +120,9 @@ impl Seats {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The socket that has the seat of `key`.
-    fn sitting_at(&self, key: &Key) -> Option<mpsc::Sender<Probe>> {
-        let seat = self.inner().by_key.get(key)?.clone();
+    /// The socket that has the seat of `id`.
+    fn sitting_at(&self, id: &SeatId) -> Option<mpsc::Sender<Probe>> {
+        let seat = self.inner().by_id.get(id)?.clone();
         seat.kept().socket.clone()
     }
 
@@ -130,15 +130,15 @@ impl Seats {
     fn sit(
         self: &Arc<Self>,
         node: &Node,
-        key: &Key,
+        id: &SeatId,
         socket: &mpsc::Sender<Probe>,
         dead: Option<&mpsc::Sender<Probe>>,
     ) -> Option<Sitting> {
         let mut inner = self.inner();
         let seat = inner
-            .by_key
-            .entry(key.clone())
-            .or_insert_with(|| Seat::new(node, Some(key.clone()), self))
+            .by_id
+            .entry(id.clone())
+            .or_insert_with(|| Seat::new(node, Some(id.clone()), self))
             .clone();
         let is_free = match &seat.kept().socket {
             Some(sits) => dead.is_some_and(|dead| sits.same_channel(dead)),
@@ -168,10 +168,10 @@ async fn is_alive(socket: &mpsc::Sender<Probe>, within: Duration) -> bool {
 }
 
 impl Seat {
-    fn new(node: &Node, key: Option<Key>, seats: &Arc<Seats>) -> Arc<Self> {
+    fn new(node: &Node, id: Option<SeatId>, seats: &Arc<Seats>) -> Arc<Self> {
         Arc::new(Self {
             connection: node.connect(),
-            key,
+            id,
             seats: Arc::downgrade(seats),
             kept: Mutex::default(),
         })
@@ -248,11 +248,11 @@ impl Seat {
             return;
         }
         inner.waits_no_more(&mut kept);
-        if let Some(key) = &self.key
-            && let Some(seat) = inner.by_key.get(key)
+        if let Some(id) = &self.id
+            && let Some(seat) = inner.by_id.get(id)
             && Arc::ptr_eq(seat, self)
         {
-            inner.by_key.remove(key);
+            inner.by_id.remove(id);
         }
     }
 }
@@ -365,8 +365,8 @@ mod tests {
         })
     }
 
-    fn key(owner: Option<&str>) -> Option<Key> {
-        Some(Key {
+    fn id(owner: Option<&str>) -> Option<SeatId> {
+        Some(SeatId {
             owner: owner.map(str::to_owned),
             token: "the same".to_owned(),
         })
@@ -383,7 +383,7 @@ mod tests {
         owner: Option<&str>,
     ) -> (Sitting, mpsc::Receiver<Probe>) {
         let (socket, probes) = mpsc::channel(1);
-        (seats.take(node, key(owner), socket).await, probes)
+        (seats.take(node, id(owner), socket).await, probes)
     }
 
     fn track(sitting: &Sitting, topic: &str) -> Result<(), String> {
@@ -471,7 +471,7 @@ mod tests {
                     let _ = asked.send(());
                 }
             });
-            seats.take(&node, key(None), socket).await
+            seats.take(&node, id(None), socket).await
         };
         let (one, two) = tokio::join!(come(), come());
         assert_eq!(
@@ -511,7 +511,7 @@ mod tests {
         tokio::time::sleep(2 * GRACE).await;
         assert_eq!(node.topics().len(), 0);
         assert_eq!(seats.inner().waiting, 0);
-        assert!(seats.inner().by_key.is_empty());
+        assert!(seats.inner().by_id.is_empty());
     }
 
     #[tokio::test]

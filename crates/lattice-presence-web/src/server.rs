@@ -1,4 +1,4 @@
-//! What the sockets of an endpoint share, and those that are open.
+//! The sockets that are open, what they share, and how they are drained.
 
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -9,13 +9,14 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use lattice_presence_node::{Node, Received};
 use tokio::time::Instant;
 
+use crate::calls::View;
 use crate::channel::Channel;
-use crate::channels::{Channels, View, WATCHED};
+use crate::channels::{Channels, WATCHED};
 use crate::config::Config;
 use crate::message;
 use crate::outbox::Outbox;
-use crate::phoenix::{Closing, Version, code};
-use crate::seat::{Key, Rules, Seats};
+use crate::phoenix::{Closing, code};
+use crate::seat::{Rules, Seats};
 use crate::topic::{Command, Handle, SocketId, Topics};
 use crate::watch::Watch;
 
@@ -69,12 +70,12 @@ impl<A: Channels> Server<A> {
     /// A socket was too slow for this channel: a state again.
     pub(crate) async fn fetch(&self, channel: &Channel<A::User>) {
         if matches!(channel.inner.sees, View::Keys(_)) {
-            self.watch.fetch(channel.place());
+            self.watch.fetch(channel.address());
         } else {
             channel
                 .inner
                 .handle
-                .send(Command::Fetch(channel.place()))
+                .send(Command::Fetch(channel.address()))
                 .await;
         }
     }
@@ -95,12 +96,12 @@ impl<A: Channels> Server<A> {
         };
         channel.end(keeps);
         if matches!(channel.inner.sees, View::Keys(_)) {
-            self.watch.leave(channel.place());
+            self.watch.leave(channel.address());
         }
         channel
             .inner
             .handle
-            .send(Command::Leave(channel.place()))
+            .send(Command::Leave(channel.address()))
             .await;
         let server = self.clone();
         tokio::spawn(async move { server.app.left(&channel).await });
@@ -155,17 +156,6 @@ impl<A: Channels> Server<A> {
         });
     }
 
-    /// How many sockets are open.
-    pub(crate) fn count(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
-    }
-
-    /// Lets nobody in any more; the sockets that are open.
-    pub(crate) fn begin_drain(&self) -> Vec<Arc<Outbox>> {
-        self.draining.store(true, Ordering::SeqCst);
-        self.sockets().values().cloned().collect()
-    }
-
     /// One more socket, if there is room.
     pub(crate) fn enter(self: &Arc<Self>) -> Option<Permit<A>> {
         if self.open.fetch_add(1, Ordering::Relaxed) >= self.config.sockets {
@@ -174,12 +164,34 @@ impl<A: Channels> Server<A> {
         }
         Some(Permit(self.clone()))
     }
+
+    /// How many sockets are open.
+    pub(crate) fn open_sockets(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Closes all sockets, spread over this time, and waits until they are closed.
+    pub(crate) async fn drain(&self, over: Duration) {
+        self.draining.store(true, Ordering::SeqCst);
+        let sockets: Vec<Arc<Outbox>> = self.sockets().values().cloned().collect();
+        let between = over / u32::try_from(sockets.len().max(1)).unwrap_or(u32::MAX);
+        for outbox in sockets {
+            outbox.close(restart());
+            if !between.is_zero() {
+                tokio::time::sleep(between).await;
+            }
+        }
+        let enough = Instant::now() + Duration::from_secs(3);
+        while self.open_sockets() > 0 && Instant::now() < enough {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
 }
 
 /// A socket that counts until it is dropped.
 pub(crate) struct Permit<A: Channels>(Arc<Server<A>>);
 
-pub(crate) fn restart() -> Closing {
+fn restart() -> Closing {
     Closing::new(code::RESTART, "the server restarts")
 }
 
@@ -187,13 +199,4 @@ impl<A: Channels> Drop for Permit<A> {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// Who has been let in.
-pub(crate) struct Guest<A: Channels> {
-    pub(crate) user: A::User,
-    pub(crate) version: Version,
-    pub(crate) seat: Option<Key>,
-    /// Counts the socket, as long as it is held.
-    pub(crate) permit: Permit<A>,
 }

@@ -18,9 +18,9 @@ use self::work::{Done, Live};
 use crate::channel::Channel;
 use crate::channels::{CALLS_AT_ONCE, Channels};
 use crate::outbox::{Item, Outbox};
-use crate::phoenix::{ChannelId, Closing, Session, Wire};
-use crate::seat::{Probe, Sitting};
-use crate::server::{Guest, Permit, Server};
+use crate::phoenix::{ChannelId, Closing, Session, Version, Wire};
+use crate::seat::{Probe, SeatId, Sitting};
+use crate::server::{Permit, Server};
 use crate::stream::{self, Taken, WebSocket};
 use crate::topic::SocketId;
 
@@ -34,6 +34,15 @@ const PROBES: usize = 16;
 const ROUND: usize = 64;
 /// How long a client has to answer a close.
 const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Who has been let in.
+pub(crate) struct Guest<A: Channels> {
+    pub(crate) user: A::User,
+    pub(crate) version: Version,
+    pub(crate) seat: Option<SeatId>,
+    /// Counts the socket, as long as it is held.
+    pub(crate) permit: Permit<A>,
+}
 
 pub(crate) struct Socket<A: Channels> {
     server: Arc<Server<A>>,
@@ -295,7 +304,7 @@ async fn say_goodbye(socket: &mut WebSocket, closing: Closing) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::channels::{Connect, Join, Joined, Refused};
+    use crate::calls::{Connect, Join, Joined, Refused};
     use crate::config::Config;
     use crate::phoenix::{Output, Payload, Version};
 

@@ -13,7 +13,7 @@ use lattice_presence_node::{Node, Subscription, Update};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::members::{Entry, Members, Told};
+use crate::members::{Entry, Members, News};
 use crate::outbox::Outbox;
 use crate::phoenix::{self, Broadcast, ChannelId, Payload, Ref};
 
@@ -36,7 +36,7 @@ pub(crate) enum Sees {
 
 /// One channel in the topic.
 #[derive(Debug)]
-pub(crate) struct Member {
+pub(crate) struct Listener {
     pub(crate) channel: ChannelId,
     pub(crate) join_ref: Option<Ref>,
     pub(crate) outbox: Arc<Outbox>,
@@ -53,19 +53,19 @@ pub(crate) struct Wish {
 
 pub(crate) enum Command {
     /// Broadcasts reach the channel from now on.
-    Enter(SocketId, Member),
+    Enter(SocketId, Listener),
     /// And presence too.
-    Subscribe(Place, Wish),
+    Subscribe(Address, Wish),
     /// The socket was too slow: a state again.
-    Fetch(Place),
-    Leave(Place),
-    Tell(Arc<Broadcast>, Option<Place>),
+    Fetch(Address),
+    Leave(Address),
+    Tell(Arc<Broadcast>, Option<Address>),
 }
 
 /// A socket of this process.
 pub(crate) type SocketId = u64;
 /// A channel of this process.
-pub(crate) type Place = (SocketId, ChannelId);
+pub(crate) type Address = (SocketId, ChannelId);
 
 /// The way to a topic. While one is held, the topic stays.
 #[derive(Clone, Debug)]
@@ -136,8 +136,8 @@ impl Topics {
     }
 }
 
-struct Channel {
-    member: Member,
+struct Enrolled {
+    listener: Listener,
     sees: Option<Sees>,
 }
 
@@ -145,7 +145,7 @@ struct Topic {
     name: Arc<str>,
     batch: Duration,
     members: Members,
-    channels: HashMap<Place, Channel>,
+    channels: HashMap<Address, Enrolled>,
     /// The keys that viewers of a page of this size see.
     pages: HashMap<usize, HashSet<Arc<str>>>,
     /// What `presence_state` says, until the next flush.
@@ -155,7 +155,7 @@ struct Topic {
     counts_at: Option<Instant>,
     counted: Option<(usize, usize)>,
     /// Channels whose state waits for their own entry, and until when.
-    wishes: Vec<(Place, Wish, Instant)>,
+    wishes: Vec<(Address, Wish, Instant)>,
 }
 
 impl Topic {
@@ -265,14 +265,14 @@ impl Topic {
     fn tell(&self, message: &Broadcast, to: impl Fn(&Sees) -> bool) {
         for channel in self.channels.values() {
             if channel.sees.as_ref().is_some_and(&to) {
-                let outbox = &channel.member.outbox;
-                outbox.presence(channel.member.channel, message.wire(outbox.version()));
+                let outbox = &channel.listener.outbox;
+                outbox.presence(channel.listener.channel, message.wire(outbox.version()));
             }
         }
     }
 
     /// Who is on a page stays there until it goes; then another one comes in.
-    fn turn_pages(&mut self, told: &Told) {
+    fn turn_pages(&mut self, told: &News) {
         let mut pages = core::mem::take(&mut self.pages);
         pages.retain(|size, _| {
             self.channels
@@ -305,27 +305,34 @@ impl Topic {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Enter(socket, member) => {
-                let place = (socket, member.channel);
-                self.channels.insert(place, Channel { member, sees: None });
+            Command::Enter(socket, listener) => {
+                let address = (socket, listener.channel);
+                self.channels.insert(
+                    address,
+                    Enrolled {
+                        listener,
+                        sees: None,
+                    },
+                );
             }
-            Command::Subscribe(place, wish) => {
-                self.wishes.push((place, wish, Instant::now() + OWN_WITHIN));
+            Command::Subscribe(address, wish) => {
+                self.wishes
+                    .push((address, wish, Instant::now() + OWN_WITHIN));
                 self.grant();
             }
-            Command::Fetch(place) => {
-                if let Some(channel) = self.channels.get(&place) {
-                    channel.member.outbox.caught_up(place.1);
-                    self.send_state(place);
+            Command::Fetch(address) => {
+                if let Some(channel) = self.channels.get(&address) {
+                    channel.listener.outbox.caught_up(address.1);
+                    self.send_state(address);
                 }
             }
-            Command::Leave(place) => {
-                self.channels.remove(&place);
+            Command::Leave(address) => {
+                self.channels.remove(&address);
             }
             Command::Tell(message, except) => {
-                for (place, channel) in &self.channels {
-                    if Some(*place) != except {
-                        let outbox = &channel.member.outbox;
+                for (address, channel) in &self.channels {
+                    if Some(*address) != except {
+                        let outbox = &channel.listener.outbox;
                         outbox.push(message.wire(outbox.version()));
                     }
                 }
@@ -346,22 +353,22 @@ impl Topic {
                 at += 1;
                 continue;
             }
-            let (place, wish, _) = self.wishes.remove(at);
-            if let Some(channel) = self.channels.get_mut(&place) {
+            let (address, wish, _) = self.wishes.remove(at);
+            if let Some(channel) = self.channels.get_mut(&address) {
                 channel.sees = Some(wish.sees);
-                self.send_state(place);
+                self.send_state(address);
                 if wish.twice {
-                    self.send_state(place);
+                    self.send_state(address);
                 }
             }
         }
     }
 
     /// What the channel sees, from now on and up to the last flush.
-    fn send_state(&mut self, place: Place) {
+    fn send_state(&mut self, address: Address) {
         let Some(sees) = self
             .channels
-            .get(&place)
+            .get(&address)
             .and_then(|channel| channel.sees.clone())
         else {
             return;
@@ -375,7 +382,7 @@ impl Topic {
             Sees::Page(size) => {
                 let page = self.pages.entry(size).or_insert_with(|| {
                     let mut page = HashSet::new();
-                    turn(&self.members, size, &mut page, &Told::default());
+                    turn(&self.members, size, &mut page, &News::default());
                     page
                 });
                 let mut keys: Vec<&Arc<str>> = page.iter().collect();
@@ -386,14 +393,14 @@ impl Topic {
                 Some(Payload::trusted(state))
             }
         };
-        let Some(channel) = self.channels.get(&place) else {
+        let Some(channel) = self.channels.get(&address) else {
             return;
         };
-        let Member {
+        let Listener {
             channel: id,
             join_ref,
             outbox,
-        } = &channel.member;
+        } = &channel.listener;
         if let Some(state) = state {
             let version = outbox.version();
             let wire = phoenix::encode_push(
@@ -417,8 +424,8 @@ fn counts(sees: Option<&Sees>) -> bool {
 
 /// Brings a page up to date; what changed for its viewers. O(changes + vacancies ·
 /// size): among `size + 1` keys there is one that the page does not have.
-fn turn(members: &Members, size: usize, page: &mut HashSet<Arc<str>>, told: &Told) -> Told {
-    let mut turned = Told::default();
+fn turn(members: &Members, size: usize, page: &mut HashSet<Arc<str>>, told: &News) -> News {
+    let mut turned = News::default();
     for (key, gone) in &told.leaves {
         if page.contains(key) {
             turned.leaves.insert(key.clone(), gone.clone());
@@ -490,19 +497,19 @@ pub(crate) mod tests {
                 Version::V2
             };
             let outbox = Arc::new(Outbox::new(version, 8, 1 << 20));
-            let member = Member {
+            let listener = Listener {
                 channel,
                 join_ref: None,
                 outbox: outbox.clone(),
             };
-            handle.send(Command::Enter(socket, member)).await;
-            let place = (socket, channel);
+            handle.send(Command::Enter(socket, listener)).await;
+            let address = (socket, channel);
             let wish = Wish {
                 sees: Sees::Everyone,
                 twice: false,
                 own: None,
             };
-            handle.send(Command::Subscribe(place, wish)).await;
+            handle.send(Command::Subscribe(address, wish)).await;
             assert!(next(&outbox).await.contains("presence_state"));
             outboxes.push(outbox);
         }
@@ -510,13 +517,13 @@ pub(crate) mod tests {
         connection
             .track("t", "ada", &JsonMeta::new(&1).unwrap())
             .unwrap();
-        let mut places = HashSet::new();
+        let mut addresses = HashSet::new();
         for outbox in &outboxes {
             let text = next(outbox).await;
             assert!(text.contains("presence_diff") && text.contains("ada"));
-            places.insert(text.as_str().as_ptr() as usize);
+            addresses.insert(text.as_str().as_ptr() as usize);
         }
-        assert_eq!(places.len(), 2, "one text for each version");
+        assert_eq!(addresses.len(), 2, "one text for each version");
     }
 
     #[tokio::test]

@@ -15,10 +15,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::channel::Channel;
-use crate::members::{Entry, Members, Told, push_presences};
+use crate::members::{Entry, Members, News, push_presences};
 use crate::outbox::Outbox;
 use crate::phoenix::{self, ChannelId, Payload, Ref};
-use crate::topic::Place;
+use crate::topic::Address;
 
 type Keys = HashSet<Arc<str>>;
 
@@ -31,9 +31,9 @@ struct Watcher {
 }
 
 enum Command {
-    Subscribe(Place, Watcher),
-    Fetch(Place),
-    Leave(Place),
+    Subscribe(Address, Watcher),
+    Fetch(Address),
+    Leave(Address),
 }
 
 /// The way to the task, while there is one. Commands are sent under the lock, and the
@@ -62,11 +62,11 @@ impl Watch {
             join_ref: inner.join_ref.clone(),
             outbox: inner.outbox.clone(),
         };
-        self.begin(node, channel.place(), watcher);
+        self.begin(node, channel.address(), watcher);
     }
 
-    fn begin(&self, node: &Node, place: Place, watcher: Watcher) {
-        let command = Command::Subscribe(place, watcher);
+    fn begin(&self, node: &Node, address: Address, watcher: Watcher) {
+        let command = Command::Subscribe(address, watcher);
         let mut task = lock(&self.task);
         // One that panicked has left its sender behind.
         let living = task.take().filter(|sender| !sender.is_closed());
@@ -87,12 +87,12 @@ impl Watch {
         let _ = sender.send(command);
     }
 
-    pub(crate) fn fetch(&self, place: Place) {
-        self.send(Command::Fetch(place));
+    pub(crate) fn fetch(&self, address: Address) {
+        self.send(Command::Fetch(address));
     }
 
-    pub(crate) fn leave(&self, place: Place) {
-        self.send(Command::Leave(place));
+    pub(crate) fn leave(&self, address: Address) {
+        self.send(Command::Leave(address));
     }
 
     fn send(&self, command: Command) {
@@ -120,8 +120,8 @@ struct Watching {
     node: Node,
     batch: Duration,
     members: Members,
-    watchers: HashMap<Place, Watcher>,
-    by_key: HashMap<Arc<str>, HashSet<Place>>,
+    watchers: HashMap<Address, Watcher>,
+    by_key: HashMap<Arc<str>, HashSet<Address>>,
     flush_at: Option<Instant>,
 }
 
@@ -180,27 +180,27 @@ impl Watching {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Subscribe(place, watcher) => {
+            Command::Subscribe(address, watcher) => {
                 for key in &watcher.keys {
-                    self.by_key.entry(key.clone()).or_default().insert(place);
+                    self.by_key.entry(key.clone()).or_default().insert(address);
                 }
                 self.send_state(&watcher);
-                self.watchers.insert(place, watcher);
+                self.watchers.insert(address, watcher);
             }
-            Command::Fetch(place) => {
-                if let Some(watcher) = self.watchers.get(&place) {
+            Command::Fetch(address) => {
+                if let Some(watcher) = self.watchers.get(&address) {
                     watcher.outbox.caught_up(watcher.channel);
                     self.send_state(watcher);
                 }
             }
-            Command::Leave(place) => {
-                let Some(watcher) = self.watchers.remove(&place) else {
+            Command::Leave(address) => {
+                let Some(watcher) = self.watchers.remove(&address) else {
                     return;
                 };
                 for key in watcher.keys {
-                    if let Some(places) = self.by_key.get_mut(&key) {
-                        places.remove(&place);
-                        if places.is_empty() {
+                    if let Some(addresses) = self.by_key.get_mut(&key) {
+                        addresses.remove(&address);
+                        if addresses.is_empty() {
                             self.by_key.remove(&key);
                         }
                     }
@@ -225,17 +225,17 @@ impl Watching {
     /// Each watcher learns of its own keys. O(changes · watchers of the key).
     fn flush(&mut self) {
         self.flush_at = None;
-        let Told { joins, leaves, .. } = self.members.flush();
-        let mut concerned: BTreeMap<Place, [Vec<&Arc<str>>; 2]> = BTreeMap::new();
+        let News { joins, leaves, .. } = self.members.flush();
+        let mut concerned: BTreeMap<Address, [Vec<&Arc<str>>; 2]> = BTreeMap::new();
         for (side, changes) in [&joins, &leaves].into_iter().enumerate() {
             for key in changes.keys() {
-                for place in self.by_key.get(key).into_iter().flatten() {
-                    concerned.entry(*place).or_default()[side].push(key);
+                for address in self.by_key.get(key).into_iter().flatten() {
+                    concerned.entry(*address).or_default()[side].push(key);
                 }
             }
         }
-        for (place, [came, gone]) in concerned {
-            let Some(watcher) = self.watchers.get(&place) else {
+        for (address, [came, gone]) in concerned {
+            let Some(watcher) = self.watchers.get(&address) else {
                 continue;
             };
             let mut diff = String::from("{\"joins\":");
@@ -285,7 +285,7 @@ mod tests {
         let watch = Watch::new(Duration::ZERO);
         let (channel, outbox) = (channel(), Arc::new(Outbox::new(Version::V2, 8, 1 << 20)));
         for n in 0..20_000 {
-            let place = (n, channel);
+            let address = (n, channel);
             let watcher = Watcher {
                 keys: Keys::default(),
                 topic: "watch".into(),
@@ -293,7 +293,7 @@ mod tests {
                 join_ref: None,
                 outbox: outbox.clone(),
             };
-            watch.begin(&node, place, watcher);
+            watch.begin(&node, address, watcher);
             let told = async {
                 while outbox.pop().is_none() {
                     outbox.ready().await;
@@ -301,7 +301,7 @@ mod tests {
             };
             let told = tokio::time::timeout(Duration::from_secs(10), told).await;
             assert!(told.is_ok(), "subscription {n} was lost");
-            watch.leave(place);
+            watch.leave(address);
             for _ in 0..n % 200 {
                 core::hint::spin_loop();
             }

@@ -1,4 +1,4 @@
-//! The endpoint: its routes, and how it is drained and served.
+//! The endpoint: its routes, and how a server with it is served and stopped.
 
 use alloc::sync::Arc;
 use core::time::Duration;
@@ -8,12 +8,11 @@ use axum::Router;
 use axum::routing::any;
 use lattice_presence_node::Node;
 use tokio::net::TcpListener;
-use tokio::time::Instant;
 
 use crate::channels::Channels;
 use crate::config::Config;
 use crate::handshake::handshake;
-use crate::server::{Server, restart};
+use crate::server::Server;
 
 /// The endpoint of the clients. Cheap to clone.
 ///
@@ -59,25 +58,14 @@ impl<A: Channels> Web<A> {
     /// How many sockets are open. O(1).
     #[must_use]
     pub fn sockets(&self) -> usize {
-        self.server.count()
+        self.server.open_sockets()
     }
 
     /// Closes all sockets, spread over this time, with 1012, after which clients
     /// connect again, to another node; new ones are refused with 503. Their entries
     /// stay for the time of grace. Returns when all are closed, or could have been.
     pub async fn drain(&self, over: Duration) {
-        let sockets = self.server.begin_drain();
-        let between = over / u32::try_from(sockets.len().max(1)).unwrap_or(u32::MAX);
-        for outbox in sockets {
-            outbox.close(restart());
-            if !between.is_zero() {
-                tokio::time::sleep(between).await;
-            }
-        }
-        let enough = Instant::now() + Duration::from_secs(3);
-        while self.sockets() > 0 && Instant::now() < enough {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        self.server.drain(over).await;
     }
 
     /// Serves `app` until `stop` is done; then [drains](Self::drain) the sockets over

@@ -75,6 +75,7 @@ impl<M> Diff<M> {
         }
     }
 
+    #[inline]
     pub(crate) fn push_join(&mut self, entry: Presence<M>, edge: bool) {
         self.changes.push(Moved {
             entry,
@@ -83,6 +84,7 @@ impl<M> Diff<M> {
         });
     }
 
+    #[inline]
     pub(crate) fn push_leave(&mut self, entry: Presence<M>, edge: bool) {
         self.changes.push(Moved {
             entry,

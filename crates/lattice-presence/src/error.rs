@@ -6,7 +6,7 @@ use lattice_causal::{ClockExhausted, Dot};
 use thiserror::Error;
 
 use crate::ReplicaId;
-use crate::text::MAX_TEXT_BYTES;
+use crate::presence::MAX_TEXT_BYTES;
 
 /// The texts of an entry, in the order in which [`join`](crate::PresenceState::join)
 /// takes them.

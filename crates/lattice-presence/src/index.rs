@@ -1,11 +1,14 @@
 //! Look-up by topic, key and pid: a fold over the changes of the entries.
 
+mod check;
+mod entries;
 mod groups;
 mod hashing;
+mod hide;
+mod intern;
 mod order;
 mod replicas;
 mod slab;
-mod strangers;
 mod table;
 mod topics;
 mod walk;
@@ -17,330 +20,337 @@ use smallvec::SmallVec;
 
 use crate::down::Down;
 use crate::presence::Slot;
-use crate::{Presence, ReplicaId, steps};
-use groups::{Group, Groups, Place, Record, SHARED, View};
-pub(crate) use hashing::{Hashes, Hashing};
-use order::Rank;
+use crate::{Presence, ReplicaId};
+use entries::DotRank;
+use groups::{Found, Groups, New};
+use hashing::hint;
+pub(crate) use hashing::{Hashing, PidHash};
 use replicas::Replicas;
-pub(crate) use slab::Id;
-use slab::Slab;
-use topics::Topics;
+use slab::Id;
+use topics::{Member, Topic, Topics};
 use walk::Visible;
 
-/// The entries by topic, key (in its topic), pid and, where many share a key, slot.
+/// The entries by topic, key (in its topic), pid and, if a pid has many, slot.
 ///
-/// Every entry has a small number, and all that is here holds numbers: moving an
-/// entry between groups touches none of its text. Everything grows and shrinks in
-/// small steps, so that no call pauses and memory follows the entries both ways.
+/// A topic keeps what is asked of all its members in one stretch of memory: who owns
+/// them, hints of their keys. So the keys of a topic of a few members need no table:
+/// the members are looked through. Only those of a large topic are in one, as well.
+/// Everything grows and shrinks in small steps, so that no call pauses and memory follows
+/// the entries both ways.
 ///
-/// Hidden entries are in it too. Topics and keys know how many of theirs are hidden,
-/// so that counts, and whether a key arrives or departs, cost the same whatever is
-/// marked down.
+/// Hidden entries are in it too. Topics, and keys in the table, know how many of theirs
+/// are hidden, so that counts, and whether a key arrives or departs, cost the same
+/// whatever is marked down.
 ///
 /// # Invariants
 ///
-/// - Each entry of the state has a number, and is in the members of its topic and
-///   in the groups of its key and its pid.
-/// - It is in a group of its slot exactly where the group of its key says so.
-/// - A record says whether its key is shared.
+/// - Each entry of the state is in the members of its topic and in the group of its pid,
+///   in the same allocation as in the state.
+/// - It is in the group of its key exactly if its topic [is keyed](Topic::is_keyed), and
+///   in the group of its slot exactly if the group of its pid
+///   [is by slot](groups::Group::is_by_slot).
 pub(crate) struct Index<M> {
-    entries: Slab<Record<M>>,
+    len: usize,
     replicas: Replicas,
-    topics: Topics,
-    by_key: Groups,
-    by_pid: Groups,
-    by_slot: Groups,
+    topics: Topics<M>,
+    by_pid: Groups<M>,
+    by_key: Groups<M>,
+    by_slot: Groups<M>,
     pub(crate) hashing: Hashing,
     /// Entries that came with names of their own.
-    strangers: Vec<Presence<M>>,
+    uninterned: Vec<Presence<M>>,
 }
 
 /// The entries of one replica in one slot: one, but for payloads of peers that
-/// keep several. With the numbers that they have for now.
-pub(crate) type Held<M> = SmallVec<[(Id, Presence<M>); 1]>;
+/// keep several.
+pub(crate) type HeldEntries<M> = SmallVec<[Presence<M>; 1]>;
 
-/// Entries of one key that are looked through one by one. Where there are more, they
-/// are found by their slot, until there are half as many.
-const SCANNED: usize = 8;
-
-/// A search for one entry costs as much as a look at so many records in a row.
-const SEARCH: usize = 32;
+/// An entry that is in no group of a pid any more, but still in its topic.
+#[derive(Debug)]
+pub(crate) struct Detached<M> {
+    pub(crate) entry: Presence<M>,
+    topic: Id,
+    /// Where it is among the members of the topic, if they are few.
+    at: Option<usize>,
+}
 
 impl<M> Index<M> {
     pub(crate) fn new(hashing: Hashing) -> Self {
         Self {
-            entries: Slab::new(),
+            len: 0,
             replicas: Replicas::new(),
             topics: Topics::new(),
-            by_key: Groups::new(true),
             by_pid: Groups::new(false),
+            by_key: Groups::new(true),
             by_slot: Groups::new(false),
             hashing,
-            strangers: Vec::new(),
+            uninterned: Vec::new(),
         }
     }
 
     /// Makes room for `more` entries at once.
     pub(crate) fn reserve(&mut self, more: usize) {
-        self.by_key.reserve(more);
         self.by_pid.reserve(more);
     }
 
-    /// The hashes of a slot, for [`held_in`](Self::held_in) and what follows it.
-    pub(crate) fn hashes(&self, slot: Slot<'_>) -> Hashes {
-        self.hashing.of(slot)
+    /// The hash of a pid, for what a call does with its entries.
+    pub(crate) fn hash(&self, pid: &[u8]) -> PidHash {
+        self.hashing.pid(pid)
     }
 
-    fn view(&self) -> View<'_, M> {
-        View {
-            entries: &self.entries,
-            replicas: &self.replicas,
-        }
+    /// The hash of the pid of an entry.
+    pub(crate) fn pid_hash(&self, entry: &Presence<M>) -> PidHash {
+        self.hash(entry.slot().pid)
     }
 
-    /// Adds `entry`; says whether it is the only visible one of its key. O(1) where it
-    /// is the newest of its groups, else O(log).
-    pub(crate) fn insert(&mut self, entry: &Presence<M>, hashes: Hashes, down: &Down) -> bool {
+    /// Adds `entry`; says whether it is the only visible one of its key. O(1) if it
+    /// is the newest of its topic and its pid, else O(log).
+    pub(crate) fn insert(&mut self, entry: &Presence<M>, pid: PidHash, down: &Down) -> bool {
         let replica = self.replicas.enter(entry.owner(), down);
-        let topic = self.topics.find_or_add(entry.shared_topic(), hashes.topic);
-        let id = self.entries.insert(Record {
-            entry: entry.clone(),
-            topic,
-            replica,
-        });
-        self.note_stranger(entry, topic, replica);
+        let topic = self.topics.find_or_add(entry.shared_topic(), &self.hashing);
+        self.note_uninterned(entry, topic, replica);
+        self.len += 1;
         let hidden = self.replicas.hides(replica);
-        let place = (replica, entry.dot().clock);
-        let new = (id, place, hidden);
-        let view = View {
-            entries: &self.entries,
-            replicas: &self.replicas,
+        let new = New {
+            entry,
+            topic,
+            hidden,
         };
-        let slot = entry.slot();
-        let members = &mut self.topics.at_mut(topic).members;
-        members.add(id, place, hidden, view);
-        let same_pid = |id| view.entry(id).slot().pid == slot.pid;
-        self.by_pid.insert(hashes.pid, new, view, same_pid);
-        let same_key = |id| view.entry(id).slot().same_key(&slot);
-        let (group, first) = self.by_key.insert(hashes.key, new, view, same_key);
-        let Some(group) = group else {
-            return true;
-        };
-        if let Some(first) = first {
-            self.entries.at_mut(first).topic |= SHARED;
-        }
-        self.entries.at_mut(id).topic |= SHARED;
-        self.add_by_slot(group, id, hashes);
-        self.by_key.many(group).members.visible_len() == 1
+        let is_only = self.insert_by_topic(new, replica);
+        self.insert_by_pid(new, pid);
+        is_only
     }
 
-    /// Lets an entry of that key be found by its slot, or all of them.
-    fn add_by_slot(&mut self, group: Id, id: Id, hashes: Hashes) {
-        let many = self.by_key.many_mut(group);
-        if !many.by_slot && many.members.order.len() <= SCANNED {
+    fn insert_by_topic(&mut self, new: New<'_, M>, replica: Id) -> bool {
+        let of_topic = self.topics.at_mut(new.topic);
+        let slot = new.entry.slot();
+        let hint = hint(slot.key);
+        let was_keyed = of_topic.is_keyed();
+        let replicas = &self.replicas;
+        let is_only = !of_topic.shows_key(hint, slot.key, replicas);
+        let member = Member {
+            entry: new.entry.clone(),
+            replica,
+            hint,
+        };
+        of_topic.add(member, new.entry.dot().clock, new.hidden, replicas);
+        if !of_topic.is_keyed() {
+            return is_only;
+        }
+        if was_keyed {
+            let topic = of_topic.hash;
+            return self.insert_by_key(new, topic);
+        }
+        let topic = of_topic.hash;
+        let members: Vec<_> = of_topic.members.iter().cloned().collect();
+        for member in members {
+            let hidden = self.replicas.hides(member.replica);
+            let entry = &member.entry;
+            self.insert_by_key(
+                New {
+                    entry,
+                    hidden,
+                    ..new
+                },
+                topic,
+            );
+        }
+        is_only
+    }
+
+    /// Adds an entry to its key, in the topic of that hash; says whether it is the only
+    /// visible one of it.
+    fn insert_by_key(&mut self, new: New<'_, M>, topic: u32) -> bool {
+        let slot = new.entry.slot();
+        let key = self.hashing.key(topic, slot.key);
+        let same_key = |other: &Presence<M>| other.slot().same_key(&slot);
+        let group = self
+            .by_key
+            .insert(key, new, &self.replicas, |_| 0, same_key);
+        group.is_none_or(|(group, _)| self.by_key.several(group).visible_len() == 1)
+    }
+
+    /// Takes an entry out of its key, in the topic of that hash; says whether no visible one
+    /// of it is left.
+    fn remove_by_key(&mut self, entry: &Presence<M>, topic: u32) -> bool {
+        let slot = entry.slot();
+        let key = self.hashing.key(topic, slot.key);
+        let same_key = |other: &Presence<M>| other.slot().same_key(&slot);
+        let left = self.by_key.remove(key, entry, &self.replicas, same_key);
+        left.is_none_or(|gone| gone.visible_left == 0)
+    }
+
+    /// The hash of a key that may be in no topic.
+    fn key_hash(&self, slot: Slot<'_>) -> u32 {
+        self.hashing.key(self.hashing.text(slot.topic), slot.key)
+    }
+
+    fn insert_by_pid(&mut self, new: New<'_, M>, pid: PidHash) {
+        let slot = new.entry.slot();
+        let hint_of = |entry: &Presence<M>| hint_of_slot(entry.slot());
+        if pid.is_new {
+            self.by_pid.insert_new(pid.hash, new);
             return;
         }
-        let view = View {
-            entries: &self.entries,
-            replicas: &self.replicas,
+        let same_pid = |other: &Presence<M>| other.slot().pid == slot.pid;
+        let group = self
+            .by_pid
+            .insert(pid.hash, new, &self.replicas, hint_of, same_pid);
+        let Some((group, were_few)) = group else {
+            return;
         };
-        let mut add = |id: Id| {
-            let slot = view.entry(id).slot();
-            let pid = self.hashing.text(slot.pid);
-            let hash = Hashes { pid, ..hashes }.slot();
-            let same = |id| view.entry(id).slot() == slot;
-            self.by_slot
-                .insert(hash, (id, view.key(id), false), view, same);
-        };
-        if many.by_slot {
-            add(id);
-        } else {
-            many.by_slot = true;
-            many.members.order.iter().for_each(add);
+        let group = self.by_pid.several(group);
+        if !group.is_by_slot() {
+            return;
         }
+        let mut add = |entry: &Presence<M>, topic: Id| {
+            let slot = entry.slot();
+            let same = |other: &Presence<M>| other.slot() == slot;
+            let new = New { entry, ..new };
+            let hash = pid.slot(self.hashing.key(self.topics.at(topic).hash, slot.key));
+            self.by_slot.insert(hash, new, &self.replicas, |_| 0, same);
+        };
+        if were_few {
+            let order = group.order.iter();
+            order.for_each(|grouped| add(&grouped.entry, grouped.topic));
+        } else {
+            add(new.entry, new.topic);
+        }
+    }
+
+    /// Takes an entry out of a pid that has several; gives the number of its topic.
+    fn remove_by_pid(&mut self, entry: &Presence<M>, pid: PidHash) -> Option<Id> {
+        let slot = entry.slot();
+        let same_pid = |other: &Presence<M>| other.slot().pid == slot.pid;
+        let Found::Several(number, group) = self.by_pid.find(pid.hash, same_pid)? else {
+            return self.by_pid.take_other(pid.hash, entry);
+        };
+        let was_by_slot = group.is_by_slot();
+        let gone = self.by_pid.remove_of(number, entry, &self.replicas)?;
+        if was_by_slot {
+            self.remove_by_slot(entry, gone.topic, pid);
+            let group = self.by_pid.several(number);
+            if !group.is_by_slot() {
+                for grouped in group.order.clone().iter() {
+                    self.remove_by_slot(&grouped.entry, grouped.topic, pid);
+                }
+            }
+        }
+        Some(gone.topic)
+    }
+
+    fn remove_by_slot(&mut self, entry: &Presence<M>, topic: Id, pid: PidHash) {
+        let slot = entry.slot();
+        let hash = pid.slot(self.hashing.key(self.topics.at(topic).hash, slot.key));
+        let same = |other: &Presence<M>| other.slot() == slot;
+        self.by_slot.remove(hash, entry, &self.replicas, same);
     }
 
     /// Takes `entry` out; says whether no visible one of its key is left. O(log).
-    pub(crate) fn remove(&mut self, entry: &Presence<M>, hashes: Hashes) -> bool {
-        let id = self.id_of(entry, hashes);
-        id.is_some_and(|id| self.remove_at(id, entry, hashes))
-    }
-
-    /// [`remove`](Self::remove) for an entry whose number is, or was, `id`.
-    pub(crate) fn remove_held(&mut self, id: Id, entry: &Presence<M>, hashes: Hashes) -> bool {
-        match self.entries.get(id) {
-            Some(record) if record.entry.is(entry) => self.remove_at(id, entry, hashes),
-            _ => self.remove(entry, hashes),
+    pub(crate) fn remove(&mut self, entry: &Presence<M>, pid: PidHash) -> bool {
+        if let Some(detached) = self.detach(pid, |only| only.is(entry)) {
+            return self.finish(&detached);
         }
+        let topic = self.remove_by_pid(entry, pid);
+        debug_assert!(topic.is_some(), "the entry is in the index");
+        topic.is_some_and(|topic| self.remove_by_topic(entry, topic))
     }
 
-    fn remove_at(&mut self, id: Id, entry: &Presence<M>, hashes: Hashes) -> bool {
-        let record = self.entries.at(id);
-        let (topic, replica, shares_key) = (record.topic(), record.replica, record.shares_key());
-        let hidden = self.replicas.hides(replica);
-        let gone = (id, (replica, entry.dot().clock), hidden);
-        let view = View {
-            entries: &self.entries,
-            replicas: &self.replicas,
+    /// Takes the entry out of the group of that pid, if it is alone there and `is_it` knows
+    /// it. [`finish`](Self::finish) comes after.
+    ///
+    /// What is asked first is where the entry is in its topic: that memory is on its way
+    /// while the texts of the entry, which lie elsewhere, are compared.
+    #[inline]
+    pub(crate) fn detach(
+        &mut self,
+        pid: PidHash,
+        is_it: impl FnOnce(&Presence<M>) -> bool,
+    ) -> Option<Detached<M>> {
+        let topics = &self.topics;
+        let confirmed = |entry: &Presence<M>, topic| {
+            let at = topics.at(topic).position(entry);
+            is_it(entry).then_some(at)
         };
-        let slot = entry.slot();
-        self.topics.remove((topic, hashes.topic), gone, view);
-        let same_pid = |id| view.entry(id).slot().pid == slot.pid;
-        self.by_pid.remove(hashes.pid, gone, view, same_pid);
-        let edge = if shares_key {
-            self.remove_of_key(gone, slot, hashes)
-        } else {
-            self.by_key.remove_one(hashes.key, id);
-            true
-        };
-        self.entries.remove(id);
-        self.replicas.leave(replica);
-        self.compact();
-        edge
+        let (entry, topic, at) = self.by_pid.take_only(pid.hash, confirmed)?;
+        Some(Detached { entry, topic, at })
     }
 
-    /// Takes an entry out of a key that others share.
-    fn remove_of_key(&mut self, gone: (Id, Place, bool), slot: Slot<'_>, hashes: Hashes) -> bool {
-        let view = View {
-            entries: &self.entries,
-            replicas: &self.replicas,
+    /// Takes the rest of what was detached out; says whether no visible entry of its key is
+    /// left.
+    #[inline]
+    pub(crate) fn finish(&mut self, detached: &Detached<M>) -> bool {
+        let Detached { entry, topic, at } = detached;
+        let Some(at) = *at else {
+            return self.remove_by_topic(entry, *topic);
         };
-        let same_key = |id| view.entry(id).slot().same_key(&slot);
-        let Some(Group::Many(group, many)) = self.by_key.find(hashes.key, same_key) else {
+        let of_topic = self.topics.at_mut(*topic);
+        let Some(member) = of_topic.take_at(at, &self.replicas) else {
             return false;
         };
-        if many.by_slot {
-            let remove = |groups: &mut Groups, id: Id| {
-                let slot = view.entry(id).slot();
-                let pid = self.hashing.text(slot.pid);
-                let hash = Hashes { pid, ..hashes }.slot();
-                let same = |id| view.entry(id).slot() == slot;
-                groups.remove(hash, (id, view.key(id), false), view, same);
-            };
-            remove(&mut self.by_slot, gone.0);
-            if many.members.order.len() <= SCANNED / 2 {
-                let others = many.members.order.iter().filter(|id| *id != gone.0);
-                others.for_each(|id| remove(&mut self.by_slot, id));
-                self.by_key.many_mut(group).by_slot = false;
-            }
+        self.finish_few(*topic, &member)
+    }
+
+    /// What is left to do for a member that was taken out of a topic of few.
+    #[inline]
+    fn finish_few(&mut self, topic: Id, member: &Member<M>) -> bool {
+        let of_topic = self.topics.at(topic);
+        let is_last = !of_topic.shows_key_of(member, &self.replicas);
+        if of_topic.members.len() == 0 {
+            self.topics.remove_empty(topic);
         }
-        let left = self.by_key.remove_of(group, gone, view);
-        match left {
-            None => self.by_key.many(group).members.visible_len() == 0,
-            Some(last) => {
-                let record = self.entries.at_mut(last);
-                record.topic &= !SHARED;
-                self.replicas.hides(record.replica)
-            }
+        self.finish_member(member);
+        is_last
+    }
+
+    #[inline]
+    fn finish_member(&mut self, member: &Member<M>) {
+        self.len -= 1;
+        self.replicas.leave(member.replica);
+        if self.topics.is_sparse() {
+            self.compact();
         }
     }
 
-    /// The number that the entry has.
-    fn id_of(&self, entry: &Presence<M>, hashes: Hashes) -> Option<Id> {
-        let view = self.view();
-        let same_key = |id| {
-            let other = view.entry(id);
-            other.is(entry) || other.slot().same_key(&entry.slot())
+    /// Takes an entry, which is in no group of a pid any more, out of its topic and its
+    /// key; says whether no visible one of its key is left.
+    fn remove_by_topic(&mut self, entry: &Presence<M>, topic: Id) -> bool {
+        let of_topic = self.topics.at_mut(topic);
+        let was_keyed = of_topic.is_keyed();
+        let Some(member) = of_topic.take(entry, &self.replicas) else {
+            return false;
         };
-        match self.by_key.find(hashes.key, same_key)? {
-            Group::One(id) => (view.entry(id).dot() == entry.dot()).then_some(id),
-            group @ Group::Many(..) => {
-                let replica = self.replicas.number(entry.owner())?;
-                group.find((replica, entry.dot().clock), view)
+        if !was_keyed {
+            return self.finish_few(topic, &member);
+        }
+        let hash = of_topic.hash;
+        let is_last = self.remove_by_key(entry, hash);
+        self.unkey(topic);
+        self.finish_member(&member);
+        is_last
+    }
+
+    /// Takes the members of a topic out of their keys if they are few by now.
+    fn unkey(&mut self, topic: Id) {
+        let of_topic = self.topics.at(topic);
+        if !of_topic.is_keyed() {
+            let hash = of_topic.hash;
+            for member in of_topic.members.clone().iter() {
+                self.remove_by_key(&member.entry, hash);
             }
         }
     }
 
-    /// Moves some entries, and some topics, where most numbers are idle.
+    /// Moves some topics to numbers that are idle.
     fn compact(&mut self) {
-        if self.entries.is_sparse() {
-            for old in self.entries.seal_last_piece() {
-                if let Some(record) = self.entries.remove(old) {
-                    let topic = record.topic();
-                    let new = self.entries.insert(record);
-                    self.renumber(old, new, topic);
-                }
-            }
-        }
-        for topic in self.topics.compact(&self.hashing) {
-            for id in self.topics.at(topic).members.order.iter() {
-                let record = self.entries.at_mut(id);
-                record.topic = record.topic & SHARED | topic;
-            }
-        }
-    }
-
-    fn renumber(&mut self, old: Id, new: Id, topic: Id) {
-        let view = View {
-            entries: &self.entries,
-            replicas: &self.replicas,
-        };
-        let slot = view.entry(new).slot();
-        let hashes = self.hashing.of(slot);
-        let members = &mut self.topics.at_mut(topic).members;
-        members.order.replace(old, new, view.key(new), &view);
-        let same_pid = |id| view.entry(id).slot().pid == slot.pid;
-        self.by_pid.renumber(hashes.pid, (old, new), view, same_pid);
-        let same_key = |id| view.entry(id).slot().same_key(&slot);
-        self.by_key.renumber(hashes.key, (old, new), view, same_key);
-        if view.entries.at(new).shares_key() {
-            let same = |id| view.entry(id).slot() == slot;
-            self.by_slot.renumber(hashes.slot(), (old, new), view, same);
-        }
-    }
-
-    /// Hides the entries of `replica`, or shows them; `owned` are all of them. Finds
-    /// those of which the key neither arrives nor departs: others are visible under
-    /// it, too. O(entries of the replica).
-    pub(crate) fn set_hidden<'a>(
-        &mut self,
-        replica: &ReplicaId,
-        hide: bool,
-        owned: impl ExactSizeIterator<Item = &'a Presence<M>>,
-        mut found: impl FnMut(&Presence<M>),
-    ) where
-        M: 'a,
-    {
-        let Some(number) = self.replicas.number(replica) else {
-            return;
-        };
-        if self.replicas.hides(number) == hide {
-            return;
-        }
-        self.replicas.set_hidden(number, hide);
-        let ids: Vec<Id> = if self.entries.places() / SEARCH < owned.len() {
-            steps::count(self.entries.places() / 4);
-            let records = self.entries.iter();
-            let of_it = records.filter(|(_, record)| record.replica == number);
-            of_it.map(|(id, _)| id).collect()
-        } else {
-            let id_of = |entry: &Presence<M>| self.id_of(entry, self.hashes(entry.slot()));
-            owned.filter_map(id_of).collect()
-        };
-        let mut shared = Vec::new();
-        for id in ids {
-            let record = self.entries.at(id);
-            let hidden = &mut self.topics.at_mut(record.topic()).members.hidden;
-            change(hidden, hide);
-            if record.shares_key() {
-                let slot = record.entry.slot();
-                let hash = self.hashing.key(self.hashing.text(slot.topic), slot.key);
-                let same_key = |id| self.entries.at(id).entry.slot().same_key(&slot);
-                if let Some(Group::Many(group, _)) = self.by_key.find(hash, same_key) {
-                    shared.push((id, group));
-                }
-            }
-        }
-        // Whoever arrives looks at what was there before; whoever departs, at what is
-        // left.
-        for apply in [hide, !hide] {
-            for &(id, group) in &shared {
-                let members = &mut self.by_key.many_mut(group).members;
-                if apply {
-                    change(&mut members.hidden, hide);
-                } else if members.visible_len() > 0 {
-                    found(&self.entries.at(id).entry);
-                }
+        for topic in self.topics.compact() {
+            for member in self.topics.at(topic).members.iter() {
+                let entry = &member.entry;
+                let slot = entry.slot();
+                let pid = self.hashing.pid(slot.pid);
+                let same_pid = |other: &Presence<M>| other.slot().pid == slot.pid;
+                self.by_pid
+                    .renumber_topic(pid.hash, entry, topic, &self.replicas, same_pid);
             }
         }
     }
@@ -348,30 +358,23 @@ impl<M> Index<M> {
     /// The topics that have visible entries, ascending.
     pub(crate) fn topics(&self) -> impl Iterator<Item = &str> + Clone {
         let topics = self.topics.iter();
-        let visible = topics.filter(|topic| topic.members.visible_len() > 0);
+        let visible = topics.filter(|topic| topic.visible_len() > 0);
         visible.map(|topic| &*topic.name)
     }
 
     /// The name of a topic that has entries, to be shared by one more.
-    pub(crate) fn shared_name(&mut self, topic: &str, hashes: Hashes) -> Option<Arc<str>> {
-        self.topics.shared_name(topic, hashes.topic)
+    pub(crate) fn shared_name(&mut self, topic: &str) -> Option<Arc<str>> {
+        let hash = self.hashing.text(topic.as_bytes());
+        self.topics.shared_name(topic, hash)
     }
 
-    fn topic(&self, name: &str) -> Option<&topics::Topic> {
+    fn topic(&self, name: &str) -> Option<&Topic<M>> {
         let hash = self.hashing.text(name.as_bytes());
         Some(self.topics.at(self.topics.find(name, hash)?))
     }
 
-    fn group_of_key(&self, slot: Slot<'_>, hash: u32) -> Option<Group<'_>> {
-        let view = self.view();
-        let same_key = |id| view.entry(id).slot().same_key(&slot);
-        self.by_key.find(hash, same_key)
-    }
-
-    fn group_of_pid(&self, pid: &str) -> Option<Group<'_>> {
-        let (view, pid) = (self.view(), pid.as_bytes());
-        let same_pid = |id| view.entry(id).slot().pid == pid;
-        self.by_pid.find(self.hashing.text(pid), same_pid)
+    fn group_of_pid(&self, pid: &[u8], hash: PidHash) -> Option<Found<'_, M>> {
+        self.by_pid.find(hash.hash, |other| other.slot().pid == pid)
     }
 
     /// The visible entries of a topic, in dot order.
@@ -380,7 +383,7 @@ impl<M> Index<M> {
         topic: &str,
     ) -> impl Iterator<Item = &'a Presence<M>> + Clone + use<'a, M> {
         let topic = self.topic(topic).into_iter();
-        topic.flat_map(|topic| Visible::of_order(&topic.members.order, self.view()))
+        topic.flat_map(|topic| Visible::of(&topic.members, &self.replicas))
     }
 
     /// The visible entries of a key in a topic, in dot order.
@@ -390,9 +393,21 @@ impl<M> Index<M> {
         key: &str,
     ) -> impl Iterator<Item = &'a Presence<M>> + Clone + use<'a, M> {
         let slot = Slot::new(topic, key, "");
-        let hash = self.hashing.key(self.hashing.text(slot.topic), slot.key);
-        let group = self.group_of_key(slot, hash).into_iter();
-        group.flat_map(|group| Visible::of_group(group, self.view()))
+        let of_topic = self.topic(topic);
+        let few = of_topic.and_then(|topic| {
+            // The text of the key that is here lives as long as the answer.
+            let hint = hint(slot.key);
+            let first = topic.of_key(hint, slot.key).next()?;
+            Some(topic.of_key(hint, first.entry.slot().key))
+        });
+        let few = few.into_iter().flatten().map(|member| &member.entry);
+        let keyed = of_topic.filter(|topic| topic.is_keyed());
+        let same_key = |other: &Presence<M>| other.slot().same_key(&slot);
+        let many = self.in_group(keyed.and_then(|topic| {
+            let hash = self.hashing.key(topic.hash, slot.key);
+            self.by_key.find(hash, same_key)
+        }));
+        few.filter(|entry| self.replicas.shows(entry)).chain(many)
     }
 
     /// The visible entries of a pid, in dot order.
@@ -400,14 +415,30 @@ impl<M> Index<M> {
         &'a self,
         pid: &str,
     ) -> impl Iterator<Item = &'a Presence<M>> + Clone + use<'a, M> {
-        let group = self.group_of_pid(pid).into_iter();
-        group.flat_map(|group| Visible::of_group(group, self.view()))
+        let pid = pid.as_bytes();
+        self.in_group(self.group_of_pid(pid, self.hash(pid)))
+    }
+
+    /// The visible entries of a group, in dot order.
+    fn in_group<'a>(
+        &'a self,
+        group: Option<Found<'a, M>>,
+    ) -> impl Iterator<Item = &'a Presence<M>> + Clone + use<'a, M> {
+        let (one, several) = match group {
+            None => (None, None),
+            Some(Found::One(entry, _)) => {
+                (Some(entry).filter(|entry| self.replicas.shows(entry)), None)
+            }
+            Some(Found::Several(_, group)) => (None, Some(group)),
+        };
+        let several = several.into_iter();
+        let several = several.flat_map(|group| Visible::of(&group.order, &self.replicas));
+        one.into_iter().chain(several)
     }
 
     /// How many entries of a topic are visible. O(1).
     pub(crate) fn topic_len(&self, topic: &str) -> usize {
-        let topic = self.topic(topic);
-        topic.map_or(0, |topic| topic.members.visible_len())
+        self.topic(topic).map_or(0, Topic::visible_len)
     }
 
     /// How many entries are hidden. O(1).
@@ -416,134 +447,124 @@ impl<M> Index<M> {
     }
 
     /// The entries of `owner` that `pid` holds. O(those, log).
-    pub(crate) fn held_by(&self, pid: &str, owner: &ReplicaId) -> Held<M> {
-        let group = self.group_of_pid(pid);
-        let held = group.into_iter().flat_map(|group| self.of(group, owner));
-        held.map(|(id, entry)| (id, entry.clone())).collect()
+    pub(crate) fn held_by(&self, pid: &str, hash: PidHash, owner: &ReplicaId) -> HeldEntries<M> {
+        match self.group_of_pid(pid.as_bytes(), hash) {
+            None => HeldEntries::new(),
+            Some(group) => self.of(group, owner).cloned().collect(),
+        }
     }
 
     /// The entries of `owner` in a group.
     fn of<'a>(
         &'a self,
-        group: Group<'a>,
-        owner: &ReplicaId,
-    ) -> impl Iterator<Item = (Id, &'a Presence<M>)> + use<'a, M> {
+        group: Found<'a, M>,
+        owner: &'a ReplicaId,
+    ) -> impl Iterator<Item = &'a Presence<M>> + use<'a, M> {
+        let (one, several) = match group {
+            Found::One(entry, _) => (Some(entry), None),
+            Found::Several(_, group) => (None, Some(group)),
+        };
         let number = self.replicas.number(owner);
-        let ids = number.map(|number| (number, group.starting((number, 0), self.view())));
-        ids.into_iter().flat_map(|(number, ids)| {
-            let records = ids.map(|id| (id, self.entries.at(id)));
-            let owned = records.take_while(move |(_, record)| record.replica == number);
-            owned.map(|(id, record)| (id, &record.entry))
-        })
+        let several = several.zip(number).map(|(group, number)| {
+            let replicas = &self.replicas;
+            let before = |rank: &DotRank| replicas.cmp_ranks(rank, &(number, 0)).is_lt();
+            group.order.starting(before, replicas)
+        });
+        let several = several.into_iter().flatten().map(|grouped| &grouped.entry);
+        let of_owner = move |entry: &&Presence<M>| entry.owner() == owner;
+        one.into_iter().chain(several).take_while(of_owner)
     }
 
-    /// The entries in a slot, or some of its key with them, which are few.
-    fn around(&self, slot: Slot<'_>, hashes: Hashes) -> Option<Group<'_>> {
-        match self.group_of_key(slot, hashes.key)? {
-            Group::Many(_, many) if many.by_slot => {
-                let view = self.view();
-                let same = |id| view.entry(id).slot() == slot;
-                self.by_slot.find(hashes.slot(), same)
+    /// The entries of `owner` in a slot. O(1), however many share its key or pid. If the
+    /// pid is new, its hash knows it from now on.
+    pub(crate) fn held_in(
+        &self,
+        slot: Slot<'_>,
+        pid: &mut PidHash,
+        owner: &ReplicaId,
+    ) -> HeldEntries<M> {
+        let of_owner = |entry: &&Presence<M>| entry.owner() == owner;
+        let mut held = HeldEntries::new();
+        match self.group_of_pid(slot.pid, *pid) {
+            None => pid.is_new = true,
+            Some(Found::One(entry, _)) => {
+                let is_it = entry.slot() == slot && of_owner(&entry);
+                held.extend(is_it.then(|| entry.clone()));
             }
-            group => Some(group),
-        }
-    }
-
-    /// The entries of `owner` in a slot. O(1), however many share its key or pid.
-    pub(crate) fn held_in(&self, slot: Slot<'_>, hashes: Hashes, owner: &ReplicaId) -> Held<M> {
-        let mut held = Held::new();
-        match self.around(slot, hashes) {
-            None => {}
-            Some(Group::One(id)) => {
-                let entry = &self.entries.at(id).entry;
-                if entry.owner() == owner && entry.slot().pid == slot.pid {
-                    held.push((id, entry.clone()));
+            Some(Found::Several(_, group)) => {
+                if let Some(grouped) = group.order.few() {
+                    let entries = in_slot(grouped, slot).filter(of_owner);
+                    held.extend(entries.cloned());
+                } else if let Some(group) = self.group_of_slot(slot, *pid) {
+                    held.extend(self.of(group, owner).cloned());
                 }
-            }
-            Some(group) => {
-                let owned = self.of(group, owner);
-                let owned = owned.filter(|(_, entry)| entry.slot() == slot);
-                held.extend(owned.map(|(id, entry)| (id, entry.clone())));
             }
         }
         held
     }
 
-    /// Whether a visible entry is in a slot. O(1), however many share its key or pid.
-    pub(crate) fn contains(&self, slot: Slot<'_>) -> bool {
-        let group = self.around(slot, self.hashes(slot)).into_iter();
-        let mut visible = group.flat_map(|group| Visible::of_group(group, self.view()));
-        visible.any(|entry| entry.slot() == slot)
+    fn group_of_slot(&self, slot: Slot<'_>, pid: PidHash) -> Option<Found<'_, M>> {
+        let hash = pid.slot(self.key_hash(slot));
+        self.by_slot.find(hash, |other| other.slot() == slot)
     }
 
-    /// Whether `entry` is where look-ups will find it. O(log).
-    pub(crate) fn holds(&self, entry: &Presence<M>) -> bool {
-        let (slot, view) = (entry.slot(), self.view());
-        let hashes = self.hashes(slot);
-        let Some(id) = self.id_of(entry, hashes) else {
-            return false;
-        };
-        let place = view.key(id);
-        let held = |group: Option<Group<'_>>| {
-            group.is_some_and(|group| group.find(place, view) == Some(id))
-        };
-        let before = |other: &Place| view.cmp(other, &place).is_lt();
-        let topic = self.topic(entry.topic());
-        let of_topic = topic.map(|topic| topic.members.order.starting(before, &view).next());
-        of_topic == Some(Some(id))
-            && held(self.group_of_pid(entry.pid()))
-            && held(self.around(slot, hashes))
+    /// Whether a visible entry is in a slot. O(1), however many share its key or pid.
+    pub(crate) fn contains(&self, slot: Slot<'_>) -> bool {
+        let pid = self.hash(slot.pid);
+        match self.group_of_pid(slot.pid, pid) {
+            None => false,
+            Some(Found::One(entry, _)) => entry.slot() == slot && self.replicas.shows(entry),
+            Some(Found::Several(_, group)) => {
+                if let Some(grouped) = group.order.few() {
+                    in_slot(grouped, slot).any(|entry| self.replicas.shows(entry))
+                } else {
+                    let group = self.group_of_slot(slot, pid);
+                    self.in_group(group).next().is_some()
+                }
+            }
+        }
     }
 
     /// How many entries there are, visible or not.
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+    pub(crate) const fn len(&self) -> usize {
+        self.len
     }
 
-    /// How many entries there is room for without growing.
+    /// How many topics there is room for without growing.
     #[cfg(test)]
     pub(crate) fn places(&self) -> usize {
-        self.entries.places()
-    }
-
-    /// Whether all of it agrees. O(entries).
-    pub(crate) fn check_invariants(&self) -> bool {
-        let view = self.view();
-        self.topics.check_invariants(&self.hashing, view)
-            && self.by_key.check_invariants(view)
-            && self.by_pid.check_invariants(view)
-            && self.by_slot.check_invariants(view)
-            && self.entries.iter().all(|(id, record)| {
-                let hashes = self.hashes(record.entry.slot());
-                let group = self.group_of_key(record.entry.slot(), hashes.key);
-                let shares = matches!(group, Some(Group::Many(..)));
-                self.id_of(&record.entry, hashes) == Some(id)
-                    && record.shares_key() == shares
-                    && *self.topics.at(record.topic()).name == *record.entry.topic()
-                    && self.holds(&record.entry)
-            })
+        self.topics.places()
     }
 }
 
-fn change(hidden: &mut u32, hide: bool) {
-    if hide {
-        *hidden += 1;
-    } else {
-        *hidden -= 1;
-    }
+/// A hint of a topic and a key.
+fn hint_of_slot(slot: Slot<'_>) -> u32 {
+    hint(slot.topic).rotate_left(16) ^ hint(slot.key)
+}
+
+/// The entries of a slot among few of its pid.
+fn in_slot<'a, M>(
+    grouped: &'a [groups::Grouped<M>],
+    slot: Slot<'a>,
+) -> impl Iterator<Item = &'a Presence<M>> {
+    crate::steps::count(grouped.len() / 16 + 1);
+    let hint = hint_of_slot(slot);
+    let hinted = grouped.iter().filter(move |grouped| grouped.hint == hint);
+    let entries = hinted.map(|grouped| &grouped.entry);
+    entries.filter(move |entry| entry.slot() == slot)
 }
 
 impl<M> Clone for Index<M> {
     fn clone(&self) -> Self {
         Self {
-            entries: self.entries.clone(),
+            len: self.len,
             replicas: self.replicas.clone(),
             topics: self.topics.clone(),
-            by_key: self.by_key.clone(),
             by_pid: self.by_pid.clone(),
+            by_key: self.by_key.clone(),
             by_slot: self.by_slot.clone(),
             hashing: self.hashing.clone(),
-            strangers: self.strangers.clone(),
+            uninterned: self.uninterned.clone(),
         }
     }
 }

@@ -119,10 +119,9 @@ pub use lattice_causal::{
     identity_of,
 };
 pub use message::{Body, MESSAGE_VERSION, Message, Piece, Refusal, Shard};
-pub use presence::Presence;
+pub use presence::{MAX_TEXT_BYTES, Presence};
 pub use replica_id::{NoNewerIncarnation, ReplicaId};
 pub use state::{MAX_REISSUED, PresenceAnswer, PresenceState, ReplicaStatus, Standing};
-pub use text::MAX_TEXT_BYTES;
 
 /// The front page, whose example must run.
 #[cfg(doctest)]

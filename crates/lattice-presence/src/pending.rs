@@ -25,12 +25,14 @@ type Word = u128;
 /// Clocks of a word.
 const WORD: u64 = Word::BITS as u64;
 
-/// Clocks that are sorted in at once, if there are no more words than that.
+/// Clocks that are sorted in at once: so many, or some for each word that is there.
 const RECENT: usize = 16;
+const FOR_EACH_WORD: usize = 8;
 
 impl Pending {
+    #[inline]
     pub(crate) fn insert(&mut self, clock: u64) {
-        if self.recent.len() >= self.words.len().max(RECENT) {
+        if self.recent.len() >= (FOR_EACH_WORD * self.words.len()).max(RECENT) {
             self.sort_in();
         }
         self.recent.push(clock);
@@ -39,11 +41,10 @@ impl Pending {
     /// Makes words of what came last. O(those log those + words): each pays for as many
     /// words as there are clocks, so O(log) for a clock, in one stretch of memory.
     fn sort_in(&mut self) {
-        self.recent.sort_unstable();
+        let fresh = self.words_of_recent();
         let mut before = core::mem::take(&mut self.words).into_iter().peekable();
         let mut words = Vec::with_capacity(before.len() + 1);
-        for clocks in self.recent.chunk_by(|a, b| a / WORD == b / WORD) {
-            let at = clocks[0] / WORD;
+        for (at, fresh) in fresh {
             while let Some(word) = before.next_if(|word| word.0 < at) {
                 words.push(word);
             }
@@ -51,15 +52,42 @@ impl Pending {
             if self.full.contains(at * WORD) {
                 continue;
             }
-            let word = clocks.iter().map(|clock| 1 << (clock % WORD));
-            match word.fold(old.map_or(0, |word| word.1), |all: Word, bit| all | bit) {
+            match old.map_or(0, |word| word.1) | fresh {
                 Word::MAX => self.full.insert_range(at * WORD..=at * WORD + WORD - 1),
                 word => words.push((at, word)),
             }
         }
         words.extend(before);
         self.words = words;
-        self.recent.clear();
+    }
+
+    /// What came last as words, ascending: it is empty afterwards. Clocks that lie close
+    /// together, as they mostly do, need no sorting.
+    fn words_of_recent(&mut self) -> Vec<(u64, Word)> {
+        let places = self.recent.iter().map(|clock| clock / WORD);
+        let (Some(first), Some(last)) = (places.clone().min(), places.max()) else {
+            return Vec::new();
+        };
+        let bit = |clock: u64| (clock / WORD, 1 << (clock % WORD));
+        let span = usize::try_from(last - first).unwrap_or(usize::MAX);
+        let mut words: Vec<(u64, Word)>;
+        if span < self.recent.len() {
+            words = (first..=last).map(|at| (at, 0)).collect();
+            for clock in self.recent.drain(..) {
+                let (at, bit) = bit(clock);
+                words[(at - first) as usize].1 |= bit;
+            }
+            words.retain(|word| word.1 != 0);
+        } else {
+            self.recent.sort_unstable();
+            words = self.recent.drain(..).map(bit).collect();
+            words.dedup_by(|later, word| {
+                let same = later.0 == word.0;
+                word.1 |= if same { later.1 } else { 0 };
+                same
+            });
+        }
+        words
     }
 
     /// The whole set; it is empty afterwards. O(clocks log clocks).

@@ -25,6 +25,19 @@ use crate::text::Text;
 /// ```
 pub struct Presence<M>(Arc<Inner<M>>);
 
+/// How many bytes a topic, a key or a pid may have: what every peer reads (rule S2).
+///
+/// ```
+/// use lattice_presence::{Field, JoinError, MAX_TEXT_BYTES, PresenceState};
+///
+/// let mut state = PresenceState::new("a");
+/// let long = "k".repeat(MAX_TEXT_BYTES + 1);
+/// let error = state.join("pid-1", "room", &long, ()).unwrap_err();
+/// assert_eq!(error, JoinError::TooLong { field: Field::Key, len: 65_537 });
+/// assert!(state.is_empty());
+/// ```
+pub const MAX_TEXT_BYTES: usize = 64 << 10;
+
 /// In the order in which look-ups touch it: the metadata, which only readers want, may
 /// lie in a cache line of its own.
 #[repr(C)]
@@ -214,15 +227,19 @@ impl<M> Presence<M> {
         self.is(other) || self.slot() == other.slot()
     }
 
-    /// The same entry, with a topic and an owner that are shared with others, unless
-    /// somebody else holds it.
-    pub(crate) fn sharing(mut self, topic: &Arc<str>, owner: &ReplicaId) -> Self {
+    /// Takes a topic and an owner that are shared with others, unless somebody else
+    /// holds the entry.
+    pub(crate) fn share(&mut self, topic: &Arc<str>, owner: &ReplicaId) {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             debug_assert!(inner.topic == *topic && inner.dot.replica == *owner);
             inner.topic = topic.clone();
             inner.dot.replica = owner.clone();
         }
-        self
+    }
+
+    /// Where it lies in memory: the same as long as somebody holds it.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
     }
 
     /// Whether both point to one allocation.

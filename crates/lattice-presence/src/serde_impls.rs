@@ -43,7 +43,7 @@ impl<M: Serialize> Serialize for Presence<M> {
 /// The fields of an entry, none of which restricts another.
 #[derive(serde::Deserialize)]
 #[serde(rename = "Presence", bound = "M: Deserialize<'de>")]
-struct Fields<'a, M> {
+struct EntryFields<'a, M> {
     dot: Dot<ReplicaId>,
     #[serde(borrow)]
     topic: Cow<'a, str>,
@@ -56,7 +56,7 @@ struct Fields<'a, M> {
 
 impl<'de, M: Deserialize<'de>> Deserialize<'de> for Presence<M> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let read = Fields::deserialize(deserializer)?;
+        let read = EntryFields::deserialize(deserializer)?;
         Ok(Self::new(
             read.dot,
             &*read.topic,
@@ -79,18 +79,18 @@ impl<M: Serialize> Serialize for PresenceDelta<M> {
 
 #[derive(serde::Deserialize)]
 #[serde(rename = "PresenceDelta", bound = "M: Deserialize<'de>")]
-struct Parts<'a, M> {
+struct DeltaFields<'a, M> {
     replica: ReplicaId,
     context: CausalContext<ReplicaId>,
     #[serde(borrow)]
-    entries: Vec<Fields<'a, M>>,
+    entries: Vec<EntryFields<'a, M>>,
 }
 
 /// Texts that many entries have in common, kept once.
 #[derive(Default)]
-struct Shared(BTreeSet<Arc<str>>);
+struct Texts(BTreeSet<Arc<str>>);
 
-impl Shared {
+impl Texts {
     fn text(&mut self, text: &str) -> Arc<str> {
         if let Some(known) = self.0.get(text) {
             return known.clone();
@@ -104,9 +104,9 @@ impl Shared {
 /// Refuses what [`PresenceDelta::from_parts`] refuses.
 impl<'de, M: Deserialize<'de>> Deserialize<'de> for PresenceDelta<M> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let read = Parts::deserialize(deserializer)?;
-        let mut shared = Shared::default();
-        let mut entry = |read: Fields<'_, M>| {
+        let read = DeltaFields::deserialize(deserializer)?;
+        let mut shared = Texts::default();
+        let mut entry = |read: EntryFields<'_, M>| {
             let owner = ReplicaId::new(shared.text(read.dot.replica.as_str()));
             let topic = shared.text(&read.topic);
             let dot = Dot::new(owner, read.dot.clock);

@@ -343,7 +343,7 @@ impl<M> PresenceState<M> {
     }
 
     /// Whether claims on former lives stand beside the name of the claimant (rule S7).
-    fn is_signed(&self) -> bool {
+    fn names_claimant(&self) -> bool {
         self.context().get(&self.replica).is_some()
             || !self
                 .context()
@@ -377,7 +377,7 @@ impl<M> PresenceState<M> {
                 .all(|entry| self.index.holds(entry) && !stale(entry))
             && (self.index.len() > 48 || self.index.check_invariants())
             && self.context().intersection(self.filter.dots()).is_empty()
-            && self.is_signed()
+            && self.names_claimant()
     }
 }
 

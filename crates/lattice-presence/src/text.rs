@@ -4,19 +4,6 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::str;
 
-/// How many bytes a topic, a key or a pid may have: what every peer reads (rule S2).
-///
-/// ```
-/// use lattice_presence::{Field, JoinError, MAX_TEXT_BYTES, PresenceState};
-///
-/// let mut state = PresenceState::new("a");
-/// let long = "k".repeat(MAX_TEXT_BYTES + 1);
-/// let error = state.join("pid-1", "room", &long, ()).unwrap_err();
-/// assert_eq!(error, JoinError::TooLong { field: Field::Key, len: 65_537 });
-/// assert!(state.is_empty());
-/// ```
-pub const MAX_TEXT_BYTES: usize = 64 << 10;
-
 /// Two texts, one after the other, in 24 bytes. Up to [`SHORT`] bytes of both are held
 /// in place: an entry whose key and pid are short is one allocation, and its text lies
 /// beside its dot.

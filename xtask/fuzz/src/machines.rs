@@ -28,7 +28,7 @@ pub fn check(data: &[u8]) {
     while let Some(code) = bytes.next() {
         world.step(code, &mut bytes);
     }
-    world.settle();
+    world.converge();
 }
 
 struct Node {
@@ -332,7 +332,7 @@ impl World {
     }
 
     /// The network is whole, nobody writes, time passes: one view, and everybody knows.
-    fn settle(&mut self) {
+    fn converge(&mut self) {
         self.in_flight.clear();
         // Patience with nonsense, isolation and silence all come to an end.
         let end = self.now + Duration::from_secs(150);

@@ -59,14 +59,14 @@ fn merge(ours: &State, theirs: &State) -> Option<State> {
         }
     }
 
-    let settled = merged.snapshot();
+    let before = merged.snapshot();
     let again = merged
         .merge_with_diff(theirs)
         .expect("it was accepted before");
     assert!(again.is_empty(), "a second merge reports {again:?}");
     assert_eq!(
         merged.snapshot(),
-        settled,
+        before,
         "a second merge changed something"
     );
     Some(merged)

@@ -7,17 +7,17 @@ use super::Causal;
 use super::room::Room;
 use crate::{Answer, Asked, CausalContext, ClockSet, DotStore, Held, Part, Question};
 
-/// How many parts the clocks of a replica, or a stretch of them, are cut into.
+/// How many parts the clocks of a replica, or an interval of them, are cut into.
 const PARTS: usize = 16;
 
 /// So many live dots are listed, and not cut further.
 const LISTED: usize = 32;
 
-/// Of one replica, a question is about so many stretches at most.
-const STRETCHES: usize = 16;
+/// Of one replica, a question is about so many intervals at most.
+const INTERVALS: usize = 16;
 
 /// So many parts are looked at of one replica: all that an honest question has.
-const LOOKED_AT: usize = PARTS * STRETCHES;
+const LOOKED_AT: usize = PARTS * INTERVALS;
 
 /// What to say about one replica in an answer.
 #[derive(Default)]
@@ -73,7 +73,7 @@ impl<S: DotStore> Causal<S> {
     }
 
     /// The next question: about what an answer says to differ, in finer parts. It is empty
-    /// if nothing does. Of more than 16 stretches of one replica, the last ones are
+    /// if nothing does. Of more than 16 intervals of one replica, the last ones are
     /// taken together, so that no answer makes a question long.
     ///
     /// ```
@@ -101,7 +101,7 @@ impl<S: DotStore> Causal<S> {
         question
     }
 
-    /// Cuts a stretch of clocks into parts of equal counts, or lists what is alive in it.
+    /// Cuts an interval of clocks into parts of equal counts, or lists what is alive in it.
     fn cut(&self, replica: &S::Replica, range: RangeInclusive<u64>, parts: &mut Vec<Part>) {
         let (mut first, end) = (*range.start(), *range.end());
         let all = ClockSet::from(range.clone());
@@ -133,7 +133,7 @@ impl<S: DotStore> Causal<S> {
 
     /// What the asker lacks, as far as the question reveals it: at most `max` live dots
     /// and intervals of claims (but at least one dot). And where the two sides still
-    /// differ, or more is to be said than fitted: at most 16 stretches of each replica.
+    /// differ, or more is to be said than fitted: at most 16 intervals of each replica.
     ///
     /// All that it says is true: merging it is a part of merging this whole state. It
     /// says nothing if the asker knows all, or more. O(what is said + parts × chunks).
@@ -241,8 +241,8 @@ impl<S: DotStore> Causal<S> {
 
 impl<S: DotStore> Causal<S> {
     /// The parts that differ, as one set of clocks, in which neighbours stay apart: the
-    /// next question cuts each of them, where it would cut a stretch of all of them into
-    /// the same parts again. What stands between two is settled here, by a claim, unless
+    /// next question cuts each of them, where it would cut an interval of all of them into
+    /// the same parts again. What stands between two is said here, by a claim, unless
     /// nothing is to be said of it.
     fn apart(
         &self,
@@ -258,8 +258,8 @@ impl<S: DotStore> Causal<S> {
             let between = apart.max();
             if between > 0
                 && between + 1 == *part.start()
-                && apart.interval_count() < STRETCHES
-                && self.settles(replica, known, between, claims, room)
+                && apart.interval_count() < INTERVALS
+                && self.leaves_nothing(replica, known, between, claims, room)
             {
                 apart.remove_range(between..=between);
             }
@@ -268,8 +268,8 @@ impl<S: DotStore> Causal<S> {
         apart
     }
 
-    /// Whether nothing is left to be said of a clock.
-    fn settles(
+    /// Whether nothing is left to be said of a clock, once its claim is.
+    fn leaves_nothing(
         &self,
         replica: &S::Replica,
         known: &Known,
@@ -296,10 +296,10 @@ struct Known {
     ahead: ClockSet,
 }
 
-/// At most `STRETCHES` stretches that cover `clocks`: the last ones become one.
+/// At most `INTERVALS` intervals that cover `clocks`: the last ones become one.
 fn few(clocks: &ClockSet) -> ClockSet {
     let mut few = clocks.clone();
-    if let Some(range) = clocks.intervals().nth(STRETCHES - 1) {
+    if let Some(range) = clocks.intervals().nth(INTERVALS - 1) {
         few.insert_range(*range.start()..=clocks.max());
     }
     few

@@ -29,7 +29,7 @@ impl<S: DotStore> Causal<S> {
     /// least one dot): each merges alone, in any order, and all of them together have the
     /// effect of the whole.
     ///
-    /// Parts ascend by replica and clock. Each claims a stretch of what was seen, with
+    /// Parts ascend by replica and clock. Each claims a range of what was seen, with
     /// what lives in it. A state that says nothing has no part. O(chunks) and what it
     /// holds, a part.
     ///

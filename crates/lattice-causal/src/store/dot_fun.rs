@@ -150,6 +150,7 @@ impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
     /// assert_eq!(store.insert(&Dot::new("a", 1), 'x'), None);
     /// assert_eq!(store.insert(&Dot::new("a", 1), 'y'), Some('x'));
     /// ```
+    #[inline]
     pub fn insert(&mut self, dot: &Dot<R>, value: V) -> Option<V> {
         if dot.clock == 0 || dot.clock > crate::MAX_CLOCK {
             return None;
@@ -202,6 +203,7 @@ impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
 
     /// [`remove`](Self::remove); the fingerprint of the dot comes with its value, and how
     /// many dots of the replica live on.
+    #[inline]
     pub(crate) fn bury(&mut self, dot: &Dot<R>) -> Option<(V, u64, usize)> {
         let run = self.runs.get_mut(&dot.replica)?;
         let (value, fingerprint) = run.remove::<I>(dot.clock)?;
@@ -302,7 +304,7 @@ impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
             return;
         };
         let added = |clock, value: &V| observer.added(replica, clock, || (), value);
-        let seen = mine.cursor();
+        let seen = mine.sweep();
         if let Some(run) = self.runs.get_mut(replica) {
             self.len += run.extend_unseen::<I>(theirs, seen, added);
             return;

@@ -10,11 +10,11 @@ use core::ops::RangeInclusive;
 
 use smallvec::SmallVec;
 
-use crate::clock_set::Cursor;
+use crate::clock_set::Sweep;
 use crate::store::{Identify, Summary};
 use crate::{ClockSet, dot_fingerprint};
 
-use chunk::{CHUNK, Chunk, Slot};
+use chunk::{CHUNK, Chunk, DotCell};
 pub use iter::RunIter;
 
 /// Two neighbours that hold no more together become one.
@@ -24,15 +24,15 @@ const SMALL: usize = CHUNK / 2;
 ///
 /// A sorted vector of [chunks](Chunk), each with its own summary: a replica mints
 /// ascending clocks, so nearly every insertion is an append, and reads and joins walk
-/// memory in order; a late dot moves the slots of one chunk; the summary of a range is
-/// that of the chunks in it and of the slots at its ends.
+/// memory in order; a late dot moves the cells of one chunk; the summary of a range is
+/// that of the chunks in it and of the cells at its ends.
 ///
 /// A run of one dot, as in the nested stores of a map, lies in place.
 ///
 /// # Invariants
 ///
-/// - Chunks hold their own invariants, ascend, and none is without a live slot.
-/// - Two neighbours hold more than [`SMALL`] live slots together, so that the chunks are
+/// - Chunks hold their own invariants, ascend, and none is without a live cell.
+/// - Two neighbours hold more than [`SMALL`] live cells together, so that the chunks are
 ///   in proportion to what lives.
 /// - The summary is the sum of theirs.
 #[derive(Debug)]
@@ -41,8 +41,8 @@ pub(crate) struct Run<V> {
     summary: Summary,
 }
 
-/// A slot: the chunk, and the place in it.
-type Place = (usize, usize);
+/// Where a cell is: its chunk, and its index in the chunk.
+type Position = (usize, usize);
 
 impl<V> Run<V> {
     pub(crate) const fn new() -> Self {
@@ -66,8 +66,9 @@ impl<V> Run<V> {
 
     /// The chunk where `clock` is, if it is anywhere.
     ///
-    /// As within a chunk, it is mostly at the place in proportion or beside it; a search
+    /// As within a chunk, it is mostly at the position in proportion or beside it; a search
     /// by halves would look at ten chunks among a thousand, each a cache line of its own.
+    #[inline]
     fn chunk_of(&self, clock: u64) -> Option<usize> {
         let chunks = &*self.chunks;
         let (first, last) = (chunks.first()?.first(), self.last());
@@ -78,7 +79,11 @@ impl<V> Run<V> {
             return Some(chunks.len() - 1);
         }
         let end = chunks.len() - 1;
-        let scaled = u128::from(clock - first) * end as u128 / u128::from(last - first);
+        // A clock has 53 bits: with up to 2^11 chunks the product fits.
+        let scaled = match (clock - first).checked_mul(end as u64) {
+            Some(product) => product / (last - first),
+            None => (clock - first) / ((last - first) / end as u64).max(1),
+        };
         let guess = usize::try_from(scaled).map_or(end, |at| at.min(end));
         let is_at = |at: usize| {
             let begins = chunks.get(at).is_some_and(|chunk| chunk.first() <= clock);
@@ -93,24 +98,24 @@ impl<V> Run<V> {
             .checked_sub(1)
     }
 
-    /// The first slot whose clock is not below `clock`.
-    fn place(&self, clock: u64) -> Place {
+    /// The first cell whose clock is not below `clock`.
+    fn position(&self, clock: u64) -> Position {
         let Some(at) = self.chunk_of(clock) else {
             return (0, 0);
         };
-        let slot = self.chunks[at].search(clock).unwrap_or_else(|slot| slot);
-        if slot == self.chunks[at].slots().len() {
+        let cell = self.chunks[at].search(clock).unwrap_or_else(|cell| cell);
+        if cell == self.chunks[at].cells().len() {
             (at + 1, 0)
         } else {
-            (at, slot)
+            (at, cell)
         }
     }
 
-    /// The slots whose clocks lie in `range`: the first one, and the one behind the last.
-    fn places(&self, range: &RangeInclusive<u64>) -> (Place, Place) {
+    /// The cells whose clocks lie in `range`: the first one, and the one behind the last.
+    fn positions(&self, range: &RangeInclusive<u64>) -> (Position, Position) {
         let behind = range.end().checked_add(1);
-        let to = behind.map_or((self.chunks.len(), 0), |clock| self.place(clock));
-        (self.place(*range.start()), to)
+        let to = behind.map_or((self.chunks.len(), 0), |clock| self.position(clock));
+        (self.position(*range.start()), to)
     }
 
     pub(crate) fn get(&self, clock: u64) -> Option<&V> {
@@ -141,13 +146,16 @@ impl<V> Run<V> {
 
     /// The live dots whose clocks lie in `range`: O(log) to find.
     pub(crate) fn range(&self, range: &RangeInclusive<u64>) -> RunIter<'_, V> {
-        let (from, to) = self.places(range);
+        let (from, to) = self.positions(range);
         RunIter::between(&self.chunks, from, to)
     }
 
     /// The chunks that lie in `range` as a whole, between the dots before and behind them.
-    fn parts(&self, range: &RangeInclusive<u64>) -> (RunIter<'_, V>, &[Chunk<V>], RunIter<'_, V>) {
-        let (from, to) = self.places(range);
+    fn by_chunks(
+        &self,
+        range: &RangeInclusive<u64>,
+    ) -> (RunIter<'_, V>, &[Chunk<V>], RunIter<'_, V>) {
+        let (from, to) = self.positions(range);
         if from.0 >= to.0 {
             let all = RunIter::between(&self.chunks, from, to);
             return (all, &[], RunIter::default());
@@ -159,9 +167,9 @@ impl<V> Run<V> {
     }
 
     /// The summary of the live dots whose clocks lie in `range`: O(chunks in the range),
-    /// and the slots of a chunk at either end.
+    /// and the cells of a chunk at either end.
     pub(crate) fn summary_in<I: Identify<V>>(&self, range: &RangeInclusive<u64>) -> Summary {
-        let (before, chunks, behind) = self.parts(range);
+        let (before, chunks, behind) = self.by_chunks(range);
         let mut summary = Summary::EMPTY;
         for chunk in chunks {
             summary.merge(chunk.summary());
@@ -173,9 +181,9 @@ impl<V> Run<V> {
     }
 
     /// The clock of the live dot number `n` in `range`, from 0: O(chunks in the range),
-    /// and the slots of one or two chunks.
+    /// and the cells of one or two chunks.
     pub(crate) fn nth(&self, range: &RangeInclusive<u64>, mut n: usize) -> Option<u64> {
-        let (before, chunks, behind) = self.parts(range);
+        let (before, chunks, behind) = self.by_chunks(range);
         for (clock, _) in before {
             if n == 0 {
                 return Some(clock);
@@ -193,7 +201,8 @@ impl<V> Run<V> {
     }
 
     /// Puts `value` under `clock`; a live value that was there comes back. O(1) at the
-    /// end, otherwise O(slots of a chunk), and O(chunks) when a chunk is full.
+    /// end, otherwise O(cells of a chunk), and O(chunks) when a chunk is full.
+    #[inline]
     pub(crate) fn insert<I: Identify<V>>(&mut self, clock: u64, value: V) -> Option<V> {
         if clock > self.last() {
             self.push::<I>(clock, value);
@@ -202,14 +211,15 @@ impl<V> Run<V> {
         let at = self.chunk_to_put::<I>(clock);
         let chunk = &mut self.chunks[at];
         self.summary.subtract_all(chunk.summary());
-        let place = chunk.search(clock);
-        let before = chunk.put::<I>(place, clock, value);
+        let position = chunk.search(clock);
+        let before = chunk.put::<I>(position, clock, value);
         self.summary.merge(chunk.summary());
         debug_assert!(self.check_ends());
         before
     }
 
     /// Adds a dot behind the last one.
+    #[inline]
     fn push<I: Identify<V>>(&mut self, clock: u64, value: V) {
         let fingerprint = dot_fingerprint(clock, I::identity(&value));
         self.summary.add(fingerprint);
@@ -253,25 +263,40 @@ impl<V> Run<V> {
 
     /// Takes the value under `clock` out, with its fingerprint: O(log), amortized over
     /// compactions.
+    #[inline]
     pub(crate) fn remove<I: Identify<V>>(&mut self, clock: u64) -> Option<(V, u64)> {
         let at = self.chunk_of(clock)?;
         let chunk = &mut self.chunks[at];
-        let slot = chunk.search(clock).ok()?;
-        let (value, fingerprint) = chunk.bury::<I>(slot)?;
+        let cell = chunk.search(clock).ok()?;
+        let (value, fingerprint) = chunk.bury::<I>(cell)?;
         self.summary.subtract(fingerprint);
-        self.settle(at, at);
+        chunk.trim_at(cell);
+        let live = chunk.live();
+        if live <= SMALL && self.is_small(at, live) {
+            self.unite(at.saturating_sub(1), (at + 2).min(self.chunks.len()));
+        }
+        debug_assert!(self.check_ends());
         Some((value, fingerprint))
     }
 
+    /// Whether a chunk of so many live dots is none any more, or holds few together with a
+    /// neighbour.
+    fn is_small(&self, at: usize, live: usize) -> bool {
+        let is_few = |other: &Chunk<V>| other.live() + live <= SMALL;
+        live == 0
+            || self.chunks.get(at + 1).is_some_and(is_few)
+            || at > 0 && is_few(&self.chunks[at - 1])
+    }
+
     /// Takes out every live value whose clock lies in `range` and that `dies`
-    /// says: O(log + slots in the range).
+    /// says: O(log + cells in the range).
     pub(crate) fn remove_where<I: Identify<V>>(
         &mut self,
         range: &RangeInclusive<u64>,
         mut dies: impl FnMut(u64, &V) -> bool,
         mut removed: impl FnMut(u64, V),
     ) {
-        let (from, to) = self.places(range);
+        let (from, to) = self.positions(range);
         let before = self.summary.live;
         for at in from.0..self.chunks.len().min(to.0 + 1) {
             let chunk = &mut self.chunks[at];
@@ -279,22 +304,22 @@ impl<V> Run<V> {
             let behind = if at == to.0 {
                 to.1
             } else {
-                chunk.slots().len()
+                chunk.cells().len()
             };
             let gone = chunk.bury_where::<I>(first..behind, &mut dies, &mut removed);
             self.summary.subtract_all(gone);
         }
         if self.summary.live < before {
-            self.settle(from.0, to.0.min(self.chunks.len() - 1));
+            self.rebalance(from.0, to.0.min(self.chunks.len() - 1));
         }
     }
 
     /// Restores the invariants of the chunks from one to another, both included, that
-    /// may have lost slots.
-    fn settle(&mut self, from: usize, to: usize) {
+    /// may have lost cells.
+    fn rebalance(&mut self, from: usize, to: usize) {
         let mut sparse = false;
         for chunk in &mut self.chunks[from..=to] {
-            chunk.tidy();
+            chunk.trim();
             sparse |= chunk.live() <= SMALL;
         }
         if sparse {
@@ -339,7 +364,7 @@ impl<V> Run<V> {
                 self.push::<I>(clock, value);
             } else {
                 let value = Some(value);
-                late.push(Slot { clock, value });
+                late.push(DotCell { clock, value });
             }
         }
         self.weave::<I>(late);
@@ -347,10 +372,10 @@ impl<V> Run<V> {
         self.summary.live - before
     }
 
-    /// Adds ascending slots, none of them behind the last one.
-    fn weave<I: Identify<V>>(&mut self, late: Vec<Slot<V>>) {
+    /// Adds ascending cells, none of them behind the last one.
+    fn weave<I: Identify<V>>(&mut self, late: Vec<DotCell<V>>) {
         if late.len() <= 1 {
-            for Slot { clock, value } in late {
+            for DotCell { clock, value } in late {
                 value.and_then(|value| self.insert::<I>(clock, value));
             }
             return;
@@ -361,12 +386,12 @@ impl<V> Run<V> {
         let mut late = late.into_iter().peekable();
         while let Some(chunk) = tail.next() {
             let next = tail.peek().map_or(u64::MAX, Chunk::first);
-            if late.peek().is_none_or(|slot| slot.clock >= next) {
+            if late.peek().is_none_or(|cell| cell.clock >= next) {
                 self.chunks.push(chunk);
                 continue;
             }
             self.summary.subtract_all(chunk.summary());
-            let here = core::iter::from_fn(|| late.next_if(|slot| slot.clock < next));
+            let here = core::iter::from_fn(|| late.next_if(|cell| cell.clock < next));
             chunk.weave::<I>(here, |chunk| {
                 self.summary.merge(chunk.summary());
                 self.chunks.push(chunk);
@@ -380,7 +405,7 @@ impl<V> Run<V> {
     pub(crate) fn extend_unseen<I: Identify<V>>(
         &mut self,
         other: &Self,
-        mut seen: Cursor<'_>,
+        mut seen: Sweep<'_>,
         mut added: impl FnMut(u64, &V),
     ) -> usize
     where
@@ -402,7 +427,7 @@ impl<V> Run<V> {
                     self.push::<I>(clock, value.clone());
                 } else {
                     let value = Some(value.clone());
-                    late.push(Slot { clock, value });
+                    late.push(DotCell { clock, value });
                 }
             }
         }
@@ -417,7 +442,7 @@ impl<V> Run<V> {
     where
         V: Clone,
     {
-        let (before, chunks, behind) = other.parts(range);
+        let (before, chunks, behind) = other.by_chunks(range);
         for (clock, value) in before {
             self.push::<I>(clock, value.clone());
         }

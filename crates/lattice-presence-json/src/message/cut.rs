@@ -179,7 +179,7 @@ impl<M: Serialize + 'static> Cut<'_, M> {
             let go_on = match self.attempt(wrap(part.clone()))? {
                 Tried::Fits(encoded) => keep(encoded, part),
                 Tried::TooLong(bytes) if each == 1 => {
-                    self.runs(&part, bytes, wrap, keep, left_out)?
+                    self.intervals(&part, bytes, wrap, keep, left_out)?
                 }
                 Tried::TooLong(bytes) => {
                     self.split(&part, (bytes, each - 1), wrap, keep, left_out)?
@@ -192,8 +192,8 @@ impl<M: Serialize + 'static> Cut<'_, M> {
         Ok(true)
     }
 
-    /// Run by run: nothing smaller can be told.
-    fn runs(
+    /// Interval by interval: nothing smaller can be told.
+    fn intervals(
         &self,
         part: &PresenceDelta<M>,
         bytes: usize,
@@ -211,12 +211,12 @@ impl<M: Serialize + 'static> Cut<'_, M> {
                 context.insert_range(replica.clone(), interval);
                 let entries = part.entries().filter(|entry| context.contains(entry.dot()));
                 let entries = entries.cloned().collect();
-                let run = PresenceDelta::from_parts(part.replica().clone(), context, entries)
+                let told = PresenceDelta::from_parts(part.replica().clone(), context, entries)
                     .map_err(|_| self.too_long())?;
-                let go_on = match self.attempt(wrap(run.clone()))? {
-                    Tried::Fits(encoded) => keep(encoded, run),
+                let go_on = match self.attempt(wrap(told.clone()))? {
+                    Tried::Fits(encoded) => keep(encoded, told),
                     Tried::TooLong(bytes) => {
-                        self.leave_out(&run, bytes, left_out)?;
+                        self.leave_out(&told, bytes, left_out)?;
                         true
                     }
                 };

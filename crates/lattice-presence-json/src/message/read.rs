@@ -1,6 +1,7 @@
 //! Messages on their way in.
 
 use alloc::borrow::Cow;
+use alloc::vec;
 
 use lattice_presence::{
     Asked, Body, CausalContext, ClockSet, Dot, Held, MAX_CLOCK, MESSAGE_VERSION, Message, Part,
@@ -11,13 +12,20 @@ use serde::de::DeserializeOwned;
 use super::header::{MessageHeader, header, one_of, small};
 use crate::cloud::CloudReader;
 use crate::cursor::{Cursor, Fields, Result};
-use crate::digest::{self, Line, fingerprint};
+use crate::digest::{self, LineReader, fingerprint};
 use crate::error::{Category, DecodeError, Segment};
 use crate::field::{once, required, set};
 use crate::intern::{Replicas, Topics};
 use crate::limits::Limits;
 use crate::meta::{self, too_long};
 use crate::payload::check_claims;
+use crate::room;
+
+/// Bytes that it takes at least to say something of a replica: `,"a":{}`.
+const NAMED: usize = 7;
+
+/// Bytes that an entry takes at least: `,[1,"","","",0]`.
+const ENTRY: usize = 15;
 
 pub(crate) fn decode<M>(text: &str, limits: &Limits) -> Result<Message<M>>
 where
@@ -34,7 +42,8 @@ where
         cursor,
         limits,
         from: header.from.clone(),
-        replicas: Replicas::default(),
+        replicas: Replicas::new(text.len()),
+        named: Named::default(),
         topics: Topics::default(),
         clouds: CloudReader::new(limits),
         entries: Vec::new(),
@@ -52,9 +61,26 @@ where
     Ok(Message::new(cluster, shard, from, body))
 }
 
-/// Where a message has named a replica already.
-#[derive(Clone, Copy, Default)]
-struct Named(u8);
+/// Where a message has named each replica already, by its place. A byte for each: a
+/// question of many short names costs mostly what is kept for each of them.
+#[derive(Default)]
+struct Named {
+    /// The sender has place 0. Most messages name nobody else.
+    sender: u8,
+    others: Vec<u8>,
+}
+
+impl Named {
+    fn of_mut(&mut self, place: usize) -> &mut u8 {
+        let Some(other) = place.checked_sub(1) else {
+            return &mut self.sender;
+        };
+        if self.others.len() <= other {
+            self.others.resize(other + 1, 0);
+        }
+        &mut self.others[other]
+    }
+}
 
 const IN_DELTA: u8 = 1;
 const IN_ASKS: u8 = 2;
@@ -64,7 +90,8 @@ struct Reader<'a, 'l, M> {
     cursor: Cursor<'a>,
     limits: &'l Limits,
     from: ReplicaId,
-    replicas: Replicas<Named>,
+    replicas: Replicas<()>,
+    named: Named,
     topics: Topics,
     clouds: CloudReader<'l>,
     entries: Vec<Presence<M>>,
@@ -102,7 +129,7 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
 
     fn heartbeat(&mut self, mut fields: Fields) -> Result<Body<M>> {
         let pushes = self.number().map_err(|e| e.within_field("heartbeat"))?;
-        let mut line = Line::default();
+        let mut line = LineReader::default();
         while let Some((name, at)) = fields.next(&mut self.cursor)? {
             if !line.read(&name, at, &mut self.cursor, &mut self.clouds)? {
                 self.cursor.skip_unknown()?;
@@ -257,9 +284,11 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
         let mut claims = Vec::new();
         let mut groups = self.cursor.items()?;
         while let Some(index) = groups.next(&mut self.cursor)? {
-            claims.push(self.group().map_err(|e| e.within_index(index))?);
+            let group = self.group().map_err(|e| e.within_index(index))?;
+            room::push(&mut claims, group, self.cursor.left(), NAMED);
         }
-        let context: CausalContext<ReplicaId> = claims.into_iter().collect();
+        self.topics.forget();
+        let context = context(claims);
         let entries = core::mem::take(&mut self.entries);
         check_claims(&context, entries.len(), self.limits, start)?;
         PresenceDelta::from_parts(self.from.clone(), context, entries).map_err(|error| {
@@ -319,8 +348,13 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
             entries.sort_unstable_by_key(|entry| entry.dot().clock);
         }
         let clocks: ClockSet = entries.iter().map(|entry| entry.dot().clock).collect();
-        let mut seen = seen.unwrap_or_default();
-        seen.union_with(&clocks);
+        let seen = match seen {
+            Some(mut seen) if !seen.is_empty() => {
+                seen.union_with(&clocks);
+                seen
+            }
+            _ => clocks,
+        };
         Ok((self.replicas.id(place).clone(), seen))
     }
 
@@ -339,7 +373,7 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
         let mut items = self.cursor.items()?;
         while let Some(index) = items.next(&mut self.cursor)? {
             let entry = self.entry(place).map_err(|e| e.within_index(index))?;
-            self.entries.push(entry);
+            room::push(&mut self.entries, entry, self.cursor.left(), ENTRY);
         }
         Ok(())
     }
@@ -398,9 +432,10 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
                 let clocks = self.clouds.read(&mut self.cursor)?;
                 Ok((self.replicas.id(place).clone(), clocks))
             });
-            differing.push(read.map_err(|e| e.within(Segment::name(&name)))?);
+            let named = read.map_err(|e| e.within(Segment::name(&name)))?;
+            room::push(&mut differing, named, self.cursor.left(), NAMED);
         }
-        Ok(differing.into_iter().collect())
+        Ok(context(differing))
     }
 
     fn asks(&mut self) -> Result<Question<ReplicaId>> {
@@ -411,19 +446,14 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
                 let asked = self.asked()?;
                 Ok((self.replicas.id(place).clone(), asked))
             });
-            asks.push(read.map_err(|e| e.within(Segment::name(&name)))?);
+            let named = read.map_err(|e| e.within(Segment::name(&name)))?;
+            room::push(&mut asks, named, self.cursor.left(), NAMED);
         }
-        // In order, each one is an append.
-        asks.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        let mut question = Question::new();
-        for (replica, asked) in asks {
-            question.insert(replica, asked);
-        }
-        Ok(question)
+        Ok(in_order(asks).collect())
     }
 
     fn asked(&mut self) -> Result<Asked> {
-        let (mut line, mut parts) = (Line::default(), None);
+        let (mut line, mut parts) = (LineReader::default(), None);
         let mut fields = self.cursor.fields()?;
         while let Some((name, at)) = fields.next(&mut self.cursor)? {
             if name == "parts" {
@@ -493,9 +523,9 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
     fn named(&mut self, name: &str, at: usize, part: u8) -> Result<usize> {
         self.limits.check_string(name, at)?;
         let place = self.replicas.intern(name, at, self.limits)?;
-        let named = self.replicas.of_mut(place);
-        once(named.0 & part != 0, at)?;
-        named.0 |= part;
+        let named = self.named.of_mut(place);
+        once(*named & part != 0, at)?;
+        *named |= part;
         Ok(place)
     }
 
@@ -522,6 +552,17 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
         }
         Ok(())
     }
+}
+
+/// What is said of replicas that are named once each, in replica order: so it is put
+/// together where it lies.
+fn in_order<T>(mut named: Vec<(ReplicaId, T)>) -> vec::IntoIter<(ReplicaId, T)> {
+    named.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    named.into_iter()
+}
+
+fn context(claims: Vec<(ReplicaId, ClockSet)>) -> CausalContext<ReplicaId> {
+    in_order(claims).collect()
 }
 
 #[cold]

@@ -345,10 +345,10 @@ impl Writer<'_> {
         }
         self.field("entries");
         self.push("[");
-        for &presence in held {
+        for &entry in held {
             separate(&mut self.sink.out, '[');
-            push_entry(&mut self.sink.out, &self.encoder.limits, presence)
-                .map_err(|why| EncodeError::entry(presence, why))?;
+            push_entry(&mut self.sink.out, &self.encoder.limits, entry)
+                .map_err(|why| EncodeError::entry(entry, why))?;
             self.sink.flush()?;
         }
         self.push("]");
@@ -451,12 +451,12 @@ fn of_replica<'p, M>(
     replica: &ReplicaId,
 ) -> Vec<&'p Presence<M>> {
     let mut held = Vec::new();
-    while let Some(&presence) = entries.peek() {
-        let dot = presence.dot();
+    while let Some(&entry) = entries.peek() {
+        let dot = entry.dot();
         if plan.skips(dot) {
             entries.next();
         } else if dot.replica == *replica {
-            held.push(presence);
+            held.push(entry);
             entries.next();
         } else {
             break;
@@ -469,14 +469,14 @@ fn of_replica<'p, M>(
 fn push_entry<M: Serialize + 'static>(
     out: &mut String,
     limits: &Limits,
-    presence: &Presence<M>,
+    entry: &Presence<M>,
 ) -> core::result::Result<(), EntryError> {
-    let (topic, key, pid) = (presence.topic(), presence.key(), presence.pid());
+    let (topic, key, pid) = (entry.topic(), entry.key(), entry.pid());
     limits.check_texts(topic, key, pid)?;
-    let meta = text_of(presence.meta())?;
+    let meta = text_of(entry.meta())?;
     limits.check_meta_bytes(meta.len())?;
     out.push('[');
-    push_integer(out, presence.dot().clock);
+    push_integer(out, entry.dot().clock);
     for text in [topic, key, pid] {
         out.push_str(",\"");
         push_escaped(out, text);

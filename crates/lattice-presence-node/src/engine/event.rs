@@ -87,18 +87,18 @@ pub enum PeerHint {
 /// ```
 #[must_use]
 pub fn events() -> (Events, EventStream) {
-    // Words that are not messages are few, and must not get lost.
-    let (words, word_queue) = mpsc::unbounded_channel();
+    // Signals are no messages: they are few, and must not get lost.
+    let (signals, signal_queue) = mpsc::unbounded_channel();
     let (messages, message_queue) = mpsc::channel(MAX_WAITING);
     let room = Arc::new(Room::new());
     let events = Events {
         messages,
-        words,
+        signals,
         room: Arc::clone(&room),
     };
     let stream = EventStream {
         messages: message_queue,
-        words: word_queue,
+        signals: signal_queue,
         room,
     };
     (events, stream)
@@ -121,7 +121,7 @@ enum Waiting {
 
 /// What must not get lost.
 #[derive(Debug)]
-enum Word {
+enum Signal {
     Event(Event),
     /// Messages of that sender found no room; the count of them stands beside the queue.
     Lost(Option<Arc<str>>),
@@ -139,7 +139,7 @@ enum Word {
 #[derive(Clone, Debug)]
 pub struct Events {
     messages: mpsc::Sender<Waiting>,
-    words: mpsc::UnboundedSender<Word>,
+    signals: mpsc::UnboundedSender<Signal>,
     room: Arc<Room>,
 }
 
@@ -172,7 +172,7 @@ impl Events {
 
     fn lose(&self, from: &Arc<str>) {
         if let Some(name) = self.room.lose(from) {
-            self.say(Word::Lost(name));
+            self.signal(Signal::Lost(name));
         }
     }
 
@@ -221,7 +221,7 @@ impl Events {
     /// assert_eq!(received.try_next(), Some(lagged));
     /// ```
     pub fn lagged(&self, messages: Option<u64>) {
-        self.say(Word::Event(Event::Lagged {
+        self.signal(Signal::Event(Event::Lagged {
             from: None,
             messages,
         }));
@@ -237,7 +237,7 @@ impl Events {
     /// assert_eq!(received.try_next(), Some(Event::Connected));
     /// ```
     pub fn connected(&self) {
-        self.say(Word::Event(Event::Connected));
+        self.signal(Signal::Event(Event::Connected));
     }
 
     /// Reports that nobody can be reached.
@@ -251,7 +251,7 @@ impl Events {
     /// ```
     pub fn disconnected(&self, reason: impl Into<String>) {
         let reason = reason.into();
-        self.say(Word::Event(Event::Disconnected { reason }));
+        self.signal(Signal::Event(Event::Disconnected { reason }));
     }
 
     /// Reports what the engine believes of a peer. Where the queue is full, or the peer's
@@ -274,9 +274,9 @@ impl Events {
         }
     }
 
-    fn say(&self, word: Word) {
+    fn signal(&self, signal: Signal) {
         // An error means that nobody reads any more.
-        let _ = self.words.send(word);
+        let _ = self.signals.send(signal);
     }
 
     /// Whether the node reads no more: the engine may end. O(1).
@@ -288,7 +288,7 @@ impl Events {
     /// ```
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.words.is_closed()
+        self.signals.is_closed()
     }
 }
 
@@ -307,12 +307,12 @@ impl Events {
 #[derive(Debug)]
 pub struct EventStream {
     messages: mpsc::Receiver<Waiting>,
-    words: mpsc::UnboundedReceiver<Word>,
+    signals: mpsc::UnboundedReceiver<Signal>,
     room: Arc<Room>,
 }
 
 impl EventStream {
-    /// The next event; `None` once the engine has ended. Words come before messages.
+    /// The next event; `None` once the engine has ended. Signals come before messages.
     /// Safe to cancel.
     ///
     /// ```
@@ -326,7 +326,7 @@ impl EventStream {
     pub async fn next(&mut self) -> Option<Event> {
         tokio::select! {
             biased;
-            Some(word) = self.words.recv() => Some(self.event_of(word)),
+            Some(signal) = self.signals.recv() => Some(self.event_of(signal)),
             Some(waiting) = self.messages.recv() => Some(waiting.into()),
             else => None,
         }
@@ -339,8 +339,8 @@ impl EventStream {
     /// assert!(received.try_next().is_none());
     /// ```
     pub fn try_next(&mut self) -> Option<Event> {
-        if let Ok(word) = self.words.try_recv() {
-            return Some(self.event_of(word));
+        if let Ok(signal) = self.signals.try_recv() {
+            return Some(self.event_of(signal));
         }
         self.messages.try_recv().ok().map(Event::from)
     }
@@ -354,7 +354,7 @@ impl EventStream {
     /// ```
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.words.is_closed() && self.words.is_empty() && self.messages.is_empty()
+        self.signals.is_closed() && self.signals.is_empty() && self.messages.is_empty()
     }
 
     /// How many messages wait. O(1).
@@ -369,10 +369,10 @@ impl EventStream {
         self.messages.len()
     }
 
-    fn event_of(&self, word: Word) -> Event {
-        match word {
-            Word::Event(event) => event,
-            Word::Lost(from) => {
+    fn event_of(&self, signal: Signal) -> Event {
+        match signal {
+            Signal::Event(event) => event,
+            Signal::Lost(from) => {
                 let messages = Some(self.room.lost(&from));
                 Event::Lagged { from, messages }
             }

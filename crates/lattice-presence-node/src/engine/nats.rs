@@ -89,9 +89,9 @@ impl Engine for Nats {
 
     async fn start(self, local: Local, events: Events) -> Result<NatsLink, StartError> {
         let server = without_secrets(&self.servers);
-        let slot = Arc::new(Mutex::new(Some(events.clone())));
+        let reporter = Arc::new(Mutex::new(Some(events.clone())));
         let servers: Vec<&str> = self.servers.split(',').map(str::trim).collect();
-        let told = Arc::clone(&slot);
+        let told = Arc::clone(&reporter);
         let connecting = self
             .options
             .no_echo()
@@ -141,7 +141,7 @@ impl Engine for Nats {
             readers: [all, mine].map(spawn).into(),
             prefix,
             client,
-            events: slot,
+            events: reporter,
         })
     }
 }
@@ -171,10 +171,10 @@ async fn confirm(
     Ok(())
 }
 
-type Slot = Mutex<Option<Events>>;
+type Reporter = Mutex<Option<Events>>;
 
-fn lock(slot: &Slot) -> std::sync::MutexGuard<'_, Option<Events>> {
-    slot.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(reporter: &Reporter) -> std::sync::MutexGuard<'_, Option<Events>> {
+    reporter.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn report(events: &Events, event: Event) {
@@ -232,7 +232,7 @@ pub struct NatsLink {
     speaker: String,
     readers: Vec<JoinHandle<()>>,
     /// Emptied at the end: the client keeps its callback as long as it lives.
-    events: Arc<Slot>,
+    events: Arc<Reporter>,
 }
 
 impl fmt::Debug for NatsLink {

@@ -37,7 +37,7 @@ struct Running {
 }
 
 /// One of the three places in the cluster.
-struct Seat {
+struct Station {
     running: Option<Running>,
     lives: u32,
     /// What the node was told to hold.
@@ -45,7 +45,7 @@ struct Seat {
 }
 
 pub(crate) struct Cluster {
-    seats: Vec<Seat>,
+    stations: Vec<Station>,
     cut: Option<[usize; 2]>,
     reports: Receiver<Heard>,
     reporter: Sender<Heard>,
@@ -56,13 +56,13 @@ impl Cluster {
     /// Starts the three nodes, and waits until they listen.
     pub(crate) fn start(timeline: Timeline) -> Result<Self, Box<dyn Error>> {
         let (reporter, reports) = mpsc::channel();
-        let seat = |_| Seat {
+        let station = |_| Station {
             running: None,
             lives: 0,
             held: BTreeSet::new(),
         };
         let mut cluster = Self {
-            seats: NAMES.iter().map(seat).collect(),
+            stations: NAMES.iter().map(station).collect(),
             cut: None,
             reports,
             reporter,
@@ -72,7 +72,7 @@ impl Cluster {
             cluster.launch(node)?;
         }
         cluster.wait("all nodes listen", |cluster| {
-            let mut running = cluster.seats.iter().flat_map(|seat| &seat.running);
+            let mut running = cluster.stations.iter().flat_map(|station| &station.running);
             running.all(|node| node.address.is_some())
         })?;
         Ok(cluster)
@@ -88,9 +88,9 @@ impl Cluster {
         let (Some(orders), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err("a child without pipes".into());
         };
-        let seat = &mut self.seats[node];
-        seat.lives += 1;
-        let (life, reporter) = (seat.lives, self.reporter.clone());
+        let station = &mut self.stations[node];
+        station.lives += 1;
+        let (life, reporter) = (station.lives, self.reporter.clone());
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 // A send that fails means that the stage is being torn down.
@@ -100,7 +100,7 @@ impl Cluster {
         });
         let text = format!("! process {} starts", child.id());
         self.timeline.event(node, &text);
-        seat.running = Some(Running {
+        station.running = Some(Running {
             child,
             orders,
             address: None,
@@ -111,9 +111,9 @@ impl Cluster {
 
     /// Kills the process of `node` outright: it says goodbye to nobody.
     pub(crate) fn kill(&mut self, node: usize) -> Result<(), Box<dyn Error>> {
-        let seat = &mut self.seats[node];
-        seat.held.clear();
-        if let Some(mut running) = seat.running.take() {
+        let station = &mut self.stations[node];
+        station.held.clear();
+        if let Some(mut running) = station.running.take() {
             running.child.kill()?;
             let status = running.child.wait()?;
             self.timeline.event(node, &format!("! killed ({status})"));
@@ -139,8 +139,8 @@ impl Cluster {
 
     /// Orders `node` to do something, and remembers what it then holds.
     pub(crate) fn order(&mut self, node: usize, command: &Command) {
-        let seat = &mut self.seats[node];
-        let Some(running) = &mut seat.running else {
+        let station = &mut self.stations[node];
+        let Some(running) = &mut station.running else {
             return;
         };
         // A pipe that broke is a death; its report is on the way.
@@ -151,7 +151,7 @@ impl Cluster {
             status: status.to_owned(),
             home: NAMES[node].to_owned(),
         };
-        let held = &mut seat.held;
+        let held = &mut station.held;
         let mut vacate = |topic: &str, user: &str| {
             let before = held.len();
             held.retain(|row| (row.topic.as_str(), row.user.as_str()) != (topic, user));
@@ -181,12 +181,12 @@ impl Cluster {
     }
 
     /// Waits until every node sees exactly what it ought to see.
-    pub(crate) fn settle(&mut self, what: &str) -> Result<(), Box<dyn Error>> {
+    pub(crate) fn wait_for_views(&mut self, what: &str) -> Result<(), Box<dyn Error>> {
         self.wait(what, Self::all_see_what_they_ought)
     }
 
     /// Waits until the digests agree as well: nothing is left to exchange.
-    pub(crate) fn settle_digests(&mut self) -> Result<(), Box<dyn Error>> {
+    pub(crate) fn wait_for_digests(&mut self) -> Result<(), Box<dyn Error>> {
         self.wait("views and digests agree", |cluster| {
             let mut digests = cluster.views().map(|(_, view)| &view.digest);
             let first = digests.next();
@@ -224,8 +224,8 @@ impl Cluster {
             // This side holds a sender as well: it never disconnects.
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return Ok(()),
         };
-        let seat = &mut self.seats[node];
-        let Some(running) = seat.running.as_mut().filter(|_| seat.lives == life) else {
+        let station = &mut self.stations[node];
+        let Some(running) = station.running.as_mut().filter(|_| station.lives == life) else {
             return Ok(()); // the last words of a process that is gone
         };
         match report {
@@ -244,8 +244,9 @@ impl Cluster {
 
     /// Tells `node` and its peers where the others listen.
     fn introduce(&mut self, node: usize) {
-        let address_of = |seat: &Seat| seat.running.as_ref().and_then(|running| running.address);
-        let addresses: Vec<_> = self.seats.iter().map(address_of).collect();
+        let address_of =
+            |station: &Station| station.running.as_ref().and_then(|running| running.address);
+        let addresses: Vec<_> = self.stations.iter().map(address_of).collect();
         for peer in (0..NAMES.len()).filter(|&peer| peer != node) {
             let (Some(here), Some(there)) = (addresses[node], addresses[peer]) else {
                 continue;
@@ -262,14 +263,14 @@ impl Cluster {
 
     /// A node died that nobody here killed: its users are gone, it starts anew.
     fn lose(&mut self, node: usize) -> Result<(), Box<dyn Error>> {
-        let seat = &mut self.seats[node];
-        seat.held.clear();
-        if let Some(mut running) = seat.running.take() {
+        let station = &mut self.stations[node];
+        station.held.clear();
+        if let Some(mut running) = station.running.take() {
             let status = running.child.wait()?;
             let text = format!("! LOST ({status}), with its users");
             self.timeline.event(node, &text);
         }
-        if seat.lives < MAX_LIVES {
+        if station.lives < MAX_LIVES {
             return self.launch(node);
         }
         self.timeline.event(node, "! died too often, stays out");
@@ -283,17 +284,17 @@ impl Cluster {
     /// What `node` ought to see: what it and those that it hears hold.
     fn expected(&self, node: usize) -> BTreeSet<Row> {
         let heard = (0..NAMES.len()).filter(|&peer| !self.is_cut(node, peer));
-        let running = heard.filter(|&peer| self.seats[peer].running.is_some());
+        let running = heard.filter(|&peer| self.stations[peer].running.is_some());
         running
-            .flat_map(|peer| &self.seats[peer].held)
+            .flat_map(|peer| &self.stations[peer].held)
             .cloned()
             .collect()
     }
 
     /// What the running nodes see.
     pub(crate) fn views(&self) -> impl Iterator<Item = (usize, &View)> {
-        let seats = self.seats.iter().enumerate();
-        seats.filter_map(|(node, seat)| Some((node, &seat.running.as_ref()?.view)))
+        let stations = self.stations.iter().enumerate();
+        stations.filter_map(|(node, station)| Some((node, &station.running.as_ref()?.view)))
     }
 
     /// Whether `node` holds nothing of `peer` any more, not even its context.
@@ -307,7 +308,11 @@ impl Drop for Cluster {
     /// No process outlives the stage. Were the stage itself killed, its ends of
     /// the pipes would close, which stops the nodes as well.
     fn drop(&mut self) {
-        for mut running in self.seats.iter_mut().filter_map(|seat| seat.running.take()) {
+        for mut running in self
+            .stations
+            .iter_mut()
+            .filter_map(|station| station.running.take())
+        {
             let _ = running.child.kill();
             let _ = running.child.wait();
         }

@@ -65,7 +65,7 @@ fn node_loss(cluster: &mut Cluster) -> Result<(), Box<dyn Error>> {
     cluster.launch(B)?;
     join(cluster, B, "lobby", "bob", "back");
     join(cluster, B, "rust", "bea", "online");
-    cluster.settle_digests()?;
+    cluster.wait_for_digests()?;
     cluster.timeline.table(cluster.views());
     Ok(())
 }
@@ -93,7 +93,7 @@ fn evening(cluster: &mut Cluster) -> Result<(), Box<dyn Error>> {
     leave(cluster, A, "games", "ana");
     leave(cluster, B, "games", "bruno");
     join(cluster, C, "lobby", "carol", "online");
-    cluster.settle_digests()?;
+    cluster.wait_for_digests()?;
     cluster.timeline.table(cluster.views());
     verdict(cluster)
 }
@@ -118,7 +118,7 @@ fn verdict(cluster: &Cluster) -> Result<(), Box<dyn Error>> {
 }
 
 fn end_scene(cluster: &mut Cluster, what: &str) -> Result<(), Box<dyn Error>> {
-    cluster.settle(what)?;
+    cluster.wait_for_views(what)?;
     cluster.timeline.table(cluster.views());
     Ok(())
 }

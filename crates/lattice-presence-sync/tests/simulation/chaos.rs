@@ -107,7 +107,7 @@ impl Chaos {
         while let Some(number) = self.world.run(end) {
             self.act(number, end);
         }
-        self.settle();
+        self.converge();
         self.met_enough();
         self.world.tally
     }
@@ -360,7 +360,7 @@ impl Chaos {
     }
 
     /// Everything is whole again and nobody writes: what is left is one view.
-    fn settle(&mut self) {
+    fn converge(&mut self) {
         self.world.network.heal();
         let config = &self.world.config;
         let patience = config.down_after + config.isolation_grace + config.down_after;

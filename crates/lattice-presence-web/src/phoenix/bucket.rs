@@ -4,7 +4,7 @@ use core::time::Duration;
 
 /// `burst` at once, then `rate` a second.
 #[derive(Clone, Debug)]
-pub(crate) struct Bucket {
+pub(crate) struct TokenBucket {
     burst: u32,
     /// Between two tokens.
     every: Duration,
@@ -12,7 +12,7 @@ pub(crate) struct Bucket {
     full_at: Duration,
 }
 
-impl Bucket {
+impl TokenBucket {
     pub(crate) fn new(burst: u32, rate: u32) -> Self {
         Self {
             burst: burst.max(1),
@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn a_burst_passes_and_then_the_rate() {
-        let mut bucket = Bucket::new(3, 10);
+        let mut bucket = TokenBucket::new(3, 10);
         let now = Duration::from_secs(5);
         for _ in 0..3 {
             assert_eq!(bucket.take(now, 1), Ok(()));

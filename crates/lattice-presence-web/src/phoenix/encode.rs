@@ -3,7 +3,8 @@
 use std::sync::OnceLock;
 
 use super::frame::Ref;
-use super::{Payload, Status, Version, Wire, binary};
+use super::wire::Wire;
+use super::{Payload, Status, Version, binary};
 use crate::json::push_string;
 
 /// A message of either version; `null` where there is no reference.

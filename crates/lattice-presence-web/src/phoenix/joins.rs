@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::HashMap;
 
 use super::Limits;
-use super::bucket::Bucket;
+use super::bucket::TokenBucket;
 
 /// How long diffs of a channel that has ended may be on their way.
 const ON_THEIR_WAY: Duration = Duration::from_secs(10);
@@ -13,7 +13,7 @@ const ALL: u32 = 10;
 
 #[derive(Clone, Debug)]
 struct Recent {
-    bucket: Bucket,
+    bucket: TokenBucket,
     ended: Option<Duration>,
 }
 
@@ -29,8 +29,8 @@ impl Recent {
 /// follows the rate of all joins, not the number of topics that a client can name.
 #[derive(Debug)]
 pub(super) struct Joins {
-    all: Bucket,
-    one: Bucket,
+    all: TokenBucket,
+    one: TokenBucket,
     by_topic: HashMap<Box<str>, Recent>,
     most: usize,
 }
@@ -39,11 +39,11 @@ impl Joins {
     pub(super) fn new(limits: &Limits) -> Self {
         let topics = u32::try_from(limits.topics).unwrap_or(u32::MAX);
         Self {
-            all: Bucket::new(
+            all: TokenBucket::new(
                 topics.saturating_add(limits.join_burst),
                 limits.join_rate.saturating_mul(ALL),
             ),
-            one: Bucket::new(limits.join_burst, limits.join_rate),
+            one: TokenBucket::new(limits.join_burst, limits.join_rate),
             by_topic: HashMap::new(),
             most: 2 * limits.topics,
         }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
-use super::bucket::Bucket;
+use super::bucket::TokenBucket;
 use super::encode;
 use super::frame::{self, Incoming, Ref};
 use super::joins::Joins;
@@ -42,14 +42,14 @@ mod incoming;
 pub struct Session {
     version: Version,
     limits: Limits,
-    messages: Bucket,
-    bytes: Bucket,
+    messages: TokenBucket,
+    bytes: TokenBucket,
     joins: Joins,
     /// Messages over the limits since the last one within them.
     excess: u32,
     /// Bytes of the messages that wait for the answer to a join.
     waiting_bytes: usize,
-    channels: HashMap<Arc<str>, Channel>,
+    channels: HashMap<Arc<str>, OpenChannel>,
     topics: HashMap<ChannelId, Arc<str>>,
     next_channel: u64,
     heard: Duration,
@@ -61,7 +61,7 @@ pub struct Session {
 }
 
 #[derive(Debug)]
-struct Channel {
+struct OpenChannel {
     id: ChannelId,
     join_ref: Option<Ref>,
     /// Of the join; answered once.
@@ -89,8 +89,8 @@ impl Session {
     pub fn new(version: Version, limits: Limits, now: Duration) -> Self {
         Self {
             version,
-            messages: Bucket::new(limits.burst, limits.rate),
-            bytes: Bucket::new(
+            messages: TokenBucket::new(limits.burst, limits.rate),
+            bytes: TokenBucket::new(
                 limits.bytes_burst.max(size(limits.message_bytes)),
                 limits.bytes_rate,
             ),
@@ -377,7 +377,7 @@ impl Session {
     }
 
     /// Lets go of a channel, with what waits for its join.
-    fn forget(&mut self, topic: &str) -> Option<Channel> {
+    fn forget(&mut self, topic: &str) -> Option<OpenChannel> {
         let channel = self.channels.remove(topic)?;
         self.topics.remove(&channel.id);
         match &channel.waiting {
@@ -417,9 +417,9 @@ fn size(bytes: usize) -> u32 {
 
 fn find<'a>(
     topics: &HashMap<ChannelId, Arc<str>>,
-    channels: &'a mut HashMap<Arc<str>, Channel>,
+    channels: &'a mut HashMap<Arc<str>, OpenChannel>,
     id: ChannelId,
-) -> Option<(Arc<str>, &'a mut Channel)> {
+) -> Option<(Arc<str>, &'a mut OpenChannel)> {
     let topic = topics.get(&id)?.clone();
     let channel = channels.get_mut(&topic)?;
     Some((topic, channel))

@@ -7,7 +7,7 @@ use super::Payload;
 /// What the join of a Supabase client asks for: `config` of its payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Config {
+pub struct SupabaseConfig {
     /// `config.presence.key`. Empty: the server is to choose one.
     pub key: String,
     /// `config.presence.enabled`: whether the client listens to presence.
@@ -22,7 +22,7 @@ pub struct Config {
     pub access_token: Option<String>,
 }
 
-impl Config {
+impl SupabaseConfig {
     /// What `payload` asks for, if it is the join of a Supabase client. O(size).
     ///
     /// ```
@@ -35,8 +35,8 @@ impl Config {
     /// ```
     #[must_use]
     pub fn of(payload: &Payload) -> Option<Self> {
-        let join: Join = payload.parse().ok()?;
-        let Parts {
+        let join: JoinPayload = payload.parse().ok()?;
+        let ConfigPart {
             presence,
             broadcast,
             private,
@@ -55,13 +55,13 @@ impl Config {
 }
 
 #[derive(Deserialize)]
-struct Join {
-    config: Option<Parts>,
+struct JoinPayload {
+    config: Option<ConfigPart>,
     access_token: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Parts {
+struct ConfigPart {
     presence: Option<PresencePart>,
     broadcast: Option<BroadcastPart>,
     private: Option<bool>,

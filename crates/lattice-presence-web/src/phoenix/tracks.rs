@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::Payload;
-use super::bucket::Bucket;
+use super::bucket::TokenBucket;
 
 /// What became of a track.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(super) enum Tracked {
 
 #[derive(Debug)]
 pub(super) struct Tracks {
-    bucket: Bucket,
+    bucket: TokenBucket,
     last: Option<Payload>,
     waiting: Option<(Duration, Payload)>,
 }
@@ -26,7 +26,7 @@ pub(super) struct Tracks {
 impl Tracks {
     pub(super) fn new(burst: u32, rate: u32) -> Self {
         Self {
-            bucket: Bucket::new(burst, rate),
+            bucket: TokenBucket::new(burst, rate),
             last: None,
             waiting: None,
         }

@@ -1,4 +1,4 @@
-//! The bytes of one message.
+//! What goes to a socket: one frame.
 
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::Utf8Bytes;

@@ -9,10 +9,11 @@ use futures_util::FutureExt;
 use lattice_presence_json::JsonMeta;
 
 use super::Socket;
+use crate::calls::{Join, Joined, Refused, Reply, View};
 use crate::channel::{Channel, Inner};
-use crate::channels::{Channels, Join, Joined, Refused, Reply, View};
+use crate::channels::Channels;
 use crate::phoenix::{ChannelId, Output, Payload, Status, SupabaseConfig, Ticket};
-use crate::topic::{Command, Member, Sees, Wish};
+use crate::topic::{Command, Listener, Sees, Wish};
 
 /// A channel that is joined, or about to be.
 pub(crate) struct Live<U> {
@@ -184,7 +185,7 @@ impl<A: Channels> Socket<A> {
         };
         let own = channel.inner.seat.entry(&channel.inner.topic);
         let wish = Wish { sees, twice, own };
-        let command = Command::Subscribe(channel.place(), wish);
+        let command = Command::Subscribe(channel.address(), wish);
         channel.inner.handle.send(command).await;
     }
 
@@ -407,7 +408,7 @@ impl<A: Channels> Socket<A> {
                 live: Mutex::new(true),
             }),
         };
-        let member = Member {
+        let listener = Listener {
             channel: id,
             join_ref: channel.inner.join_ref.clone(),
             outbox: self.outbox.clone(),
@@ -415,7 +416,7 @@ impl<A: Channels> Socket<A> {
         channel
             .inner
             .handle
-            .send(Command::Enter(self.id, member))
+            .send(Command::Enter(self.id, listener))
             .await;
         let presence = channel.inner.sees != View::Nothing;
         if let Some(live) = self.channels.get_mut(&id) {

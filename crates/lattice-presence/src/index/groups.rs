@@ -1,230 +1,159 @@
-//! The entries that share something.
+//! The entries that share a pid, a key or a slot.
 
-use super::order::{Ids, Order, Rank};
+use super::entries::{DotRank, Placed, rank_of};
+use super::order::Order;
 use super::replicas::Replicas;
 use super::slab::{Id, Slab};
-use super::table::Table;
+use super::table::{Hashed, Table};
 use crate::Presence;
-use core::cmp::Ordering;
 
-/// One entry in the index.
+/// An entry in a group of several.
 #[derive(Debug)]
-pub(super) struct Record<M> {
+pub(super) struct Grouped<M> {
     pub(super) entry: Presence<M>,
-    /// The number of its topic; the highest bit says whether others share its key.
-    pub(super) topic: u32,
-    /// The number of its owner.
-    pub(super) replica: Id,
+    /// The number of its topic, in the group of a pid.
+    pub(super) topic: Id,
+    /// A [`hint`](super::hashing::hint) of its topic and key, in the group of a pid.
+    pub(super) hint: u32,
 }
 
-pub(super) const SHARED: u32 = 1 << 31;
+impl<M> Placed for Grouped<M> {
+    type Meta = M;
 
-impl<M> Record<M> {
-    pub(super) fn topic(&self) -> Id {
-        self.topic & !SHARED
+    fn entry(&self) -> &Presence<M> {
+        &self.entry
     }
 
-    pub(super) fn shares_key(&self) -> bool {
-        self.topic & SHARED != 0
-    }
-}
-
-impl<M> Clone for Record<M> {
-    fn clone(&self) -> Self {
-        Self {
-            entry: self.entry.clone(),
-            ..*self
-        }
-    }
-}
-
-/// The place of an entry in dot order: the number of its owner, and its clock.
-pub(super) type Place = (Id, u64);
-
-/// What the numbers in groups stand for.
-#[derive(Debug)]
-pub(super) struct View<'a, M> {
-    pub(super) entries: &'a Slab<Record<M>>,
-    pub(super) replicas: &'a Replicas,
-}
-
-impl<'a, M> View<'a, M> {
-    pub(super) fn entry(self, id: Id) -> &'a Presence<M> {
-        &self.entries.at(id).entry
-    }
-}
-
-impl<M> Clone for View<'_, M> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<M> Copy for View<'_, M> {}
-
-impl<M> Rank for View<'_, M> {
-    type Key = Place;
-
-    fn key(&self, id: Id) -> Place {
-        let record = self.entries.at(id);
-        (record.replica, record.entry.dot().clock)
-    }
-
-    fn cmp(&self, a: &Place, b: &Place) -> Ordering {
-        self.replicas.cmp(a.0, b.0).then(a.1.cmp(&b.1))
-    }
-}
-
-/// Entries in dot order, and how many of them are hidden.
-#[derive(Clone, Debug)]
-pub(super) struct Members {
-    pub(super) order: Order<Place>,
-    pub(super) hidden: u32,
-    /// The place of the last one, if it is known: most entries come behind it, and
-    /// to ask it itself would touch two cache lines more. Clock 0 is no place. Not as a
-    /// [`Place`], which would have eight bytes more in each topic.
-    last_replica: Id,
-    last_clock: u64,
-}
-
-impl Members {
-    pub(super) const fn new() -> Self {
-        Self {
-            order: Order::new(),
-            hidden: 0,
-            last_replica: 0,
-            last_clock: 0,
-        }
-    }
-
-    const fn last(&self) -> Place {
-        (self.last_replica, self.last_clock)
-    }
-
-    const fn set_last(&mut self, place: Place) {
-        (self.last_replica, self.last_clock) = place;
-    }
-
-    /// Whether the last one is where it is said to be.
-    pub(super) fn knows_last<M>(&self, view: View<'_, M>) -> bool {
-        let last = self.order.last().map(|id| view.key(id));
-        self.last_clock == 0 || last == Some(self.last())
-    }
-
-    pub(super) fn visible_len(&self) -> usize {
-        self.order.len() - self.hidden as usize
-    }
-
-    pub(super) fn add<M>(&mut self, id: Id, place: Place, hidden: bool, view: View<'_, M>) {
-        self.hidden += u32::from(hidden);
-        let knows_last = self.last_clock != 0;
-        if knows_last && view.cmp(&self.last(), &place) == Ordering::Less {
-            self.order.push(id, place, &view);
-            self.set_last(place);
-            return;
-        }
-        self.order.insert(id, place, &view);
-        if !knows_last && self.order.last() == Some(id) {
-            self.set_last(place);
-        }
-    }
-
-    pub(super) fn take<M>(&mut self, id: Id, place: Place, hidden: bool, view: View<'_, M>) {
-        self.order.remove(id, place, &view);
-        self.hidden -= u32::from(hidden);
-        if self.last() == place {
-            self.set_last((0, 0));
-        }
+    fn replica(&self, replicas: &Replicas) -> Id {
+        replicas.number_of(self.entry.owner())
     }
 }
 
 /// Groups of entries by hash.
 ///
-/// Most keys are in their topic once and most connections hold one entry: such a
-/// group is the number of its entry.
+/// Most connections hold one entry: such a group is its bucket, which knows the topic,
+/// so that a removal needs no other look-up.
 ///
 /// # Invariants
 ///
-/// No group is empty, and those in `many` have two entries or more.
-#[derive(Clone, Debug)]
-pub(super) struct Groups {
-    table: Table,
-    many: Slab<Many>,
+/// Those in `several` have two entries or more.
+#[derive(Debug)]
+pub(super) struct Groups<M> {
+    table: Table<Bucket<M>>,
+    several: Slab<Group<M>>,
     /// Whether groups of several know how many of their entries are hidden.
     counts_hidden: bool,
 }
 
+/// A group in the table.
+#[derive(Debug)]
+struct Bucket<M> {
+    hash: u32,
+    /// The number of its topic, if there is one entry, or that of the group.
+    number: Id,
+    only: Option<Presence<M>>,
+}
+
+impl<M> Bucket<M> {
+    fn of(hash: u32, new: New<'_, M>) -> Self {
+        Self {
+            hash,
+            number: new.topic,
+            only: Some(new.entry.clone()),
+        }
+    }
+}
+
+impl<M> Hashed for Bucket<M> {
+    fn hash(&self) -> u32 {
+        self.hash
+    }
+}
+
 /// A group of several.
-#[derive(Clone, Debug)]
-pub(super) struct Many {
-    pub(super) members: Members,
+#[derive(Debug)]
+pub(super) struct Group<M> {
+    pub(super) order: Order<Grouped<M>, DotRank>,
+    pub(super) hidden: u32,
     /// The hash of what they share.
     hash: u32,
-    /// Whether its entries can be found by their slot.
-    pub(super) by_slot: bool,
 }
 
-const MANY: u32 = 1 << 31;
+impl<M> Group<M> {
+    pub(super) fn visible_len(&self) -> usize {
+        self.order.len() - self.hidden as usize
+    }
+
+    /// Whether its entries are found by their slot: to look at all of them is too much.
+    pub(super) fn is_by_slot(&self) -> bool {
+        self.order.few().is_none()
+    }
+}
 
 /// One group, to read.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Group<'a> {
-    One(Id),
-    /// With its number.
-    Many(Id, &'a Many),
+#[derive(Debug)]
+pub(super) enum Found<'a, M> {
+    /// With the number of its topic.
+    One(&'a Presence<M>, Id),
+    /// With its own number.
+    Several(Id, &'a Group<M>),
 }
 
-impl<'a> Group<'a> {
-    fn any(self) -> Id {
-        match self {
-            Self::One(id) => id,
-            Self::Many(_, many) => many.members.order.last().unwrap_or_default(),
-        }
-    }
+/// What a group learns of a new entry.
+#[derive(Debug)]
+pub(super) struct New<'a, M> {
+    pub(super) entry: &'a Presence<M>,
+    pub(super) topic: Id,
+    pub(super) hidden: bool,
+}
 
-    pub(super) fn ids(self) -> Ids<'a, Place> {
-        match self {
-            Self::One(id) => Ids::one(id),
-            Self::Many(_, many) => many.members.order.iter(),
-        }
-    }
+/// What a group of several said of an entry that was taken out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gone {
+    pub(super) topic: Id,
+    /// How many of those that are left are visible, if hidden ones are counted.
+    pub(super) visible_left: usize,
+}
 
-    /// From the first one on that is not before that place.
-    pub(super) fn starting<M>(self, place: Place, view: View<'_, M>) -> Ids<'a, Place> {
+impl<'a, M> Found<'a, M> {
+    /// The number of the topic of an entry, if it is in the group of a pid.
+    pub(super) fn topic_of(&self, entry: &Presence<M>, replicas: &Replicas) -> Option<Id> {
         match self {
-            Self::One(id) => Ids::one(id),
-            Self::Many(_, many) => {
-                let before = |other: &Place| view.cmp(other, &place) == Ordering::Less;
-                many.members.order.starting(before, &view)
+            Self::One(only, topic) => only.is(entry).then_some(*topic),
+            Self::Several(_, group) => {
+                let rank = rank_of(entry, replicas);
+                let before = |other: &DotRank| replicas.cmp_ranks(other, &rank).is_lt();
+                let grouped = group.order.starting(before, replicas).next();
+                Some(grouped.filter(|grouped| grouped.entry.is(entry))?.topic)
             }
         }
     }
 
-    /// The entry of that place.
-    pub(super) fn find<M>(self, place: Place, view: View<'_, M>) -> Option<Id> {
-        let id = self.starting(place, view).next()?;
-        (view.key(id) == place).then_some(id)
+    fn any(&self) -> &'a Presence<M> {
+        match self {
+            Self::One(entry, _) => entry,
+            Self::Several(_, group) => match group.order.last() {
+                Some(grouped) => &grouped.entry,
+                None => unreachable!("no group is empty"),
+            },
+        }
     }
 }
 
-fn read(many: &Slab<Many>, code: u32) -> Group<'_> {
-    match code & MANY {
-        0 => Group::One(code),
-        _ => Group::Many(code & !MANY, many.at(code & !MANY)),
+fn read<'a, M>(several: &'a Slab<Group<M>>, bucket: &'a Bucket<M>) -> Found<'a, M> {
+    match &bucket.only {
+        Some(entry) => Found::One(entry, bucket.number),
+        None => Found::Several(bucket.number, several.at(bucket.number)),
     }
 }
 
-impl Groups {
+impl<M> Groups<M> {
     pub(super) const fn new(counts_hidden: bool) -> Self {
         Self {
             table: Table::new(),
-            many: Slab::new(),
+            several: Slab::new(),
             counts_hidden,
         }
-    }
-
-    fn read(&self, code: u32) -> Group<'_> {
-        read(&self.many, code)
     }
 
     /// Makes room for `more` groups at once.
@@ -233,137 +162,282 @@ impl Groups {
     }
 
     /// The group of that hash of which `is_it` knows some entry.
-    pub(super) fn find(&self, hash: u32, is_it: impl Fn(Id) -> bool) -> Option<Group<'_>> {
-        let code = self.table.find(hash, |code| is_it(self.read(code).any()))?;
-        Some(self.read(code))
+    pub(super) fn find(
+        &self,
+        hash: u32,
+        is_it: impl Fn(&Presence<M>) -> bool,
+    ) -> Option<Found<'_, M>> {
+        let is_it = |bucket: &Bucket<M>| is_it(read(&self.several, bucket).any());
+        let bucket = self.table.find(hash, is_it)?;
+        Some(read(&self.several, bucket))
     }
 
-    pub(super) fn many(&self, number: Id) -> &Many {
-        self.many.at(number)
+    pub(super) fn several(&self, number: Id) -> &Group<M> {
+        self.several.at(number)
     }
 
-    pub(super) fn many_mut(&mut self, number: Id) -> &mut Many {
-        self.many.at_mut(number)
+    pub(super) fn several_mut(&mut self, number: Id) -> &mut Group<M> {
+        self.several.at_mut(number)
+    }
+
+    /// Adds an entry as a group of its own, of which there is none yet.
+    #[inline]
+    pub(super) fn insert_new(&mut self, hash: u32, new: New<'_, M>) {
+        self.table.insert_new(Bucket::of(hash, new));
     }
 
     /// Adds an entry to the group of that hash of which `is_it` knows some entry, or
-    /// to a new one; gives the number of the group where it is one of several, and the
-    /// entry that was alone in it before.
-    pub(super) fn insert<M>(
+    /// to a new one; gives the number of the group if the entry is one of several, and
+    /// says whether they were few enough before to be looked at one by one.
+    pub(super) fn insert(
         &mut self,
         hash: u32,
-        (id, place, hidden): (Id, Place, bool),
-        view: View<'_, M>,
-        is_it: impl Fn(Id) -> bool,
-    ) -> (Option<Id>, Option<Id>) {
-        let hidden = hidden && self.counts_hidden;
-        let many = &self.many;
-        let any = |code| read(many, code).any();
-        let found = self.table.find_or_insert(hash, id, |code| is_it(any(code)));
-        match found.map(|code| self.read(code)) {
-            None => (None, None),
-            Some(Group::Many(number, _)) => {
-                self.many_mut(number).members.add(id, place, hidden, view);
-                (Some(number), None)
+        new: New<'_, M>,
+        replicas: &Replicas,
+        hint_of: impl Fn(&Presence<M>) -> u32,
+        is_it: impl Fn(&Presence<M>) -> bool,
+    ) -> Option<(Id, bool)> {
+        let (several, counts_hidden) = (&self.several, self.counts_hidden);
+        let is_it = |bucket: &Bucket<M>| is_it(read(several, bucket).any());
+        let bucket = Bucket::of(hash, new);
+        let (new_bucket, found) = self.table.find_or_insert(bucket, is_it)?;
+        let add = |group: &mut Group<M>, entry: Presence<M>, topic: Id, hidden: bool| {
+            let rank = rank_of(&entry, replicas);
+            let hint = hint_of(&entry);
+            group.hidden += u32::from(hidden && counts_hidden);
+            group
+                .order
+                .insert(Grouped { entry, topic, hint }, rank, replicas);
+        };
+        if let Some(first) = found.only.take() {
+            let mut group = Group {
+                order: Order::new(),
+                hidden: 0,
+                hash,
+            };
+            let hidden = replicas.hides(replicas.number_of(first.owner()));
+            add(&mut group, first, found.number, hidden);
+            found.number = self.several.insert(group);
+        }
+        let group = self.several.at_mut(found.number);
+        let were_few = !group.is_by_slot();
+        if let Some(entry) = new_bucket.only {
+            add(group, entry, new.topic, new.hidden);
+        }
+        Some((found.number, were_few))
+    }
+
+    /// Takes the entry out that is alone in the group of that hash, if it is `confirmed`,
+    /// with the number of its topic and what confirmed it. Of two groups of one hash it
+    /// knows one.
+    #[inline]
+    pub(super) fn take_only<C>(
+        &mut self,
+        hash: u32,
+        confirmed: impl FnOnce(&Presence<M>, Id) -> Option<C>,
+    ) -> Option<(Presence<M>, Id, C)> {
+        let confirmed = |bucket: &Bucket<M>| confirmed(bucket.only.as_ref()?, bucket.number);
+        let is_only = |bucket: &Bucket<M>| bucket.only.is_some();
+        let (bucket, confirmed) = self.table.take_if(hash, is_only, confirmed)?;
+        Some((bucket.only?, bucket.number, confirmed))
+    }
+
+    /// Takes an entry out that is alone in its group, if [`take_only`](Self::take_only)
+    /// met another group of the same hash; gives the number of its topic.
+    pub(super) fn take_other(&mut self, hash: u32, entry: &Presence<M>) -> Option<Id> {
+        let is_it = |only: &Presence<M>| only.is(entry);
+        let only = |bucket: &Bucket<M>| bucket.only.as_ref().is_some_and(is_it);
+        Some(self.table.take(hash, only)?.number)
+    }
+
+    /// Takes an entry out of whatever group it is in; says what it was among, if it was not
+    /// alone.
+    pub(super) fn remove(
+        &mut self,
+        hash: u32,
+        entry: &Presence<M>,
+        replicas: &Replicas,
+        is_it: impl Fn(&Presence<M>) -> bool,
+    ) -> Option<Gone> {
+        match self.find(hash, is_it)? {
+            Found::One(..) => {
+                self.take_other(hash, entry);
+                None
             }
-            Some(Group::One(first)) => {
-                let mut members = Members::new();
-                let hides_first = view.replicas.hides(view.entries.at(first).replica);
-                let hides_first = hides_first && self.counts_hidden;
-                members.add(first, view.key(first), hides_first, view);
-                members.add(id, place, hidden, view);
-                let number = self.many.insert(Many {
-                    members,
-                    hash,
-                    by_slot: false,
-                });
-                self.table.replace(hash, first, MANY | number);
-                (Some(number), Some(first))
-            }
+            Found::Several(number, _) => self.remove_of(number, entry, replicas),
         }
     }
 
-    /// Takes the only entry of a group out, and the group.
-    pub(super) fn remove_one(&mut self, hash: u32, id: Id) -> bool {
-        self.table.remove(hash, id)
-    }
-
-    /// Takes an entry out of a group of several; gives the one that is left alone.
-    pub(super) fn remove_of<M>(
+    /// Takes an entry out of a group of several.
+    pub(super) fn remove_of(
         &mut self,
         number: Id,
-        (id, place, hidden): (Id, Place, bool),
-        view: View<'_, M>,
-    ) -> Option<Id> {
-        let hidden = hidden && self.counts_hidden;
-        let many = self.many.at_mut(number);
-        many.members.take(id, place, hidden, view);
-        let Order::One(last) = many.members.order else {
-            return None;
-        };
-        let hash = many.hash;
-        self.table.replace(hash, MANY | number, last);
-        self.many.remove(number);
-        self.compact();
-        Some(last)
+        entry: &Presence<M>,
+        replicas: &Replicas,
+    ) -> Option<Gone> {
+        let group = self.several.at_mut(number);
+        let rank = || rank_of(entry, replicas);
+        let is_it = |grouped: &Grouped<M>| grouped.entry.is(entry);
+        let Grouped { topic, .. } = group.order.remove(rank, replicas, is_it)?;
+        group.hidden -= u32::from(self.counts_hidden && !replicas.shows(entry));
+        let visible_left = group.visible_len();
+        if let Order::One(_) = group.order {
+            self.dissolve(number);
+        }
+        Some(Gone {
+            topic,
+            visible_left,
+        })
     }
 
-    /// Takes an entry out of whatever group it is in.
-    pub(super) fn remove<M>(
-        &mut self,
-        hash: u32,
-        (id, place, hidden): (Id, Place, bool),
-        view: View<'_, M>,
-        is_it: impl Fn(Id) -> bool,
-    ) {
-        if !self.remove_one(hash, id)
-            && let Some(Group::Many(number, _)) = self.find(hash, is_it)
+    /// Lets the entry that is left alone in a group be one.
+    fn dissolve(&mut self, number: Id) {
+        if let Some(Group { order, hash, .. }) = self.several.remove(number)
+            && let Order::One(last) = order
+            && let Some(bucket) = self.bucket_of(hash, number)
         {
-            self.remove_of(number, (id, place, hidden), view);
+            bucket.number = last.topic;
+            bucket.only = Some(last.entry);
         }
+        self.compact();
     }
 
-    /// Gives an entry another number.
-    pub(super) fn renumber<M>(
+    /// The bucket of a group of several.
+    fn bucket_of(&mut self, hash: u32, number: Id) -> Option<&mut Bucket<M>> {
+        let is_it = |bucket: &Bucket<M>| bucket.only.is_none() && bucket.number == number;
+        self.table.find_mut(hash, is_it)
+    }
+
+    /// Gives the topic of an entry another number.
+    pub(super) fn renumber_topic(
         &mut self,
         hash: u32,
-        (old, new): (Id, Id),
-        view: View<'_, M>,
-        is_it: impl Fn(Id) -> bool,
+        entry: &Presence<M>,
+        topic: Id,
+        replicas: &Replicas,
+        is_it: impl Fn(&Presence<M>) -> bool,
     ) {
-        match self.find(hash, |id| id == old || is_it(id)) {
-            Some(Group::One(id)) if id == old => self.table.replace(hash, old, new),
-            Some(Group::Many(number, _)) => {
-                let order = &mut self.many.at_mut(number).members.order;
-                order.replace(old, new, view.key(new), &view);
-            }
-            _ => {}
-        }
-    }
-
-    /// Moves some groups to free places where most places are idle.
-    fn compact(&mut self) {
-        if !self.many.is_sparse() {
+        let several = &self.several;
+        let is_it = |bucket: &Bucket<M>| is_it(read(several, bucket).any());
+        let Some(bucket) = self.table.find_mut(hash, is_it) else {
+            return;
+        };
+        if bucket.only.is_some() {
+            bucket.number = topic;
             return;
         }
-        for old in self.many.seal_last_piece() {
-            if let Some(many) = self.many.remove(old) {
-                let hash = many.hash;
-                let new = self.many.insert(many);
-                self.table.replace(hash, MANY | old, MANY | new);
+        let order = &mut self.several.at_mut(bucket.number).order;
+        let is_it = |grouped: &Grouped<M>| grouped.entry.is(entry);
+        order.update(rank_of(entry, replicas), replicas, is_it, |grouped| {
+            Grouped { topic, ..grouped }
+        });
+    }
+
+    /// Passes the entry of that address, which is alone in its group, through `updated`.
+    pub(super) fn update_only(
+        &mut self,
+        hash: u32,
+        address: usize,
+        updated: impl FnOnce(Presence<M>) -> Presence<M>,
+    ) {
+        let is_it = |bucket: &Bucket<M>| {
+            let only = bucket.only.as_ref();
+            only.is_some_and(|only| only.address() == address)
+        };
+        if let Some(bucket) = self.table.find_mut(hash, is_it) {
+            bucket.only = bucket.only.take().map(updated);
+        }
+    }
+
+    /// Moves some groups to free places if most places are idle.
+    fn compact(&mut self) {
+        if !self.several.is_sparse() {
+            return;
+        }
+        for old in self.several.seal_last_block() {
+            if let Some(group) = self.several.remove(old) {
+                let hash = group.hash;
+                let new = self.several.insert(group);
+                if let Some(bucket) = self.bucket_of(hash, old) {
+                    bucket.number = new;
+                }
             }
         }
     }
 
-    pub(super) fn check_invariants<M>(&self, view: View<'_, M>) -> bool {
-        self.many.iter().all(|(_, many)| {
-            let order = &many.members.order;
-            let is_hidden = |id: &Id| view.replicas.hides(view.entries.at(*id).replica);
-            let hidden = order.iter().filter(is_hidden).count();
-            order.len() > 1
-                && order.check_invariants(&view)
-                && many.members.knows_last(view)
-                && many.members.hidden as usize == if self.counts_hidden { hidden } else { 0 }
-        })
+    /// Those of several.
+    pub(super) fn groups(&self) -> impl Iterator<Item = &Group<M>> {
+        self.several.iter().map(|(_, group)| group)
+    }
+
+    /// How many entries are in all groups, if each is what it should be.
+    pub(super) fn checked_len(&self, replicas: &Replicas) -> Option<usize> {
+        let mut len = 0;
+        for bucket in self.table.iter() {
+            len += match read(&self.several, bucket) {
+                Found::One(..) => 1,
+                Found::Several(_, group) => {
+                    let order = &group.order;
+                    let is_hidden =
+                        |grouped: &&Grouped<M>| replicas.hides(grouped.replica(replicas));
+                    let hidden = order.iter().filter(is_hidden).count();
+                    let counted = if self.counts_hidden { hidden } else { 0 };
+                    let is_right = order.len() > 1
+                        && order.check_invariants(replicas)
+                        && group.hidden as usize == counted
+                        && group.hash == bucket.hash;
+                    if !is_right {
+                        return None;
+                    }
+                    order.len()
+                }
+            };
+        }
+        Some(len)
+    }
+}
+
+impl<M> Clone for New<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for New<'_, M> {}
+
+impl<M> Clone for Grouped<M> {
+    fn clone(&self) -> Self {
+        Self {
+            entry: self.entry.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<M> Clone for Bucket<M> {
+    fn clone(&self) -> Self {
+        Self {
+            only: self.only.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<M> Clone for Group<M> {
+    fn clone(&self) -> Self {
+        Self {
+            order: self.order.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<M> Clone for Groups<M> {
+    fn clone(&self) -> Self {
+        Self {
+            table: self.table.clone(),
+            several: self.several.clone(),
+            counts_hidden: self.counts_hidden,
+        }
     }
 }

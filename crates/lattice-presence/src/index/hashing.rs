@@ -1,10 +1,8 @@
-//! The hashes of slots.
+//! The hashes of topics, keys and pids.
 
 use core::hash::BuildHasher;
 
 use hashbrown::DefaultHashBuilder;
-
-use crate::presence::Slot;
 
 /// The one place that hashes: clients choose topics, keys and pids, so it is keyed, per
 /// state. Whoever does not know the key cannot build texts that collide, in a table that
@@ -17,19 +15,18 @@ pub(crate) struct Hashing {
     key: [u64; 2],
 }
 
-/// The hashes of a slot, computed once for all that a call does with it.
+/// The hash of a pid, computed once for all that a call does with its entry.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Hashes {
-    pub(super) topic: u32,
-    /// Of the key within its topic.
-    pub(super) key: u32,
-    pub(super) pid: u32,
+pub(crate) struct PidHash {
+    pub(super) hash: u32,
+    /// Whether no entry has the pid, so that the first one needs no search.
+    pub(super) is_new: bool,
 }
 
-impl Hashes {
-    /// Of the whole slot.
-    pub(super) fn slot(self) -> u32 {
-        self.key.rotate_left(16) ^ self.pid
+impl PidHash {
+    /// Of a slot, with the hash of its key in its topic.
+    pub(super) const fn slot(self, key: u32) -> u32 {
+        key.rotate_left(16) ^ self.hash
     }
 }
 
@@ -49,12 +46,10 @@ impl Hashing {
         Self { key }
     }
 
-    pub(super) fn of(&self, slot: Slot<'_>) -> Hashes {
-        let topic = self.text(slot.topic);
-        Hashes {
-            topic,
-            key: self.key(topic, slot.key),
-            pid: self.text(slot.pid),
+    pub(super) fn pid(&self, pid: &[u8]) -> PidHash {
+        PidHash {
+            hash: self.text(pid),
+            is_new: false,
         }
     }
 
@@ -63,12 +58,27 @@ impl Hashing {
         folded(Sip::new(self.key).finish(text))
     }
 
+    /// Of a key in the topic of that hash.
     #[inline]
     pub(super) fn key(&self, topic: u32, key: &[u8]) -> u32 {
         let mut sip = Sip::new(self.key);
         sip.word(u64::from(topic));
         folded(sip.finish(key))
     }
+}
+
+/// What is compared before a text is, if few texts are looked at one by one. Without a
+/// key, since it is in no table: texts that are made to collide cost a look at a few texts.
+#[inline]
+pub(super) fn hint(text: &[u8]) -> u32 {
+    let (words, rest) = text.as_chunks::<8>();
+    let mut hint = text.len() as u64;
+    for word in words {
+        hint = (hint ^ u64::from_le_bytes(*word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        hint ^= hint >> 32;
+    }
+    hint = (hint ^ tail(text, rest)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    folded(hint)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "both halves are in it")]

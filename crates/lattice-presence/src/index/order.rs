@@ -1,60 +1,61 @@
-//! Numbers in order.
+//! Items in order.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use super::slab::Id;
 use crate::steps;
 
-/// What the numbers of an [`Order`] are sorted by.
-pub(super) trait Rank {
-    type Key: Copy;
+/// What the items of an [`Order`] are sorted by.
+pub(super) trait Ranking<T> {
+    type Rank: Copy;
 
-    fn key(&self, id: Id) -> Self::Key;
+    fn rank(&self, item: &T) -> Self::Rank;
 
-    fn cmp(&self, a: &Self::Key, b: &Self::Key) -> Ordering;
+    fn cmp(&self, a: &Self::Rank, b: &Self::Rank) -> Ordering;
 
-    fn is_less(&self, a: &Self::Key, b: &Self::Key) -> bool {
+    fn is_less(&self, a: &Self::Rank, b: &Self::Rank) -> bool {
         steps::count(1);
         self.cmp(a, b) == Ordering::Less
     }
 }
 
-/// Numbers in the order of their keys: four bytes each.
+/// Items in the order of their ranks.
 ///
 /// One lies in place, few in one allocation, many in chunks under a directory of
-/// first keys. So an insertion anywhere and a removal cost a search and the move of
-/// a part of one chunk, in groups of any size, and adding what comes last is O(1).
+/// first ranks. So an insertion anywhere and a removal cost a search and the move of
+/// a part of one chunk, however many items there are, and adding what comes last is
+/// O(1).
 ///
 /// # Invariants
 ///
-/// - Ascending by key; keys are distinct.
-/// - `Few` has at most [`CHUNK`] numbers. Chunks have as many, and are not empty.
-/// - `first` is the key of a chunk's first number.
+/// - Ascending by rank; ranks are distinct.
+/// - `Few` has at most [`CHUNK`] items, and not one. Chunks have as many, and are not
+///   empty.
+/// - `first` is the rank of a chunk's first item.
 #[derive(Clone, Debug)]
-pub(super) enum Order<K> {
-    One(Id),
-    Few(Vec<Id>),
-    Many(Box<Many<K>>),
+pub(super) enum Order<T, R> {
+    One(T),
+    Few(Vec<T>),
+    Chunked(Box<Chunked<T, R>>),
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Many<K> {
+pub(super) struct Chunked<T, R> {
     len: usize,
-    chunks: Vec<Chunk<K>>,
+    chunks: Vec<Chunk<T, R>>,
 }
 
 #[derive(Clone, Debug)]
-struct Chunk<K> {
-    first: K,
-    ids: Vec<Id>,
+struct Chunk<T, R> {
+    first: R,
+    items: Vec<T>,
 }
 
-/// Numbers in one allocation.
-const CHUNK: usize = 128;
+/// Items in one allocation.
+pub(super) const CHUNK: usize = 64;
 
-impl<K: Copy> Order<K> {
+impl<T, R: Copy> Order<T, R> {
     pub(super) const fn new() -> Self {
         Self::Few(Vec::new())
     }
@@ -62,182 +63,249 @@ impl<K: Copy> Order<K> {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::One(_) => 1,
-            Self::Few(ids) => ids.len(),
-            Self::Many(many) => many.len,
+            Self::Few(items) => items.len(),
+            Self::Chunked(chunked) => chunked.len,
         }
     }
 
     /// The last one.
-    pub(super) fn last(&self) -> Option<Id> {
+    pub(super) fn last(&self) -> Option<&T> {
         match self {
-            Self::One(id) => Some(*id),
-            Self::Few(ids) => ids.last().copied(),
-            Self::Many(many) => many.chunks.last()?.ids.last().copied(),
+            Self::One(item) => Some(item),
+            Self::Few(items) => items.last(),
+            Self::Chunked(chunked) => chunked.chunks.last()?.items.last(),
         }
     }
 
-    /// Adds a number, which is not in it, under its key.
-    pub(super) fn insert(&mut self, id: Id, key: K, rank: &impl Rank<Key = K>) {
+    /// All of them, if they are in one allocation.
+    #[inline]
+    pub(super) fn few(&self) -> Option<&[T]> {
         match self {
-            Self::Few(ids) if ids.is_empty() => *self = Self::One(id),
-            Self::One(other) => {
-                let mut ids = Vec::from([*other]);
-                insert(&mut ids, id, key, rank);
-                *self = Self::Few(ids);
-            }
-            Self::Few(ids) if ids.len() < CHUNK => insert(ids, id, key, rank),
-            Self::Few(ids) => {
-                let ids = core::mem::take(ids);
-                let first = rank.key(ids[0]);
-                let len = ids.len();
-                let chunks = Vec::from([Chunk { first, ids }]);
-                let mut many = Box::new(Many { len, chunks });
-                many.insert(id, key, rank);
-                *self = Self::Many(many);
-            }
-            Self::Many(many) => many.insert(id, key, rank),
+            Self::One(item) => Some(core::slice::from_ref(item)),
+            Self::Few(items) => Some(items),
+            Self::Chunked(_) => None,
         }
     }
 
-    /// Adds a number behind all others, of which there are some.
-    pub(super) fn push(&mut self, id: Id, key: K, rank: &impl Rank<Key = K>) {
+    /// Adds an item, which is not in it, under its rank.
+    pub(super) fn insert(&mut self, item: T, rank: R, ranking: &impl Ranking<T, Rank = R>) {
+        match self {
+            Self::Few(items) if items.is_empty() => *self = Self::One(item),
+            Self::Few(items) if items.len() < CHUNK => insert(items, item, rank, ranking),
+            Self::Chunked(chunked) => chunked.insert(item, rank, ranking),
+            _ => {
+                self.grow(ranking);
+                self.insert(item, rank, ranking);
+            }
+        }
+    }
+
+    /// Adds an item behind all others, of which there are some.
+    #[inline]
+    pub(super) fn push(&mut self, item: T, rank: R, ranking: &impl Ranking<T, Rank = R>) {
         steps::count(1);
         match self {
-            Self::One(other) => {
-                let mut ids = Vec::with_capacity(4);
-                ids.extend([*other, id]);
-                *self = Self::Few(ids);
+            Self::Few(items) if items.len() < CHUNK => {
+                reserve(items);
+                items.push(item);
             }
-            Self::Few(ids) if ids.len() < CHUNK => ids.push(id),
-            Self::Few(_) => self.insert(id, key, rank),
-            Self::Many(many) => many.push(id, key),
+            Self::Chunked(chunked) => chunked.push(item, rank),
+            _ => {
+                self.grow(ranking);
+                self.push(item, rank, ranking);
+            }
         }
     }
 
-    /// Takes a number out, which is in it under that key.
-    pub(super) fn remove(&mut self, id: Id, key: K, rank: &impl Rank<Key = K>) {
-        match self {
-            Self::One(other) => {
-                debug_assert_eq!(*other, id);
-                *self = Self::new();
+    /// Lets one become few, or few chunked.
+    fn grow(&mut self, ranking: &impl Ranking<T, Rank = R>) {
+        *self = match core::mem::replace(self, Self::new()) {
+            Self::One(item) => {
+                let mut items = Vec::with_capacity(3);
+                items.push(item);
+                Self::Few(items)
             }
-            Self::Few(ids) => {
-                remove(ids, id);
-                if let [only] = **ids {
+            Self::Few(items) if !items.is_empty() => {
+                let first = ranking.rank(&items[0]);
+                let len = items.len();
+                let chunks = Vec::from([Chunk { first, items }]);
+                Self::Chunked(Box::new(Chunked { len, chunks }))
+            }
+            other => other,
+        };
+    }
+
+    /// Takes the item of that rank out, which `is_it` knows; the rank is asked for only
+    /// if they are chunked.
+    #[inline]
+    pub(super) fn remove(
+        &mut self,
+        rank: impl FnOnce() -> R,
+        ranking: &impl Ranking<T, Rank = R>,
+        is_it: impl Fn(&T) -> bool,
+    ) -> Option<T> {
+        let Self::Chunked(chunked) = self else {
+            let items = self.few().unwrap_or_default();
+            steps::count(items.len() / 16 + 1);
+            let at = items.iter().position(is_it)?;
+            return self.take_at(at);
+        };
+        let item = chunked.remove(rank(), ranking, is_it)?;
+        if chunked.len <= CHUNK / 2 {
+            let chunks = core::mem::take(&mut chunked.chunks);
+            let items = chunks.into_iter().flat_map(|chunk| chunk.items);
+            *self = Self::Few(items.collect());
+        }
+        Some(item)
+    }
+
+    /// Takes the item of that position out, if they are few.
+    #[inline]
+    pub(super) fn take_at(&mut self, at: usize) -> Option<T> {
+        match self {
+            Self::Few(items) => {
+                let item = take_at(items, at);
+                if items.len() == 1
+                    && let Some(only) = items.pop()
+                {
                     *self = Self::One(only);
                 }
+                Some(item)
             }
-            Self::Many(many) => {
-                many.remove(id, key, rank);
-                if many.len <= CHUNK / 2 {
-                    let chunks = core::mem::take(&mut many.chunks);
-                    let ids = chunks.into_iter().flat_map(|chunk| chunk.ids);
-                    *self = Self::Few(ids.collect());
-                }
-            }
+            Self::One(_) => match core::mem::replace(self, Self::new()) {
+                Self::One(item) => Some(item),
+                _ => None,
+            },
+            Self::Chunked(_) => None,
         }
     }
 
-    /// Gives the number of that key another one.
-    pub(super) fn replace(&mut self, old: Id, new: Id, key: K, rank: &impl Rank<Key = K>) {
-        let ids = match self {
-            Self::One(id) => core::slice::from_mut(id),
-            Self::Few(ids) => ids,
-            Self::Many(many) => {
-                let at = many.chunk_of(key, rank);
-                &mut many.chunks[at].ids
+    /// Passes the item of that rank, which `is_it` knows, through `updated`, which keeps
+    /// its rank.
+    pub(super) fn update(
+        &mut self,
+        rank: R,
+        ranking: &impl Ranking<T, Rank = R>,
+        is_it: impl Fn(&T) -> bool,
+        updated: impl FnOnce(T) -> T,
+    ) {
+        let items = match self {
+            Self::One(item) if is_it(item) => {
+                if let Self::One(item) = core::mem::replace(self, Self::new()) {
+                    *self = Self::One(updated(item));
+                }
+                return;
+            }
+            Self::One(_) => return,
+            Self::Few(items) => items,
+            Self::Chunked(chunked) => {
+                let at = chunked.chunk_of(rank, ranking);
+                &mut chunked.chunks[at].items
             }
         };
-        steps::count(ids.len() / 16 + 1);
-        if let Some(id) = ids.iter_mut().find(|id| **id == old) {
-            *id = new;
+        steps::count(items.len() / 16 + 1);
+        if let Some(at) = items.iter().position(is_it) {
+            let item = items.remove(at);
+            items.insert(at, updated(item));
         }
     }
 
-    pub(super) fn iter(&self) -> Ids<'_, K> {
+    pub(super) fn iter(&self) -> Items<'_, T, R> {
         match self {
-            Self::One(id) => Ids::one(*id),
-            Self::Few(ids) => Ids::of(ids, &[]),
-            Self::Many(many) => Ids::of(&[], &many.chunks),
+            Self::One(item) => Items::of(core::slice::from_ref(item), &[]),
+            Self::Few(items) => Items::of(items, &[]),
+            Self::Chunked(chunked) => Items::of(&[], &chunked.chunks),
         }
     }
 
-    /// From the first one on whose key is not `before`; keys that are come first.
+    /// From the first one on whose rank is not `before`; ranks that are come first.
     pub(super) fn starting(
         &self,
-        before: impl Fn(&K) -> bool,
-        rank: &impl Rank<Key = K>,
-    ) -> Ids<'_, K> {
-        let before = |key: &K| {
+        before: impl Fn(&R) -> bool,
+        ranking: &impl Ranking<T, Rank = R>,
+    ) -> Items<'_, T, R> {
+        let before = |rank: &R| {
             steps::count(1);
-            before(key)
+            before(rank)
         };
-        let start = |ids: &[Id]| ids.partition_point(|&id| before(&rank.key(id)));
+        let start = |items: &[T]| items.partition_point(|item| before(&ranking.rank(item)));
         match self {
-            Self::One(id) if before(&rank.key(*id)) => Ids::of(&[], &[]),
-            Self::One(id) => Ids::one(*id),
-            Self::Few(ids) => Ids::of(&ids[start(ids)..], &[]),
-            Self::Many(many) => {
-                let chunks = &*many.chunks;
+            Self::One(item) if before(&ranking.rank(item)) => Items::of(&[], &[]),
+            Self::One(item) => Items::of(core::slice::from_ref(item), &[]),
+            Self::Few(items) => Items::of(&items[start(items)..], &[]),
+            Self::Chunked(chunked) => {
+                let chunks = &*chunked.chunks;
                 let next = chunks.partition_point(|chunk| before(&chunk.first));
                 let within = next.checked_sub(1).map_or(&[][..], |at| {
-                    let ids = &*chunks[at].ids;
-                    &ids[start(ids)..]
+                    let items = &*chunks[at].items;
+                    &items[start(items)..]
                 });
-                Ids::of(within, &chunks[next..])
+                Items::of(within, &chunks[next..])
             }
         }
     }
 
     /// Whether it is what it should be.
-    pub(super) fn check_invariants(&self, rank: &impl Rank<Key = K>) -> bool {
+    pub(super) fn check_invariants(&self, ranking: &impl Ranking<T, Rank = R>) -> bool {
         let chunks_are_right = match self {
             Self::One(_) => true,
-            Self::Few(ids) => ids.len() != 1 && ids.len() <= CHUNK,
-            Self::Many(many) => {
-                let lens = many.chunks.iter().map(|chunk| chunk.ids.len());
-                many.len == lens.sum::<usize>()
-                    && many.chunks.iter().all(|chunk| {
-                        let is_first =
-                            |&id: &Id| rank.cmp(&rank.key(id), &chunk.first) == Ordering::Equal;
-                        chunk.ids.len() <= CHUNK && chunk.ids.first().is_some_and(is_first)
+            Self::Few(items) => items.len() != 1 && items.len() <= CHUNK,
+            Self::Chunked(chunked) => {
+                let lens = chunked.chunks.iter().map(|chunk| chunk.items.len());
+                chunked.len == lens.sum::<usize>()
+                    && chunked.chunks.iter().all(|chunk| {
+                        let is_first = |item: &T| {
+                            ranking.cmp(&ranking.rank(item), &chunk.first) == Ordering::Equal
+                        };
+                        chunk.items.len() <= CHUNK && chunk.items.first().is_some_and(is_first)
                     })
             }
         };
-        let keys = self.iter().map(|id| rank.key(id));
-        let pairs = keys.clone().zip(keys.skip(1));
-        chunks_are_right && pairs.into_iter().all(|(a, b)| rank.is_less(&a, &b))
+        let ranks = self.iter().map(|item| ranking.rank(item));
+        let pairs = ranks.clone().zip(ranks.skip(1));
+        chunks_are_right && pairs.into_iter().all(|(a, b)| ranking.is_less(&a, &b))
     }
 }
 
-fn insert<K: Copy>(ids: &mut Vec<Id>, id: Id, key: K, rank: &impl Rank<Key = K>) {
-    let is_before = |&other: &Id| rank.is_less(&rank.key(other), &key);
-    if ids.last().is_none_or(is_before) {
-        ids.push(id);
+/// Makes room for one more: half as much again.
+#[inline]
+fn reserve<T>(items: &mut Vec<T>) {
+    if items.len() == items.capacity() {
+        items.reserve_exact((items.len() / 2 + 2).min(CHUNK));
+    }
+}
+
+fn insert<T, R: Copy>(items: &mut Vec<T>, item: T, rank: R, ranking: &impl Ranking<T, Rank = R>) {
+    reserve(items);
+    let is_before = |other: &T| ranking.is_less(&ranking.rank(other), &rank);
+    if items.last().is_none_or(is_before) {
+        items.push(item);
     } else {
-        let at = ids.partition_point(is_before);
-        ids.insert(at, id);
+        let at = items.partition_point(is_before);
+        items.insert(at, item);
     }
 }
 
-/// Says whether it was the first one.
-fn remove(ids: &mut Vec<Id>, id: Id) -> bool {
-    steps::count(ids.len() / 16 + 1);
-    let at = ids.iter().position(|&other| other == id);
-    if let Some(at) = at {
-        ids.remove(at);
-        if ids.capacity() > 16 && ids.capacity() > 4 * ids.len() {
-            ids.shrink_to(2 * ids.len());
-        }
-    }
-    debug_assert!(at.is_some(), "what is taken out is in it");
-    at == Some(0)
+/// Takes an item out; says whether it was the first one.
+fn remove<T>(items: &mut Vec<T>, is_it: impl Fn(&T) -> bool) -> Option<(bool, T)> {
+    steps::count(items.len() / 16 + 1);
+    let at = items.iter().position(is_it)?;
+    Some((at == 0, take_at(items, at)))
 }
 
-impl<K: Copy> Many<K> {
-    /// The chunk in which `key` is, or into which it goes.
-    fn chunk_of(&self, key: K, rank: &impl Rank<Key = K>) -> usize {
-        let is_at_most = |chunk: &Chunk<K>| !rank.is_less(&key, &chunk.first);
+#[inline]
+fn take_at<T>(items: &mut Vec<T>, at: usize) -> T {
+    let item = items.remove(at);
+    if items.capacity() > 16 && items.capacity() > 4 * items.len() {
+        items.shrink_to(2 * items.len());
+    }
+    item
+}
+
+impl<T, R: Copy> Chunked<T, R> {
+    /// The chunk in which `rank` is, or into which it goes.
+    fn chunk_of(&self, rank: R, ranking: &impl Ranking<T, Rank = R>) -> usize {
+        let is_at_most = |chunk: &Chunk<T, R>| !ranking.is_less(&rank, &chunk.first);
         // Mostly what comes is the newest.
         if self.chunks.last().is_none_or(is_at_most) {
             return self.chunks.len() - 1;
@@ -246,78 +314,81 @@ impl<K: Copy> Many<K> {
         after.saturating_sub(1)
     }
 
-    fn insert(&mut self, id: Id, key: K, rank: &impl Rank<Key = K>) {
+    fn insert(&mut self, item: T, rank: R, ranking: &impl Ranking<T, Rank = R>) {
         self.len += 1;
-        let mut at = self.chunk_of(key, rank);
-        if self.chunks[at].ids.len() == CHUNK {
-            let ends = (self.chunks[at].ids.last()).is_some_and(|&last| {
-                at + 1 == self.chunks.len() && rank.is_less(&rank.key(last), &key)
+        let mut at = self.chunk_of(rank, ranking);
+        if self.chunks[at].items.len() == CHUNK {
+            let ends = (self.chunks[at].items.last()).is_some_and(|last| {
+                at + 1 == self.chunks.len() && ranking.is_less(&ranking.rank(last), &rank)
             });
-            let begins = at == 0 && rank.is_less(&key, &self.chunks[0].first);
+            let begins = at == 0 && ranking.is_less(&rank, &self.chunks[0].first);
             if ends || begins {
                 // At either end chunks stay full, as entries come in order.
-                let mut ids = Vec::with_capacity(CHUNK);
-                ids.push(id);
-                let chunk = Chunk { first: key, ids };
-                self.chunks.insert(if ends { at + 1 } else { 0 }, chunk);
+                let at = if ends { at + 1 } else { 0 };
+                self.chunks.insert(at, Chunk::of(item, rank));
                 return;
             }
-            self.split(at, rank);
-            if !rank.is_less(&key, &self.chunks[at + 1].first) {
+            self.split(at, ranking);
+            if !ranking.is_less(&rank, &self.chunks[at + 1].first) {
                 at += 1;
             }
         }
         let chunk = &mut self.chunks[at];
-        if rank.is_less(&key, &chunk.first) {
-            chunk.first = key;
+        if ranking.is_less(&rank, &chunk.first) {
+            chunk.first = rank;
         }
-        insert(&mut chunk.ids, id, key, rank);
+        insert(&mut chunk.items, item, rank, ranking);
     }
 
-    fn push(&mut self, id: Id, key: K) {
+    fn push(&mut self, item: T, rank: R) {
         self.len += 1;
         match self.chunks.last_mut() {
-            Some(last) if last.ids.len() < CHUNK => last.ids.push(id),
-            _ => {
-                let mut ids = Vec::with_capacity(CHUNK);
-                ids.push(id);
-                self.chunks.push(Chunk { first: key, ids });
+            Some(last) if last.items.len() < CHUNK => {
+                reserve(&mut last.items);
+                last.items.push(item);
             }
+            _ => self.chunks.push(Chunk::of(item, rank)),
         }
     }
 
-    fn split(&mut self, at: usize, rank: &impl Rank<Key = K>) {
+    fn split(&mut self, at: usize, ranking: &impl Ranking<T, Rank = R>) {
         steps::count(self.chunks.len() / 16);
-        let mut ids = Vec::with_capacity(CHUNK);
-        ids.extend(self.chunks[at].ids.drain(CHUNK / 2..));
-        let first = rank.key(ids[0]);
-        self.chunks.insert(at + 1, Chunk { first, ids });
+        let mut items = Vec::with_capacity(CHUNK);
+        items.extend(self.chunks[at].items.drain(CHUNK / 2..));
+        let first = ranking.rank(&items[0]);
+        self.chunks.insert(at + 1, Chunk { first, items });
     }
 
-    fn remove(&mut self, id: Id, key: K, rank: &impl Rank<Key = K>) {
-        self.len -= 1;
-        let at = self.chunk_of(key, rank);
+    fn remove(
+        &mut self,
+        rank: R,
+        ranking: &impl Ranking<T, Rank = R>,
+        is_it: impl Fn(&T) -> bool,
+    ) -> Option<T> {
+        let at = self.chunk_of(rank, ranking);
         let chunk = &mut self.chunks[at];
-        let was_first = remove(&mut chunk.ids, id);
-        match chunk.ids.first() {
+        let (was_first, item) = remove(&mut chunk.items, is_it)?;
+        self.len -= 1;
+        match chunk.items.first() {
             None => {
                 self.drop_chunk(at);
-                return;
+                return Some(item);
             }
-            Some(&first) if was_first => chunk.first = rank.key(first),
+            Some(first) if was_first => chunk.first = ranking.rank(first),
             Some(_) => {}
         }
         let next = at + 1;
-        if chunk.ids.len() < CHUNK / 4
+        if chunk.items.len() < CHUNK / 4
             && (self.chunks.get(next))
-                .is_some_and(|next| next.ids.len() + self.chunks[at].ids.len() <= CHUNK / 2)
+                .is_some_and(|next| next.items.len() + self.chunks[at].items.len() <= CHUNK / 2)
         {
             let next = self.drop_chunk(next);
-            self.chunks[at].ids.extend(next.ids);
+            self.chunks[at].items.extend(next.items);
         }
+        Some(item)
     }
 
-    fn drop_chunk(&mut self, at: usize) -> Chunk<K> {
+    fn drop_chunk(&mut self, at: usize) -> Chunk<T, R> {
         steps::count(self.chunks.len() / 16);
         let chunk = self.chunks.remove(at);
         if self.chunks.capacity() > 4 * self.chunks.len() {
@@ -327,52 +398,48 @@ impl<K: Copy> Many<K> {
     }
 }
 
-/// Numbers of an [`Order`], one after the other.
-#[derive(Debug)]
-pub(super) struct Ids<'a, K> {
-    one: Option<Id>,
-    ids: core::slice::Iter<'a, Id>,
-    chunks: core::slice::Iter<'a, Chunk<K>>,
+impl<T, R> Chunk<T, R> {
+    fn of(item: T, first: R) -> Self {
+        let mut items = Vec::with_capacity(CHUNK);
+        items.push(item);
+        Self { first, items }
+    }
 }
 
-impl<'a, K> Ids<'a, K> {
-    pub(super) fn one(id: Id) -> Self {
-        let mut ids = Self::of(&[], &[]);
-        ids.one = Some(id);
-        ids
-    }
+/// Items of an [`Order`], one after the other.
+#[derive(Debug)]
+pub(super) struct Items<'a, T, R> {
+    items: core::slice::Iter<'a, T>,
+    chunks: core::slice::Iter<'a, Chunk<T, R>>,
+}
 
-    fn of(ids: &'a [Id], chunks: &'a [Chunk<K>]) -> Self {
+impl<'a, T, R> Items<'a, T, R> {
+    fn of(items: &'a [T], chunks: &'a [Chunk<T, R>]) -> Self {
         Self {
-            one: None,
-            ids: ids.iter(),
+            items: items.iter(),
             chunks: chunks.iter(),
         }
     }
 }
 
-impl<K> Iterator for Ids<'_, K> {
-    type Item = Id;
+impl<'a, T, R> Iterator for Items<'a, T, R> {
+    type Item = &'a T;
 
-    fn next(&mut self) -> Option<Id> {
+    fn next(&mut self) -> Option<&'a T> {
         steps::count(1);
         loop {
-            if let Some(&id) = self.ids.next() {
-                return Some(id);
+            if let Some(item) = self.items.next() {
+                return Some(item);
             }
-            match self.chunks.next() {
-                Some(chunk) => self.ids = chunk.ids.iter(),
-                None => return self.one.take(),
-            }
+            self.items = self.chunks.next()?.items.iter();
         }
     }
 }
 
-impl<K> Clone for Ids<'_, K> {
+impl<T, R> Clone for Items<'_, T, R> {
     fn clone(&self) -> Self {
         Self {
-            one: self.one,
-            ids: self.ids.clone(),
+            items: self.items.clone(),
             chunks: self.chunks.clone(),
         }
     }
@@ -384,14 +451,14 @@ mod tests {
 
     use super::*;
 
-    /// Keys by number.
-    struct Keys(Vec<u64>);
+    /// Ranks by number.
+    struct Ranks(Vec<u64>);
 
-    impl Rank for Keys {
-        type Key = u64;
+    impl Ranking<usize> for Ranks {
+        type Rank = u64;
 
-        fn key(&self, id: Id) -> u64 {
-            self.0[id as usize]
+        fn rank(&self, number: &usize) -> u64 {
+            self.0[*number]
         }
 
         fn cmp(&self, a: &u64, b: &u64) -> Ordering {
@@ -399,37 +466,43 @@ mod tests {
         }
     }
 
-    /// Ids whose keys come in that order, then leave in a scattered one.
-    fn comes_and_goes(keys: Vec<u64>) {
-        let count = keys.len();
-        let keys = Keys(keys);
+    /// Numbers whose ranks come in that order, then leave in a scattered one.
+    fn comes_and_goes(ranks: Vec<u64>) {
+        let count = ranks.len();
+        let ranks = Ranks(ranks);
         let mut order = Order::new();
         let mut oracle = BTreeMap::new();
         let mut worst = 0;
-        for (id, &key) in keys.0.iter().enumerate() {
-            let (steps, ()) = steps::of(|| order.insert(id as Id, key, &keys));
+        for (number, &rank) in ranks.0.iter().enumerate() {
+            let (steps, ()) = steps::of(|| order.insert(number, rank, &ranks));
             worst = worst.max(steps);
-            oracle.insert(key, id as Id);
+            oracle.insert(rank, number);
         }
         assert!(worst < 100, "{worst} steps for one of {count}");
-        assert!(order.iter().eq(oracle.values().copied()));
-        assert_eq!(order.last(), oracle.values().next_back().copied());
+        assert!(order.iter().eq(oracle.values()));
+        assert_eq!(order.last(), oracle.values().next_back());
         for from in [0, 1, 700, 5000, 20_000, u64::MAX] {
-            let expected = oracle.range(from..).map(|(_, &id)| id);
-            assert!(order.starting(|&key| key < from, &keys).eq(expected));
+            let expected = oracle.range(from..).map(|(_, number)| number);
+            assert!(order.starting(|&rank| rank < from, &ranks).eq(expected));
         }
         for step in 0..count {
-            let id = step * 7919 % count;
-            let (steps, ()) = steps::of(|| order.remove(id as Id, keys.0[id], &keys));
+            let number = step * 7919 % count;
+            let rank = ranks.0[number];
+            let remove = || order.remove(|| rank, &ranks, |other| *other == number);
+            let (steps, removed) = steps::of(remove);
             assert!(steps < 100, "{steps} steps for one of {count}");
-            oracle.remove(&keys.0[id]);
+            assert_eq!(removed, oracle.remove(&rank));
+            let again = order.remove(|| rank, &ranks, |other| *other == number);
+            assert_eq!(again, None);
             assert_eq!(order.len(), oracle.len());
             if step % 97 == 0 {
-                assert!(order.iter().eq(oracle.values().copied()));
-                assert!(order.check_invariants(&keys));
+                assert!(order.iter().eq(oracle.values()));
+                assert!(order.check_invariants(&ranks));
+                let few = order.few().map(<[usize]>::len);
+                assert!(few.is_none_or(|few| few == order.len()));
             }
         }
-        assert!(matches!(order, Order::Few(ids) if ids.capacity() == 0));
+        assert!(matches!(order, Order::Few(numbers) if numbers.capacity() == 0));
     }
 
     #[test]
@@ -443,22 +516,28 @@ mod tests {
 
     #[test]
     fn one_costs_no_allocation_and_a_group_24_bytes() {
-        assert_eq!(size_of::<Order<(u32, u64)>>(), 24);
+        assert_eq!(size_of::<Order<(usize, u64), (u32, u64)>>(), 24);
         let mut order = Order::new();
-        order.insert(0, 0, &Keys(Vec::from([0])));
+        order.insert(0, 0, &Ranks(Vec::from([0])));
         assert!(matches!(order, Order::One(0)));
     }
 
     #[test]
-    fn a_number_may_be_replaced_anywhere() {
-        let keys = Keys((0..1000).map(|id| id % 500).collect());
-        let mut order = Order::new();
-        for id in 0..500 {
-            order.insert(id, keys.key(id), &keys);
+    fn an_item_may_be_replaced_anywhere() {
+        for count in [1, 20, 500] {
+            let ranks = Ranks((0..2 * count).map(|number| number % count).collect());
+            let count = ranks.0.len() / 2;
+            let mut order = Order::new();
+            for number in 0..count {
+                order.insert(number, ranks.rank(&number), &ranks);
+            }
+            for number in 0..count {
+                let is_it = |other: &usize| *other == number;
+                order.update(ranks.rank(&number), &ranks, is_it, |other| other + count);
+            }
+            let all: Vec<usize> = order.iter().copied().collect();
+            assert_eq!(all, (count..2 * count).collect::<Vec<_>>());
+            assert!(order.check_invariants(&ranks));
         }
-        for id in 0..500 {
-            order.replace(id, id + 500, keys.key(id), &keys);
-        }
-        assert!(order.iter().eq(500..1000) && order.check_invariants(&keys));
     }
 }

@@ -7,7 +7,7 @@ use super::slab::{Id, Slab};
 use crate::ReplicaId;
 use crate::down::Down;
 
-/// Those who own entries, by small numbers: an entry's place among others is
+/// Those who own entries, by small numbers: an entry's rank among others is
 /// compared without touching its text, and marks of replicas that have nothing here
 /// cost nothing.
 ///
@@ -18,15 +18,15 @@ use crate::down::Down;
 #[derive(Clone, Debug)]
 pub(super) struct Replicas {
     numbers: BTreeMap<ReplicaId, Id>,
-    known: Slab<Known>,
+    owners: Slab<Owner>,
     hidden: usize,
     /// Whose entry came last: its next one needs no look-up.
     last: Id,
 }
 
 #[derive(Clone, Debug)]
-struct Known {
-    id: ReplicaId,
+struct Owner {
+    name: ReplicaId,
     entries: usize,
     hidden: bool,
 }
@@ -35,7 +35,7 @@ impl Replicas {
     pub(super) const fn new() -> Self {
         Self {
             numbers: BTreeMap::new(),
-            known: Slab::new(),
+            owners: Slab::new(),
             hidden: 0,
             last: 0,
         }
@@ -43,17 +43,27 @@ impl Replicas {
 
     #[inline]
     pub(super) fn number(&self, replica: &ReplicaId) -> Option<Id> {
-        match self.known.get(self.last) {
-            Some(known) if known.id == *replica => Some(self.last),
+        match self.owners.get(self.last) {
+            Some(owner) if owner.name == *replica => Some(self.last),
             _ => self.numbers.get(replica).copied(),
         }
     }
 
+    /// The number of the owner of an entry that is here.
+    #[inline]
+    pub(super) fn number_of(&self, owner: &ReplicaId) -> Id {
+        match self.number(owner) {
+            Some(number) => number,
+            None => unreachable!("owners of entries have numbers"),
+        }
+    }
+
     /// The number of the owner of one entry more.
+    #[inline]
     pub(super) fn enter(&mut self, replica: &ReplicaId, down: &Down) -> Id {
         let number = self.number(replica).unwrap_or_else(|| {
-            let number = self.known.insert(Known {
-                id: replica.clone(),
+            let number = self.owners.insert(Owner {
+                name: replica.clone(),
                 entries: 0,
                 hidden: down.hides(replica),
             });
@@ -61,38 +71,48 @@ impl Replicas {
             number
         });
         self.last = number;
-        let known = self.known.at_mut(number);
-        known.entries += 1;
-        self.hidden += usize::from(known.hidden);
+        let owner = self.owners.at_mut(number);
+        owner.entries += 1;
+        self.hidden += usize::from(owner.hidden);
         number
     }
 
     /// One entry of it goes.
+    #[inline]
     pub(super) fn leave(&mut self, number: Id) {
-        let known = self.known.at_mut(number);
-        known.entries -= 1;
-        self.hidden -= usize::from(known.hidden);
-        if known.entries == 0
-            && let Some(known) = self.known.remove(number)
-        {
-            self.numbers.remove(&known.id);
+        let owner = self.owners.at_mut(number);
+        owner.entries -= 1;
+        self.hidden -= usize::from(owner.hidden);
+        if owner.entries == 0 {
+            self.forget(number);
+        }
+    }
+
+    fn forget(&mut self, number: Id) {
+        if let Some(owner) = self.owners.remove(number) {
+            self.numbers.remove(&owner.name);
         }
     }
 
     /// Hides all entries of that replica, or shows them.
     pub(super) fn set_hidden(&mut self, number: Id, hidden: bool) {
-        let known = self.known.at_mut(number);
-        known.hidden = hidden;
+        let owner = self.owners.at_mut(number);
+        owner.hidden = hidden;
         if hidden {
-            self.hidden += known.entries;
+            self.hidden += owner.entries;
         } else {
-            self.hidden -= known.entries;
+            self.hidden -= owner.entries;
         }
     }
 
     #[inline]
     pub(super) fn hides(&self, number: Id) -> bool {
-        self.known.at(number).hidden
+        self.owners.at(number).hidden
+    }
+
+    #[inline]
+    pub(super) fn is_shown(&self, number: Id) -> bool {
+        self.hidden == 0 || !self.hides(number)
     }
 
     pub(super) fn hidden(&self) -> usize {
@@ -100,10 +120,10 @@ impl Replicas {
     }
 
     pub(super) fn name(&self, number: Id) -> &ReplicaId {
-        &self.known.at(number).id
+        &self.owners.at(number).name
     }
 
-    pub(super) fn cmp(&self, a: Id, b: Id) -> Ordering {
+    pub(super) fn order_of(&self, a: Id, b: Id) -> Ordering {
         if a == b {
             return Ordering::Equal;
         }

@@ -7,25 +7,25 @@ use core::mem;
 pub(crate) type Id = u32;
 
 /// Things that keep their number while they are in it; numbers of what went are
-/// given out again. It grows and shrinks by pieces: no call moves more than one, and
+/// given out again. It grows and shrinks by blocks: no call moves more than one, and
 /// one that is empty is given back.
 ///
 /// # Invariants
 ///
 /// - `len` things are in it, in `places` places.
-/// - The free places of a piece form a list that starts at its `free`.
-/// - Every piece with room is in `open`, which may name others, too.
-/// - The last piece is not empty.
+/// - The free places of a block form a list that starts at its `free`.
+/// - Every block with room is in `open`, which may name others, too.
+/// - The last block is not empty.
 #[derive(Clone, Debug)]
 pub(super) struct Slab<T> {
-    pieces: Vec<Piece<T>>,
+    blocks: Vec<Block<T>>,
     open: Vec<u32>,
     len: usize,
     places: usize,
 }
 
 #[derive(Clone, Debug)]
-struct Piece<T> {
+struct Block<T> {
     places: Vec<Place<T>>,
     free: u16,
     live: u16,
@@ -41,13 +41,13 @@ enum Place<T> {
 
 const BITS: u32 = 8;
 
-/// Places of a piece.
-const PIECE: usize = 1 << BITS;
+/// Places of a block.
+const BLOCK: usize = 1 << BITS;
 
 /// No place.
 const NONE: u16 = u16::MAX;
 
-impl<T> Piece<T> {
+impl<T> Block<T> {
     const fn new() -> Self {
         Self {
             places: Vec::new(),
@@ -65,10 +65,10 @@ impl<T> Piece<T> {
                 self.free = next;
             }
             at
-        } else if self.places.len() < PIECE {
+        } else if self.places.len() < BLOCK {
             let len = self.places.len();
             if len == self.places.capacity() {
-                self.places.reserve_exact(len.max(least).min(PIECE - len));
+                self.places.reserve_exact(len.max(least).min(BLOCK - len));
             }
             self.places.push(Place::Full(thing));
             len
@@ -83,7 +83,7 @@ impl<T> Piece<T> {
 impl<T> Slab<T> {
     pub(super) const fn new() -> Self {
         Self {
-            pieces: Vec::new(),
+            blocks: Vec::new(),
             open: Vec::new(),
             len: 0,
             places: 0,
@@ -95,6 +95,7 @@ impl<T> Slab<T> {
     }
 
     /// How many places there are, free ones among them.
+    #[cfg(test)]
     pub(super) fn places(&self) -> usize {
         self.places
     }
@@ -104,17 +105,17 @@ impl<T> Slab<T> {
         self.len += 1;
         loop {
             let Some(&open) = self.open.last() else {
-                self.open.push(self.pieces.len() as u32);
-                self.pieces.push(Piece::new());
+                self.open.push(self.blocks.len() as u32);
+                self.blocks.push(Block::new());
                 continue;
             };
-            if let Some(piece) = self.pieces.get_mut(open as usize) {
-                let before = piece.places.len();
-                // Where there is one piece already, another is half full before long.
-                let least = if open == 0 { 4 } else { PIECE / 4 };
-                match piece.put(thing, least) {
+            if let Some(block) = self.blocks.get_mut(open as usize) {
+                let before = block.places.len();
+                // Where there is one block already, another is half full before long.
+                let least = if open == 0 { 4 } else { BLOCK / 4 };
+                match block.put(thing, least) {
                     Ok(at) => {
-                        self.places += piece.places.len() - before;
+                        self.places += block.places.len() - before;
                         assert!(
                             open < 1 << (31 - BITS),
                             "an index holds two billion entries at the most"
@@ -123,7 +124,7 @@ impl<T> Slab<T> {
                     }
                     Err(back) => thing = back,
                 }
-                piece.listed = false;
+                block.listed = false;
             }
             self.open.pop();
         }
@@ -131,54 +132,54 @@ impl<T> Slab<T> {
 
     pub(super) fn remove(&mut self, id: Id) -> Option<T> {
         let number = id >> BITS;
-        let piece = self.pieces.get_mut(number as usize)?;
-        let at = id as usize % PIECE;
-        let place = piece.places.get_mut(at)?;
+        let block = self.blocks.get_mut(number as usize)?;
+        let at = id as usize % BLOCK;
+        let place = block.places.get_mut(at)?;
         if matches!(place, Place::Free { .. }) {
             return None;
         }
-        let Place::Full(thing) = mem::replace(place, Place::Free { next: piece.free }) else {
+        let Place::Full(thing) = mem::replace(place, Place::Free { next: block.free }) else {
             return None;
         };
-        piece.free = at as u16;
-        piece.live -= 1;
+        block.free = at as u16;
+        block.live -= 1;
         self.len -= 1;
-        if !piece.listed {
-            piece.listed = true;
+        if !block.listed {
+            block.listed = true;
             self.open.push(number);
         }
-        if piece.live == 0 {
-            self.places -= piece.places.len();
-            piece.places = Vec::new();
-            piece.free = NONE;
+        if block.live == 0 {
+            self.places -= block.places.len();
+            block.places = Vec::new();
+            block.free = NONE;
             self.trim();
         }
         Some(thing)
     }
 
-    /// Lets go of empty pieces at the end.
+    /// Lets go of empty blocks at the end.
     fn trim(&mut self) {
-        while self.pieces.last().is_some_and(|piece| piece.live == 0) {
-            self.pieces.pop();
+        while self.blocks.last().is_some_and(|block| block.live == 0) {
+            self.blocks.pop();
         }
-        if self.pieces.capacity() > 4 * self.pieces.len() {
-            self.pieces.shrink_to(2 * self.pieces.len());
-            let pieces = self.pieces.len() as u32;
-            self.open.retain(|open| *open < pieces);
+        if self.blocks.capacity() > 4 * self.blocks.len() {
+            self.blocks.shrink_to(2 * self.blocks.len());
+            let blocks = self.blocks.len() as u32;
+            self.open.retain(|open| *open < blocks);
             self.open.shrink_to(2 * self.open.len());
         }
     }
 
     /// Whether more than seven eighths of the places lie idle.
     pub(super) fn is_sparse(&self) -> bool {
-        self.places > 8 * self.len + PIECE
+        self.places > 8 * self.len + BLOCK
     }
 
-    /// The numbers in the last piece, which gives out no more until it is empty: the
+    /// The numbers in the last block, which gives out no more until it is empty: the
     /// caller moves what is in it, one by one.
-    pub(super) fn seal_last_piece(&mut self) -> Vec<Id> {
-        let number = self.pieces.len().saturating_sub(1) as u32;
-        let Some(last) = self.pieces.last_mut() else {
+    pub(super) fn seal_last_block(&mut self) -> Vec<Id> {
+        let number = self.blocks.len().saturating_sub(1) as u32;
+        let Some(last) = self.blocks.last_mut() else {
             return Vec::new();
         };
         last.listed = true;
@@ -188,9 +189,9 @@ impl<T> Slab<T> {
         places.map(|at| number << BITS | at as u32).collect()
     }
 
-    /// The things of the last piece.
-    pub(super) fn last_piece(&self) -> impl Iterator<Item = &T> {
-        let places = self.pieces.last().into_iter().flat_map(|last| &last.places);
+    /// The things of the last block.
+    pub(super) fn last_block(&self) -> impl Iterator<Item = &T> {
+        let places = self.blocks.last().into_iter().flat_map(|last| &last.places);
         places.filter_map(|place| match place {
             Place::Full(thing) => Some(thing),
             Place::Free { .. } => None,
@@ -198,8 +199,8 @@ impl<T> Slab<T> {
     }
 
     pub(super) fn get(&self, id: Id) -> Option<&T> {
-        let piece = self.pieces.get((id >> BITS) as usize)?;
-        match piece.places.get(id as usize % PIECE)? {
+        let block = self.blocks.get((id >> BITS) as usize)?;
+        match block.places.get(id as usize % BLOCK)? {
             Place::Full(thing) => Some(thing),
             Place::Free { .. } => None,
         }
@@ -213,27 +214,26 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Passes the thing of a number that is given out through `updated`.
-    pub(super) fn update(&mut self, id: Id, updated: impl FnOnce(T) -> T) {
-        let piece = &mut self.pieces[(id >> BITS) as usize];
-        let place = &mut piece.places[id as usize % PIECE];
-        *place = match mem::replace(place, Place::Free { next: NONE }) {
-            Place::Full(thing) => Place::Full(updated(thing)),
-            free @ Place::Free { .. } => free,
-        };
-    }
-
     pub(super) fn at_mut(&mut self, id: Id) -> &mut T {
-        let piece = &mut self.pieces[(id >> BITS) as usize];
-        match &mut piece.places[id as usize % PIECE] {
+        let block = &mut self.blocks[(id >> BITS) as usize];
+        match &mut block.places[id as usize % BLOCK] {
             Place::Full(thing) => thing,
             Place::Free { .. } => unreachable!("a number stands for a thing"),
         }
     }
 
+    /// Everything, in the order of the numbers.
+    pub(super) fn for_each(&mut self, mut visit: impl FnMut(&mut T)) {
+        for place in self.blocks.iter_mut().flat_map(|block| &mut block.places) {
+            if let Place::Full(thing) = place {
+                visit(thing);
+            }
+        }
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (Id, &T)> {
-        let pieces = self.pieces.iter().zip(0_u32..);
-        let places = pieces.flat_map(|(piece, at)| piece.places.iter().zip(at << BITS..));
+        let blocks = self.blocks.iter().zip(0_u32..);
+        let places = blocks.flat_map(|(block, at)| block.places.iter().zip(at << BITS..));
         places.filter_map(|(place, id)| match place {
             Place::Full(thing) => Some((id, thing)),
             Place::Free { .. } => None,
@@ -261,7 +261,7 @@ mod tests {
         for id in [a, b, c] {
             slab.remove(id);
         }
-        assert_eq!((slab.len(), slab.places(), slab.pieces.len()), (0, 0, 0));
+        assert_eq!((slab.len(), slab.places(), slab.blocks.len()), (0, 0, 0));
     }
 
     #[test]
@@ -282,18 +282,18 @@ mod tests {
                 assert_eq!(slab.remove(id), oracle.remove(&id));
             }
             while slab.is_sparse() {
-                for old in slab.seal_last_piece() {
+                for old in slab.seal_last_block() {
                     let thing = slab.remove(old).unwrap_or_default();
                     assert_eq!(oracle.remove(&old), Some(thing));
                     assert_eq!(oracle.insert(slab.insert(thing), thing), None);
                 }
             }
             assert_eq!(slab.len(), oracle.len());
-            assert!(slab.places() <= 8 * slab.len() + PIECE);
+            assert!(slab.places() <= 8 * slab.len() + BLOCK);
             if turn % 1000 == 0 {
                 let all: BTreeMap<_, _> = slab.iter().map(|(id, &thing)| (id, thing)).collect();
                 assert_eq!(all, oracle);
-                assert!(slab.open.len() <= 2 * slab.pieces.len() + 4);
+                assert!(slab.open.len() <= 2 * slab.blocks.len() + 4);
             }
         }
     }

@@ -1,199 +1,240 @@
-//! A hash table of small numbers that grows in steps.
+//! A hash table that grows in steps.
 
 use alloc::vec::Vec;
 
-use hashbrown::hash_table::{Entry, HashTable};
+use hashbrown::hash_table::{Entry as Spot, HashTable};
 
 use crate::steps;
 
-/// Numbers by the hash of what they stand for.
+/// What lies in a [`Table`] knows its hash.
+pub(super) trait Hashed {
+    fn hash(&self) -> u32;
+}
+
+/// The hash as a section wants it: its place comes from the low bits, its tag from the
+/// high ones.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
+}
+
+fn rehash(bucket: &impl Hashed) -> u64 {
+    spread(bucket.hash())
+}
+
+/// Buckets by hash.
 ///
 /// A large table that doubles would stop everything for the time that it takes to
 /// move all of it, and stand half empty after it. So there are several, each for a
-/// part of the hashes; the parts differ in width, so that they double one after the
+/// section of the hashes; the sections differ in width, so that they double one after the
 /// other, and on the whole two thirds of the room are used, whatever the number.
 #[derive(Clone, Debug)]
-pub(super) struct Table {
-    /// None, one or [`PARTS`].
-    parts: Vec<HashTable<Bucket>>,
+pub(super) struct Table<B> {
+    /// None, one or [`SECTIONS`].
+    sections: Vec<HashTable<B>>,
     len: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Bucket {
-    hash: u32,
-    code: u32,
-}
+const SECTIONS: usize = 64;
 
-impl Bucket {
-    /// The hash as a part wants it: its place comes from the low bits, its tag from
-    /// the high ones.
-    fn spread(hash: u32) -> u64 {
-        u64::from(hash) << 32 | u64::from(hash)
-    }
-
-    fn rehash(&self) -> u64 {
-        Self::spread(self.hash)
-    }
-}
-
-const PARTS: usize = 64;
-
-/// Numbers that one part holds alone.
+/// Buckets that one section holds alone.
 const ALONE: usize = 256;
 
-/// Where the stretches of a part begin: the last one is twice as wide as the first.
-const fn begin(part: usize) -> usize {
-    11 * part + 5 * part * part / PARTS
+/// Where the stretches of a section begin: the last one is twice as wide as the first.
+const fn begin(section: usize) -> usize {
+    11 * section + 5 * section * section / SECTIONS
 }
 
-/// The part of each stretch of hashes.
-const PART_OF: [u8; 1024] = {
-    let mut part_of = [0; 1024];
-    let (mut at, mut part) = (0, 0);
-    while at < part_of.len() {
-        if at == begin(part + 1) {
-            part += 1;
+/// The section of each stretch of hashes.
+const SECTION_OF: [u8; 1024] = {
+    let mut section_of = [0; 1024];
+    let (mut at, mut section) = (0, 0);
+    while at < section_of.len() {
+        if at == begin(section + 1) {
+            section += 1;
         }
-        part_of[at] = part as u8;
+        section_of[at] = section as u8;
         at += 1;
     }
-    part_of
+    section_of
 };
 
-impl Table {
+impl<B: Hashed> Table<B> {
     pub(super) const fn new() -> Self {
         Self {
-            parts: Vec::new(),
+            sections: Vec::new(),
             len: 0,
         }
     }
 
-    fn part(hash: u32, parts: usize) -> usize {
-        if parts < PARTS {
+    fn section(hash: u32, sections: usize) -> usize {
+        if sections < SECTIONS {
             return 0;
         }
-        // Bits of their own: within a part, places and tags must differ.
-        usize::from(PART_OF[(hash.wrapping_mul(0x9E37_79B1) >> 22) as usize])
+        // Bits of their own: within a section, places and tags must differ.
+        usize::from(SECTION_OF[(hash.wrapping_mul(0x9E37_79B1) >> 22) as usize])
     }
 
-    /// The number of that hash that `is_it` knows.
-    pub(super) fn find(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
-        let part = self.parts.get(Self::part(hash, self.parts.len()))?;
-        let found = part.find(Bucket::spread(hash), |bucket| {
+    #[cfg(test)]
+    const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The bucket of that hash that `is_it` knows.
+    pub(super) fn find(&self, hash: u32, mut is_it: impl FnMut(&B) -> bool) -> Option<&B> {
+        let section = self
+            .sections
+            .get(Self::section(hash, self.sections.len()))?;
+        section.find(spread(hash), |bucket| {
             steps::count(1);
-            bucket.hash == hash && is_it(bucket.code)
-        });
-        found.map(|bucket| bucket.code)
+            bucket.hash() == hash && is_it(bucket)
+        })
     }
 
-    /// The number of that hash that `is_it` knows; where there is none, adds `code`.
-    pub(super) fn find_or_insert(
+    pub(super) fn find_mut(
         &mut self,
         hash: u32,
-        code: u32,
-        mut is_it: impl FnMut(u32) -> bool,
-    ) -> Option<u32> {
-        if self.parts.len() != PARTS {
+        mut is_it: impl FnMut(&B) -> bool,
+    ) -> Option<&mut B> {
+        let at = Self::section(hash, self.sections.len());
+        self.sections.get_mut(at)?.find_mut(spread(hash), |bucket| {
+            steps::count(1);
+            bucket.hash() == hash && is_it(bucket)
+        })
+    }
+
+    /// The bucket of the same hash that `is_it` knows; if there is none, `bucket` is
+    /// added.
+    pub(super) fn find_or_insert(
+        &mut self,
+        bucket: B,
+        mut is_it: impl FnMut(&B) -> bool,
+    ) -> Option<(B, &mut B)> {
+        if self.sections.len() != SECTIONS {
             self.divide_if(self.len >= ALONE);
         }
-        let at = Self::part(hash, self.parts.len());
-        let part = &mut self.parts[at];
-        steps::count(if part.len() == part.capacity() {
-            part.len() / 8 + 1
+        let hash = bucket.hash();
+        let at = Self::section(hash, self.sections.len());
+        let section = &mut self.sections[at];
+        steps::count(if section.len() == section.capacity() {
+            section.len() / 8 + 1
         } else {
             1
         });
-        let is_it = |bucket: &Bucket| {
+        let is_it = |other: &B| {
             steps::count(1);
-            bucket.hash == hash && is_it(bucket.code)
+            other.hash() == hash && is_it(other)
         };
-        match part.entry(Bucket::spread(hash), is_it, Bucket::rehash) {
-            Entry::Occupied(found) => Some(found.get().code),
-            Entry::Vacant(place) => {
-                place.insert(Bucket { hash, code });
+        match section.entry(spread(hash), is_it, rehash) {
+            Spot::Occupied(found) => Some((bucket, found.into_mut())),
+            Spot::Vacant(spot) => {
+                spot.insert(bucket);
                 self.len += 1;
                 None
             }
         }
     }
 
-    /// Makes sure that there are parts: all of them where there will be many numbers.
+    /// Makes one section of all, or many of one.
     fn divide_if(&mut self, many: bool) {
-        if many && self.parts.len() < PARTS {
-            let alone = core::mem::take(&mut self.parts);
-            self.parts.resize_with(PARTS, HashTable::new);
+        if many && self.sections.len() < SECTIONS {
+            let alone = core::mem::take(&mut self.sections);
+            self.sections.resize_with(SECTIONS, HashTable::new);
             for bucket in alone.into_iter().flatten() {
-                let at = Self::part(bucket.hash, PARTS);
-                self.parts[at].insert_unique(bucket.rehash(), bucket, Bucket::rehash);
+                let at = Self::section(bucket.hash(), SECTIONS);
+                self.sections[at].insert_unique(rehash(&bucket), bucket, rehash);
             }
-        } else if self.parts.is_empty() {
-            self.parts.push(HashTable::new());
+        } else if self.sections.is_empty() {
+            self.sections.push(HashTable::new());
         }
     }
 
-    /// One part is enough for what is left.
+    /// Adds a bucket, of which no other one is the like.
+    pub(super) fn insert_new(&mut self, bucket: B) {
+        if self.sections.len() != SECTIONS {
+            self.divide_if(self.len >= ALONE);
+        }
+        let at = Self::section(bucket.hash(), self.sections.len());
+        let section = &mut self.sections[at];
+        steps::count(if section.len() == section.capacity() {
+            section.len() / 8 + 1
+        } else {
+            1
+        });
+        section.insert_unique(rehash(&bucket), bucket, rehash);
+        self.len += 1;
+    }
+
     fn unite(&mut self) {
         let mut alone = HashTable::with_capacity(2 * self.len);
-        for bucket in core::mem::take(&mut self.parts).into_iter().flatten() {
-            alone.insert_unique(bucket.rehash(), bucket, Bucket::rehash);
+        for bucket in core::mem::take(&mut self.sections).into_iter().flatten() {
+            alone.insert_unique(rehash(&bucket), bucket, rehash);
         }
-        self.parts.push(alone);
+        self.sections.push(alone);
     }
 
-    /// Makes room for `more` numbers at once, if they are many.
+    /// Makes room for `more` buckets at once.
     pub(super) fn reserve(&mut self, more: usize) {
         if more < ALONE {
             return;
         }
         self.divide_if(true);
-        for (at, part) in self.parts.iter_mut().enumerate() {
-            part.reserve(more * Self::width(at) / PART_OF.len(), Bucket::rehash);
+        for (at, section) in self.sections.iter_mut().enumerate() {
+            section.reserve(more * Self::width(at) / SECTION_OF.len(), rehash);
         }
     }
 
-    /// How many of the stretches of hashes are in a part.
-    const fn width(part: usize) -> usize {
-        begin(part + 1) - begin(part)
+    const fn width(section: usize) -> usize {
+        begin(section + 1) - begin(section)
     }
 
-    /// Takes a number out; says whether it was in it.
-    pub(super) fn remove(&mut self, hash: u32, code: u32) -> bool {
-        let at = Self::part(hash, self.parts.len());
-        let Some(part) = self.parts.get_mut(at) else {
-            return false;
-        };
-        let found = part.find_entry(Bucket::spread(hash), |bucket| {
+    /// Takes the bucket of that hash out that `is_it` knows.
+    pub(super) fn take(&mut self, hash: u32, is_it: impl FnMut(&B) -> bool) -> Option<B> {
+        self.take_if(hash, is_it, |_| Some(())).map(|taken| taken.0)
+    }
+
+    /// Takes the bucket of that hash out that may be it, if `confirmed` says so, with what
+    /// it says.
+    #[inline]
+    pub(super) fn take_if<C>(
+        &mut self,
+        hash: u32,
+        mut may_be_it: impl FnMut(&B) -> bool,
+        confirmed: impl FnOnce(&B) -> Option<C>,
+    ) -> Option<(B, C)> {
+        let at = Self::section(hash, self.sections.len());
+        let section = self.sections.get_mut(at)?;
+        let found = section.find_entry(spread(hash), |bucket| {
             steps::count(1);
-            bucket.code == code
+            bucket.hash() == hash && may_be_it(bucket)
         });
-        let Ok(place) = found else {
-            return false;
-        };
-        place.remove();
+        let found = found.ok()?;
+        let confirmed = confirmed(found.get())?;
+        let (bucket, _) = found.remove();
         self.len -= 1;
         // Not the capacity, which does not count places that were taken.
-        if part.num_buckets() > 16 && part.len() < part.num_buckets() / 8 {
-            steps::count(part.num_buckets() / 8);
-            part.shrink_to(2 * part.len(), Bucket::rehash);
+        if section.len() < section.num_buckets() / 8 && section.num_buckets() > 16 {
+            steps::count(section.num_buckets() / 8);
+            section.shrink_to(2 * section.len(), rehash);
         }
-        if self.len == 0 {
-            self.parts = Vec::new();
-        } else if self.len < ALONE / 8 && self.parts.len() == PARTS {
-            self.unite();
-        }
-        true
+        self.shrink();
+        Some((bucket, confirmed))
     }
 
-    /// Puts one number in the place of another.
-    pub(super) fn replace(&mut self, hash: u32, old: u32, new: u32) {
-        let at = Self::part(hash, self.parts.len());
-        let part = self.parts.get_mut(at);
-        let found =
-            part.and_then(|part| part.find_mut(Bucket::spread(hash), |bucket| bucket.code == old));
-        if let Some(bucket) = found {
-            bucket.code = new;
+    /// Gives the sections back that so few buckets do not need.
+    #[inline]
+    fn shrink(&mut self) {
+        if self.len >= ALONE / 8 {
+            return;
         }
+        if self.len == 0 {
+            self.sections = Vec::new();
+        } else if self.sections.len() == SECTIONS {
+            self.unite();
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &B> {
+        self.sections.iter().flatten()
     }
 }
 
@@ -203,20 +244,31 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn every_part_is_used_and_the_last_one_is_twice_as_wide_as_the_first() {
-        for part in 0..PARTS {
-            let width = PART_OF
-                .iter()
-                .filter(|&&at| usize::from(at) == part)
-                .count();
-            assert_eq!(width, Table::width(part));
+    /// A number, and its hash.
+    #[derive(Clone, Debug)]
+    struct Numbered(u32, u32);
+
+    impl Hashed for Numbered {
+        fn hash(&self) -> u32 {
+            self.1
         }
-        assert_eq!((Table::width(0), Table::width(PARTS - 1)), (11, 21));
-        assert_eq!(begin(PARTS), PART_OF.len());
     }
 
-    /// Hashes that share their low bits, hashes that are equal, and others.
+    type Numbers = Table<Numbered>;
+
+    #[test]
+    fn every_part_is_used_and_the_last_one_is_twice_as_wide_as_the_first() {
+        for section in 0..SECTIONS {
+            let width = SECTION_OF
+                .iter()
+                .filter(|&&at| usize::from(at) == section)
+                .count();
+            assert_eq!(width, Numbers::width(section));
+        }
+        assert_eq!((Numbers::width(0), Numbers::width(SECTIONS - 1)), (11, 21));
+        assert_eq!(begin(SECTIONS), SECTION_OF.len());
+    }
+
     fn hash(n: u32) -> u32 {
         match n % 5 {
             0 => 7,
@@ -227,37 +279,43 @@ mod tests {
 
     #[test]
     fn it_finds_what_is_in_it_while_it_grows_and_shrinks() {
-        let mut table = Table::new();
+        let mut table = Numbers::new();
         let mut oracle = BTreeMap::new();
+        let find = |table: &Numbers, hash, n| Some(table.find(hash, |bucket| bucket.0 == n)?.0);
         for n in 0..2000_u32 {
-            assert_eq!(table.find(hash(n), |code| code == n), None);
-            assert_eq!(table.find_or_insert(hash(n), n, |code| code == n), None);
-            let found = table.find_or_insert(hash(n), 0, |code| code == n);
-            assert_eq!(found, Some(n));
+            assert_eq!(find(&table, hash(n), n), None);
+            let bucket = Numbered(n, hash(n));
+            let found = table.find_or_insert(bucket, |bucket| bucket.0 == n);
+            assert!(found.is_none());
+            let found = table.find_or_insert(Numbered(0, hash(n)), |bucket| bucket.0 == n);
+            assert!(matches!(found, Some((Numbered(0, _), bucket)) if bucket.0 == n));
             oracle.insert(n, hash(n));
         }
         for n in (0..2000).step_by(3) {
-            table.replace(hash(n), n, n + 10_000);
+            if let Some(bucket) = table.find_mut(hash(n), |bucket| bucket.0 == n) {
+                bucket.0 += 10_000;
+            }
             oracle.remove(&n);
             oracle.insert(n + 10_000, hash(n));
         }
         let all: Vec<_> = oracle.iter().map(|(&n, &hash)| (n, hash)).collect();
         for step in 0..all.len() {
             let (n, hash) = all[step * 7 % all.len()];
-            assert_eq!(table.find(hash, |code| code == n), Some(n));
-            assert!(table.remove(hash, n));
-            assert!(!table.remove(hash, n), "{n} is gone");
-            assert_eq!(table.len, all.len() - step - 1);
+            assert_eq!(find(&table, hash, n), Some(n));
+            assert!(table.take(hash, |bucket| bucket.0 == n).is_some());
+            assert!(table.take(hash, |bucket| bucket.0 == n).is_none(), "{n}");
+            assert_eq!(table.len(), all.len() - step - 1);
+            assert_eq!(table.iter().count(), table.len());
         }
-        assert!(table.parts.is_empty());
+        assert!(table.sections.is_empty());
     }
 
     #[test]
     fn no_call_moves_more_than_a_part_and_the_room_follows_the_content() {
-        let mut table = Table::new();
-        let room = |table: &Table| {
+        let mut table = Numbers::new();
+        let room = |table: &Numbers| {
             table
-                .parts
+                .sections
                 .iter()
                 .map(HashTable::num_buckets)
                 .sum::<usize>()
@@ -266,7 +324,10 @@ mod tests {
         let hash = |n: u32| (lattice_causal::dot_fingerprint(u64::from(n), 1) >> 20) as u32;
         let mut worst = 0;
         for n in 0..100_000_u32 {
-            let (steps, _) = steps::of(|| table.find_or_insert(hash(n), n, |_| false));
+            let (steps, _) = steps::of(|| {
+                let bucket = Numbered(n, hash(n));
+                table.find_or_insert(bucket, |_| false).is_some()
+            });
             worst = worst.max(steps);
             let len = table.len;
             assert!(
@@ -277,7 +338,7 @@ mod tests {
         }
         assert!(worst <= 400, "{worst} steps in one call");
         for n in 0..99_000_u32 {
-            assert!(table.remove(hash(n), n));
+            assert!(table.take(hash(n), |bucket| bucket.0 == n).is_some());
         }
         assert!(room(&table) <= 9000, "{}", room(&table));
     }

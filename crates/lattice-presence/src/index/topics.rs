@@ -4,34 +4,270 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use super::groups::{Members, Place, View};
-use super::hashing::Hashing;
-use super::order::{Order, Rank};
+use super::entries::{DotRank, Placed, rank_of};
+use super::hashing::{Hashing, hint};
+use super::order::{CHUNK, Order, Ranking};
+use super::replicas::Replicas;
 use super::slab::{Id, Slab};
-use super::table::Table;
+use super::table::{Hashed, Table};
+use crate::{Presence, steps};
 
 /// Topics by number, by name, and in the order of their names.
 ///
 /// # Invariants
 ///
 /// No topic is without members.
-#[derive(Clone, Debug)]
-pub(super) struct Topics {
-    table: Table,
-    known: Slab<Topic>,
-    names: Order<Rung>,
+#[derive(Debug)]
+pub(super) struct Topics<M> {
+    table: Table<Named>,
+    known: Slab<Topic<M>>,
+    names: Order<Id, Rung>,
     /// The one that was asked for last: mostly the one that is asked for next.
     last: Id,
 }
 
-#[derive(Clone, Debug)]
-pub(super) struct Topic {
+/// A topic in the table.
+#[derive(Clone, Copy, Debug)]
+struct Named {
+    hash: u32,
+    topic: Id,
+}
+
+impl Hashed for Named {
+    fn hash(&self) -> u32 {
+        self.hash
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Topic<M> {
     pub(super) name: Arc<str>,
-    pub(super) members: Members,
+    pub(super) members: Order<Member<M>, DotRank>,
+    /// The clock of the last member, if it is known: most entries come behind it, and
+    /// to ask it itself would touch two cache lines more. Clock 0 is none.
+    last_clock: u64,
+    pub(super) hash: u32,
+    /// How many members are hidden; the highest bit says whether two members may have
+    /// shared a key.
+    hidden: u32,
+}
+
+const SHARED: u32 = 1 << 31;
+
+/// An entry among those of its topic, with what is asked of all of them: so that to ask
+/// touches one stretch of memory.
+#[derive(Debug)]
+pub(super) struct Member<M> {
+    pub(super) entry: Presence<M>,
+    /// The number of its owner.
+    pub(super) replica: Id,
+    /// A [`hint`] of its key.
+    pub(super) hint: u32,
+}
+
+impl<M> Placed for Member<M> {
+    type Meta = M;
+
+    fn entry(&self) -> &Presence<M> {
+        &self.entry
+    }
+
+    fn replica(&self, _: &Replicas) -> Id {
+        self.replica
+    }
+}
+
+impl<M> Topic<M> {
+    pub(super) fn visible_len(&self) -> usize {
+        self.members.len() - self.hidden()
+    }
+
+    fn hidden(&self) -> usize {
+        (self.hidden & !SHARED) as usize
+    }
+
+    /// Hides or shows so many members.
+    pub(super) fn turn(&mut self, members: usize, hide: bool) {
+        change(&mut self.hidden, members, hide);
+    }
+
+    /// Whether its members are found by their key in a table: to look at all of them is
+    /// too much.
+    pub(super) fn is_keyed(&self) -> bool {
+        self.members.few().is_none()
+    }
+
+    /// Whether one of few members shows a key, before one more of it comes.
+    #[inline]
+    pub(super) fn shows_key(&mut self, hint: u32, key: &[u8], replicas: &Replicas) -> bool {
+        let Some(members) = self.members.few() else {
+            self.hidden |= SHARED;
+            return false;
+        };
+        steps::count(members.len() / 16 + 1);
+        if members.iter().all(|member| member.hint != hint) {
+            return false;
+        }
+        self.hidden |= SHARED;
+        let mut of_key = self.of_key(hint, key);
+        of_key.any(|member| replicas.is_shown(member.replica))
+    }
+
+    /// The members of that key, if all are looked at.
+    #[inline]
+    pub(super) fn of_key<'a, 'k>(&'a self, hint: u32, key: &'k [u8]) -> OfKey<'a, 'k, M> {
+        let members = self.members.few().unwrap_or_default();
+        steps::count(members.len() / 16 + 1);
+        OfKey {
+            members: members.iter(),
+            hint,
+            key,
+        }
+    }
+
+    #[inline]
+    pub(super) fn add(&mut self, member: Member<M>, clock: u64, hidden: bool, replicas: &Replicas) {
+        self.hidden += u32::from(hidden);
+        let rank = (member.replica, clock);
+        match self.members.last() {
+            Some(last) if self.last_clock != 0 => {
+                let last = (last.replica, self.last_clock);
+                if replicas.cmp_ranks(&last, &rank).is_lt() {
+                    self.last_clock = clock;
+                    self.members.push(member, rank, replicas);
+                } else {
+                    self.members.insert(member, rank, replicas);
+                }
+            }
+            _ => {
+                let entry = member.entry.clone();
+                self.members.insert(member, rank, replicas);
+                if self
+                    .members
+                    .last()
+                    .is_some_and(|last| last.entry.is(&entry))
+                {
+                    self.last_clock = clock;
+                }
+            }
+        }
+    }
+
+    /// Whether one of few members shows the key of that one, which is not among them.
+    #[inline]
+    pub(super) fn shows_key_of(&self, gone: &Member<M>, replicas: &Replicas) -> bool {
+        if self.hidden & SHARED == 0 {
+            return false;
+        }
+        let members = self.members.few().unwrap_or_default();
+        steps::count(members.len() / 16 + 1);
+        members.iter().any(|member| {
+            member.hint == gone.hint
+                && member.entry.slot().key == gone.entry.slot().key
+                && replicas.is_shown(member.replica)
+        })
+    }
+
+    /// Where an entry is among few members.
+    #[inline]
+    pub(super) fn position(&self, entry: &Presence<M>) -> Option<usize> {
+        let members = self.members.few()?;
+        steps::count(members.len() / 16 + 1);
+        members.iter().position(|member| member.entry.is(entry))
+    }
+
+    /// Takes the member of that position among few out. The topic may be without members
+    /// then.
+    #[inline]
+    pub(super) fn take_at(&mut self, at: usize, replicas: &Replicas) -> Option<Member<M>> {
+        if at + 1 == self.members.len() {
+            self.last_clock = 0;
+        }
+        let member = self.members.take_at(at)?;
+        self.hidden -= u32::from(!replicas.is_shown(member.replica));
+        Some(member)
+    }
+
+    /// Takes an entry out. The topic may be without members then.
+    #[inline]
+    pub(super) fn take(&mut self, entry: &Presence<M>, replicas: &Replicas) -> Option<Member<M>> {
+        let is_it = |member: &Member<M>| member.entry.is(entry);
+        let clock = entry.dot().clock;
+        if clock == self.last_clock && self.members.last().is_some_and(is_it) {
+            self.last_clock = 0;
+        }
+        let rank = || rank_of(entry, replicas);
+        let member = self.members.remove(rank, replicas, is_it)?;
+        self.hidden -= u32::from(!replicas.is_shown(member.replica));
+        Some(member)
+    }
+
+    fn keys_differ(&self) -> bool {
+        let hints = self.members.iter().map(|member| member.hint);
+        let mut hints: Vec<u32> = hints.collect();
+        hints.sort_unstable();
+        hints.windows(2).all(|pair| pair[0] != pair[1])
+    }
+
+    fn check_invariants(&self, hashing: &Hashing, replicas: &Replicas) -> bool {
+        let is_hidden = |member: &&Member<M>| replicas.hides(member.replica);
+        let hidden = self.members.iter().filter(is_hidden).count();
+        let last = self.members.last();
+        let knows_last = last.is_some_and(|last| last.entry.dot().clock == self.last_clock);
+        self.members.len() > 0
+            && self.members.check_invariants(replicas)
+            && (self.last_clock == 0 || knows_last)
+            && self.hidden() == hidden
+            && (self.hidden & SHARED != 0 || self.keys_differ())
+            && self.hash == hashing.text(self.name.as_bytes())
+            && self.members.iter().all(|member| {
+                member.hint == hint(member.entry.slot().key)
+                    && member.replica == replicas.number_of(member.entry.owner())
+                    && member.entry.topic() == &*self.name
+            })
+    }
+}
+
+/// Hides or shows so many of some.
+pub(super) fn change(hidden: &mut u32, by: usize, hide: bool) {
+    let by = u32::try_from(by).unwrap_or(u32::MAX);
+    if hide {
+        *hidden += by;
+    } else {
+        *hidden -= by;
+    }
+}
+
+/// The members of one key among few.
+#[derive(Debug)]
+pub(super) struct OfKey<'a, 'k, M> {
+    members: core::slice::Iter<'a, Member<M>>,
+    hint: u32,
+    key: &'k [u8],
+}
+
+impl<'a, M> Iterator for OfKey<'a, '_, M> {
+    type Item = &'a Member<M>;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a Member<M>> {
+        let Self { hint, key, .. } = *self;
+        let is_it = |member: &&Member<M>| member.hint == hint && member.entry.slot().key == key;
+        self.members.find(is_it)
+    }
+}
+
+impl<M> Clone for OfKey<'_, '_, M> {
+    fn clone(&self) -> Self {
+        Self {
+            members: self.members.clone(),
+            ..*self
+        }
+    }
 }
 
 /// Topics are sorted by their names.
-struct ByName<'a>(&'a Slab<Topic>);
+struct ByName<'a, M>(&'a Slab<Topic<M>>);
 
 /// A topic among others: what its name begins with mostly decides, without a look at the
 /// name itself, which lies elsewhere.
@@ -52,11 +288,11 @@ impl Rung {
     }
 }
 
-impl Rank for ByName<'_> {
-    type Key = Rung;
+impl<M> Ranking<Id> for ByName<'_, M> {
+    type Rank = Rung;
 
-    fn key(&self, id: Id) -> Rung {
-        Rung::of(&self.0.at(id).name, id)
+    fn rank(&self, topic: &Id) -> Rung {
+        Rung::of(&self.0.at(*topic).name, *topic)
     }
 
     fn cmp(&self, a: &Rung, b: &Rung) -> Ordering {
@@ -68,9 +304,9 @@ impl Rank for ByName<'_> {
 
 /// Members that a topic may have and still be given another number: each of them
 /// learns it.
-const MOVABLE: usize = 64;
+const MOVABLE: usize = CHUNK;
 
-impl Topics {
+impl<M> Topics<M> {
     pub(super) const fn new() -> Self {
         Self {
             table: Table::new(),
@@ -81,8 +317,8 @@ impl Topics {
     }
 
     pub(super) fn find(&self, name: &str, hash: u32) -> Option<Id> {
-        let is_it = |topic| *self.known.at(topic).name == *name;
-        self.table.find(hash, is_it)
+        let is_it = |named: &Named| *self.known.at(named.topic).name == *name;
+        Some(self.table.find(hash, is_it)?.topic)
     }
 
     /// The name of a topic, to be shared by one more entry.
@@ -91,71 +327,81 @@ impl Topics {
         Some(self.known.at(self.last).name.clone())
     }
 
-    pub(super) fn at(&self, topic: Id) -> &Topic {
+    pub(super) fn at(&self, topic: Id) -> &Topic<M> {
         self.known.at(topic)
     }
 
-    pub(super) fn at_mut(&mut self, topic: Id) -> &mut Topic {
+    pub(super) fn at_mut(&mut self, topic: Id) -> &mut Topic<M> {
         self.known.at_mut(topic)
     }
 
     /// The number of a topic; a new one gets its name from the caller.
-    pub(super) fn find_or_add(&mut self, name: &Arc<str>, hash: u32) -> Id {
-        let is_last = |topic: &&Topic| Arc::ptr_eq(&topic.name, name);
+    #[inline]
+    pub(super) fn find_or_add(&mut self, name: &Arc<str>, hashing: &Hashing) -> Id {
+        let is_last = |topic: &&Topic<M>| Arc::ptr_eq(&topic.name, name);
         if self.known.get(self.last).filter(is_last).is_some() {
             return self.last;
         }
-        let is_it = |topic| {
-            let known = &self.known.at(topic).name;
+        let hash = hashing.text(name.as_bytes());
+        let is_it = |named: &Named| {
+            let known = &self.known.at(named.topic).name;
             Arc::ptr_eq(known, name) || known == name
         };
-        if let Some(topic) = self.table.find(hash, is_it) {
-            return topic;
+        if let Some(named) = self.table.find(hash, is_it) {
+            return named.topic;
         }
         let topic = self.known.insert(Topic {
             name: name.clone(),
-            members: Members::new(),
+            members: Order::new(),
+            last_clock: 0,
+            hash,
+            hidden: 0,
         });
-        self.table.find_or_insert(hash, topic, |_| false);
+        self.table.insert_new(Named { hash, topic });
         self.names
             .insert(topic, Rung::of(name, topic), &ByName(&self.known));
         topic
     }
 
-    /// Takes an entry out of a topic, and the topic if nothing is left of it.
-    pub(super) fn remove<M>(
-        &mut self,
-        (topic, hash): (Id, u32),
-        (id, place, hidden): (Id, Place, bool),
-        view: View<'_, M>,
-    ) {
-        let Topic { members, .. } = self.known.at_mut(topic);
-        members.take(id, place, hidden, view);
-        if members.order.len() == 0 {
-            self.table.remove(hash, topic);
-            let by_name = ByName(&self.known);
-            self.names.remove(topic, by_name.key(topic), &by_name);
-            self.known.remove(topic);
-        }
+    /// Takes a topic out that has no members any more.
+    pub(super) fn remove_empty(&mut self, topic: Id) {
+        let hash = self.known.at(topic).hash;
+        self.table.take(hash, |named| named.topic == topic);
+        self.forget_name(topic);
+        self.known.remove(topic);
     }
 
-    /// Moves some topics to free places where most places are idle; gives their new
-    /// numbers, for their members to learn.
-    pub(super) fn compact(&mut self, hashing: &Hashing) -> Vec<Id> {
-        let is_movable = |topic: &Topic| topic.members.order.len() <= MOVABLE;
-        if !self.known.is_sparse() || !self.known.last_piece().all(is_movable) {
+    fn forget_name(&mut self, topic: Id) {
+        let by_name = ByName(&self.known);
+        let rung = by_name.rank(&topic);
+        self.names
+            .remove(|| rung, &by_name, |other| *other == topic);
+    }
+
+    /// Whether most numbers are idle.
+    #[inline]
+    pub(super) fn is_sparse(&self) -> bool {
+        self.known.is_sparse()
+    }
+
+    /// Moves some topics to free places; gives their new numbers, for their members to
+    /// learn.
+    pub(super) fn compact(&mut self) -> Vec<Id> {
+        let is_movable = |topic: &Topic<M>| topic.members.len() <= MOVABLE;
+        if !self.known.last_block().all(is_movable) {
             return Vec::new();
         }
         let mut moved = Vec::new();
-        for old in self.known.seal_last_piece() {
-            let by_name = ByName(&self.known);
-            self.names.remove(old, by_name.key(old), &by_name);
+        for old in self.known.seal_last_block() {
+            self.forget_name(old);
             if let Some(topic) = self.known.remove(old) {
-                let hash = hashing.text(topic.name.as_bytes());
+                let hash = topic.hash;
                 let new = self.known.insert(topic);
-                self.table.replace(hash, old, new);
+                if let Some(named) = self.table.find_mut(hash, |named| named.topic == old) {
+                    named.topic = new;
+                }
                 let by_name = ByName(&self.known);
-                self.names.insert(new, by_name.key(new), &by_name);
+                self.names.insert(new, by_name.rank(&new), &by_name);
                 moved.push(new);
             }
         }
@@ -163,24 +409,56 @@ impl Topics {
     }
 
     /// Ascending.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Topic> + Clone {
-        self.names.iter().map(|topic| self.known.at(topic))
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Topic<M>> + Clone {
+        self.names.iter().map(|topic| self.known.at(*topic))
     }
 
-    pub(super) fn check_invariants<M>(&self, hashing: &Hashing, view: View<'_, M>) -> bool {
-        let are_right = |members: &Members| {
-            let is_hidden = |id: &Id| view.replicas.hides(view.entries.at(*id).replica);
-            let hidden = members.order.iter().filter(is_hidden).count();
-            members.order.len() > 0
-                && members.order.check_invariants(&view)
-                && members.knows_last(view)
-                && members.hidden as usize == hidden
-        };
+    /// All of them, in no order.
+    pub(super) fn for_each(&mut self, visit: impl FnMut(&mut Topic<M>)) {
+        self.known.for_each(visit);
+    }
+
+    #[cfg(test)]
+    pub(super) fn places(&self) -> usize {
+        self.known.places()
+    }
+
+    pub(super) fn check_invariants(&self, hashing: &Hashing, replicas: &Replicas) -> bool {
         self.names.len() == self.known.len()
             && self.names.check_invariants(&ByName(&self.known))
             && self.known.iter().all(|(number, topic)| {
-                self.find(&topic.name, hashing.text(topic.name.as_bytes())) == Some(number)
-                    && are_right(&topic.members)
+                self.find(&topic.name, topic.hash) == Some(number)
+                    && topic.check_invariants(hashing, replicas)
             })
+    }
+}
+
+impl<M> Clone for Member<M> {
+    fn clone(&self) -> Self {
+        Self {
+            entry: self.entry.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<M> Clone for Topics<M> {
+    fn clone(&self) -> Self {
+        Self {
+            table: self.table.clone(),
+            known: self.known.clone(),
+            names: self.names.clone(),
+            last: self.last,
+        }
+    }
+}
+
+impl<M> Clone for Topic<M> {
+    fn clone(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            members: self.members.clone(),
+            ..*self
+        }
     }
 }

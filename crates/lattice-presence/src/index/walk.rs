@@ -1,46 +1,31 @@
-//! The entries of a group, for readers.
+//! The entries of an order, for readers.
 
-use super::groups::{Group, Place, View};
-use super::order::{Ids, Order, Rank};
+use super::entries::{DotRank, Placed};
+use super::order::{Items, Order};
+use super::replicas::Replicas;
 use super::slab::Id;
-use crate::Presence;
-use crate::steps;
-use core::cmp::Ordering;
+use crate::{Presence, steps};
 
 /// The visible entries among some, in dot order.
 ///
 /// Entries of replicas that are down are passed over, a few one by one, many of one
 /// replica by a search.
-pub(super) struct Visible<'a, M> {
-    view: View<'a, M>,
-    ids: Ids<'a, Place>,
-    /// Where many may be passed over.
-    order: Option<&'a Order<Place>>,
+pub(super) struct Visible<'a, P> {
+    replicas: &'a Replicas,
+    items: Items<'a, P, DotRank>,
+    order: &'a Order<P, DotRank>,
     passed: u8,
 }
 
 /// Hidden entries that are passed over before a search is tried.
 const FEW: u8 = 8;
 
-impl<'a, M> Visible<'a, M> {
-    pub(super) fn of_group(group: Group<'a>, view: View<'a, M>) -> Self {
-        let order = match group {
-            Group::One(_) => None,
-            Group::Many(_, many) => Some(&many.members.order),
-        };
+impl<'a, P: Placed> Visible<'a, P> {
+    pub(super) fn of(order: &'a Order<P, DotRank>, replicas: &'a Replicas) -> Self {
         Self {
-            view,
-            ids: group.ids(),
+            replicas,
+            items: order.iter(),
             order,
-            passed: 0,
-        }
-    }
-
-    pub(super) fn of_order(order: &'a Order<Place>, view: View<'a, M>) -> Self {
-        Self {
-            view,
-            ids: order.iter(),
-            order: Some(order),
             passed: 0,
         }
     }
@@ -49,36 +34,37 @@ impl<'a, M> Visible<'a, M> {
     fn pass(&mut self, replica: Id) {
         steps::count(1);
         self.passed += 1;
-        if self.passed == FEW
-            && let Some(order) = self.order
-        {
-            let view = self.view;
+        if self.passed == FEW {
             let end = (replica, u64::MAX);
-            let before = |place: &Place| view.cmp(place, &end) == Ordering::Less;
-            self.ids = order.starting(before, &view);
+            let before = |rank: &DotRank| self.replicas.cmp_ranks(rank, &end).is_lt();
+            self.items = self.order.starting(before, self.replicas);
             self.passed = 0;
         }
     }
 }
 
-impl<'a, M> Iterator for Visible<'a, M> {
-    type Item = &'a Presence<M>;
+impl<'a, P: Placed<Meta: 'a>> Iterator for Visible<'a, P> {
+    type Item = &'a Presence<P::Meta>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let record = self.view.entries.at(self.ids.next()?);
-            if self.view.replicas.hidden() == 0 || !self.view.replicas.hides(record.replica) {
-                return Some(&record.entry);
+            let item = self.items.next()?;
+            if self.replicas.hidden() == 0 {
+                return Some(item.entry());
             }
-            self.pass(record.replica);
+            let replica = item.replica(self.replicas);
+            if !self.replicas.hides(replica) {
+                return Some(item.entry());
+            }
+            self.pass(replica);
         }
     }
 }
 
-impl<M> Clone for Visible<'_, M> {
+impl<P> Clone for Visible<'_, P> {
     fn clone(&self) -> Self {
         Self {
-            ids: self.ids.clone(),
+            items: self.items.clone(),
             ..*self
         }
     }

@@ -8,15 +8,16 @@ impl<M> PresenceState<M> {
     /// What one delta brings has a topic and an owner of its own, in memory of their
     /// own. While the caller holds the delta they cannot change, so this is done at the
     /// next merge: of whatever then is held here alone.
-    pub(super) fn adopt_strangers(&mut self) {
-        for entry in self.index.take_strangers() {
+    pub(super) fn intern_names(&mut self) {
+        for entry in self.index.take_uninterned() {
             let dot = entry.dot().clone();
             let stands = self.causal.store().get(&dot);
             if !stands.is_some_and(|other| other.is(&entry)) {
                 continue;
             }
             drop(entry);
-            self.causal.rewrite(&dot, |entry| self.index.adopt(entry));
+            let intern = |entry| self.index.intern(entry, &self.down);
+            self.causal.rewrite(&dot, intern);
         }
     }
 }

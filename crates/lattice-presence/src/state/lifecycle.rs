@@ -139,7 +139,7 @@ impl<M> PresenceState<M> {
         let entries = self.causal.store().of(replica);
         let entries: Vec<_> = entries.map(|(_, entry)| entry.clone()).collect();
         for entry in entries {
-            self.index.remove(&entry, self.index.hashes(entry.slot()));
+            self.index.remove(&entry, self.index.pid_hash(&entry));
         }
         let seen = self.causal.forget_replica(replica).unwrap_or_default();
         self.ended.remove(replica);

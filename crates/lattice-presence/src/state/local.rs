@@ -1,9 +1,8 @@
 //! What the local replica writes (rules S2 and S3).
 
 use super::PresenceState;
-use crate::index::{Hashes, Held, Id};
-use crate::presence::Slot;
-use crate::text::MAX_TEXT_BYTES;
+use crate::index::{Detached, HeldEntries, PidHash};
+use crate::presence::{MAX_TEXT_BYTES, Slot};
 use crate::{Diff, Field, JoinError, Presence, UpdateError};
 
 /// Whether every peer would read an entry of these texts.
@@ -49,9 +48,9 @@ impl<M> PresenceState<M> {
     ) -> Result<Diff<M>, JoinError> {
         check_texts(pid, topic, key)?;
         let slot = Slot::new(topic, key, pid);
-        let hashes = self.index.hashes(slot);
-        let before = self.index.held_in(slot, hashes, &self.replica);
-        self.replace(before, (topic, key, pid), hashes, meta)
+        let mut hash = self.index.hash(slot.pid);
+        let before = self.index.held_in(slot, &mut hash, &self.replica);
+        self.replace(before, (topic, key, pid), hash, meta)
     }
 
     /// Gives the entry of a slot new metadata: [`join`](Self::join), but only
@@ -82,35 +81,35 @@ impl<M> PresenceState<M> {
     ) -> Result<Diff<M>, UpdateError> {
         check_texts(pid, topic, key)?;
         let slot = Slot::new(topic, key, pid);
-        let hashes = self.index.hashes(slot);
-        let before = self.index.held_in(slot, hashes, &self.replica);
+        let mut hash = self.index.hash(slot.pid);
+        let before = self.index.held_in(slot, &mut hash, &self.replica);
         if before.is_empty() {
             return Err(UpdateError::Absent);
         }
-        Ok(self.replace(before, (topic, key, pid), hashes, meta)?)
+        Ok(self.replace(before, (topic, key, pid), hash, meta)?)
     }
 
     fn replace(
         &mut self,
-        before: Held<M>,
+        before: HeldEntries<M>,
         (topic, key, pid): (&str, &str, &str),
-        hashes: Hashes,
+        hash: PidHash,
         meta: M,
     ) -> Result<Diff<M>, JoinError> {
         let dot = self.context().next_dot(&self.replica)?;
         let topic = match before.first() {
-            Some((_, entry)) => entry.shared_topic().clone(),
+            Some(entry) => entry.shared_topic().clone(),
             None => {
-                let shared = self.index.shared_name(topic, hashes);
+                let shared = self.index.shared_name(topic);
                 shared.unwrap_or_else(|| topic.into())
             }
         };
         let mut diff = Diff::new();
-        for (id, entry) in before {
-            self.drop_held(id, entry, hashes, &mut diff);
+        for entry in before {
+            self.drop_own(entry, hash, &mut diff);
         }
         let entry = Presence::new(dot, topic, key, pid, meta);
-        self.add_own(entry, hashes, &mut diff);
+        self.add_own(entry, hash, &mut diff);
         Ok(diff)
     }
 
@@ -128,11 +127,16 @@ impl<M> PresenceState<M> {
     /// ```
     pub fn leave(&mut self, pid: &str, topic: &str, key: &str) -> Diff<M> {
         let slot = Slot::new(topic, key, pid);
-        let hashes = self.index.hashes(slot);
-        let held = self.index.held_in(slot, hashes, &self.replica);
+        let mut hash = self.index.hash(slot.pid);
         let mut diff = Diff::new();
-        for (id, entry) in held {
-            self.drop_held(id, entry, hashes, &mut diff);
+        let is_it = |entry: &Presence<M>| entry.slot() == slot && *entry.owner() == self.replica;
+        match self.index.detach(hash, is_it) {
+            Some(detached) => self.drop_detached(detached, &mut diff),
+            None => {
+                for entry in self.index.held_in(slot, &mut hash, &self.replica) {
+                    self.drop_own(entry, hash, &mut diff);
+                }
+            }
         }
         diff
     }
@@ -150,41 +154,50 @@ impl<M> PresenceState<M> {
     /// # Ok::<(), lattice_presence::JoinError>(())
     /// ```
     pub fn leave_by_pid(&mut self, pid: &str) -> Diff<M> {
-        let held = self.index.held_by(pid, &self.replica);
+        let hash = self.index.hash(pid.as_bytes());
+        let is_it = |entry: &Presence<M>| {
+            entry.slot().pid == pid.as_bytes() && *entry.owner() == self.replica
+        };
+        if let Some(detached) = self.index.detach(hash, is_it) {
+            let mut diff = Diff::new();
+            self.drop_detached(detached, &mut diff);
+            return diff;
+        }
+        let held = self.index.held_by(pid, hash, &self.replica);
         let mut diff = Diff::with_capacity(held.len());
-        for (id, entry) in held {
-            let hashes = self.index.hashes(entry.slot());
-            self.drop_held(id, entry, hashes, &mut diff);
+        for entry in held {
+            self.drop_own(entry, hash, &mut diff);
         }
         diff
     }
 
     /// Adds an entry under a dot that was just minted.
-    pub(super) fn add_own(&mut self, entry: Presence<M>, hashes: Hashes, diff: &mut Diff<M>) {
+    pub(super) fn add_own(&mut self, entry: Presence<M>, pid: PidHash, diff: &mut Diff<M>) {
         self.pending.insert(entry.dot().clock);
         self.causal.insert(entry.dot(), entry.clone());
-        let edge = self.index.insert(&entry, hashes, &self.down);
+        let edge = self.index.insert(&entry, pid, &self.down);
         if !self.hides_self() {
             diff.push_join(entry, edge);
         }
     }
 
-    pub(super) fn drop_own(&mut self, entry: Presence<M>, hashes: Hashes, diff: &mut Diff<M>) {
-        let edge = self.index.remove(&entry, hashes);
-        self.drop_unindexed(entry, edge, diff);
-    }
-
-    /// [`drop_own`](Self::drop_own), without the search.
-    fn drop_held(&mut self, id: Id, entry: Presence<M>, hashes: Hashes, diff: &mut Diff<M>) {
-        let edge = self.index.remove_held(id, &entry, hashes);
-        self.drop_unindexed(entry, edge, diff);
-    }
-
-    fn drop_unindexed(&mut self, entry: Presence<M>, edge: bool, diff: &mut Diff<M>) {
+    pub(super) fn drop_own(&mut self, entry: Presence<M>, pid: PidHash, diff: &mut Diff<M>) {
         self.pending.insert(entry.dot().clock);
         self.causal.remove(entry.dot());
+        let edge = self.index.remove(&entry, pid);
         if !self.hides_self() {
             diff.push_leave(entry, edge);
+        }
+    }
+
+    /// [`drop_own`](Self::drop_own), of which the index has done the first half.
+    #[inline]
+    fn drop_detached(&mut self, detached: Detached<M>, diff: &mut Diff<M>) {
+        self.causal.remove(detached.entry.dot());
+        self.pending.insert(detached.entry.dot().clock);
+        let edge = self.index.finish(&detached);
+        if !self.hides_self() {
+            diff.push_leave(detached.entry, edge);
         }
     }
 
@@ -195,8 +208,8 @@ impl<M> PresenceState<M> {
             return;
         };
         let again = entry.under(dot);
-        let hashes = self.index.hashes(entry.slot());
-        self.drop_own(entry, hashes, diff);
-        self.add_own(again, hashes, diff);
+        let pid = self.index.pid_hash(&entry);
+        self.drop_own(entry, pid, diff);
+        self.add_own(again, pid, diff);
     }
 }

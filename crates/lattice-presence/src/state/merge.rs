@@ -179,9 +179,9 @@ impl<M> PresenceState<M> {
         mut diff: Option<&mut Diff<M>>,
     ) -> Result<(), MergeError> {
         self.check(other)?;
-        self.adopt_strangers();
+        self.intern_names();
         self.hear_of(other.context().replicas().chain([sender]));
-        let unsigned = self.unsigned(sender, other);
+        let anonymous = self.anonymous(sender, other);
         let mut clears = false;
         for (replica, theirs) in other.context().iter() {
             if self.agrees(replica, other) {
@@ -195,7 +195,7 @@ impl<M> PresenceState<M> {
                 self.causal.claim(replica.clone(), theirs);
                 clears = true;
             } else {
-                let living = unsigned.contains(replica);
+                let living = anonymous.contains(replica);
                 match self.admitted(replica, theirs, other, living) {
                     Some(admitted) => {
                         let part = CausalContext::from_iter([(replica.clone(), admitted)]);
@@ -206,7 +206,7 @@ impl<M> PresenceState<M> {
             }
         }
         if clears {
-            self.sign_claims();
+            self.name_claimant();
         }
         self.reissue_claimed(diff);
         debug_assert!(self.check_invariants());
@@ -214,7 +214,7 @@ impl<M> PresenceState<M> {
     }
 
     /// What of a replica's dots is admitted, if not all of them: not what was pruned
-    /// (rule S9), and only what lives if the deaths are `unsigned`.
+    /// (rule S9), and only what lives if the deaths are `anonymous`.
     fn admitted(
         &self,
         replica: &ReplicaId,
@@ -237,7 +237,7 @@ impl<M> PresenceState<M> {
     ///
     /// The sender answers for itself (rule S6). O(payload), and O(replicas) if there
     /// is a suspect among them.
-    fn unsigned<'a>(
+    fn anonymous<'a>(
         &self,
         sender: &ReplicaId,
         other: &'a Causal<Entries<M>>,
@@ -287,7 +287,7 @@ impl<M> PresenceState<M> {
     /// Sees to it that a claim on former lives never travels without the name of
     /// the claimant: when they hear it, they yield (rule S7). A node without a
     /// dot of its own uses its first one up for that.
-    pub(super) fn sign_claims(&mut self) {
+    pub(super) fn name_claimant(&mut self) {
         if self.context().get(&self.replica).is_none() {
             self.causal
                 .claim(self.replica.clone(), &ClockSet::from(1..=1));
@@ -325,14 +325,14 @@ impl<M> Observer<Entries<M>> for Fold<'_, M> {
     fn added(&mut self, _: &ReplicaId, _: u64, _: impl FnOnce(), entry: &Presence<M>) {
         let edge = self
             .index
-            .insert(entry, self.index.hashes(entry.slot()), self.down);
+            .insert(entry, self.index.pid_hash(entry), self.down);
         if let Some(diff) = &mut self.diff {
             diff.push_join(entry.clone(), edge);
         }
     }
 
     fn removed(&mut self, _: &ReplicaId, _: u64, _: impl FnOnce(), entry: Presence<M>) {
-        let edge = self.index.remove(&entry, self.index.hashes(entry.slot()));
+        let edge = self.index.remove(&entry, self.index.pid_hash(&entry));
         if let Some(diff) = &mut self.diff {
             diff.push_leave(entry, edge);
         }

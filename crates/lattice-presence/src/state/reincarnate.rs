@@ -79,11 +79,11 @@ impl<M> PresenceState<M> {
         self.end_former_lives(&former, &mut diff);
         for (entry, clock) in held.into_iter().zip(1..) {
             let again = entry.under(Dot::new(self.replica.clone(), clock));
-            let hashes = self.index.hashes(again.slot());
-            self.add_own(again, hashes, &mut diff);
+            let pid = self.index.pid_hash(&again);
+            self.add_own(again, pid, &mut diff);
         }
         if self.context().get(&self.replica).is_none() {
-            self.sign_claims();
+            self.name_claimant();
             self.pending.insert(1);
         }
         let heard: Vec<_> = self.context().replicas().cloned().collect();
@@ -113,8 +113,8 @@ impl<M> PresenceState<M> {
             let is_hidden = self.down.hides(&life);
             for entry in held {
                 self.causal.remove(entry.dot());
-                let hashes = self.index.hashes(entry.slot());
-                let edge = self.index.remove(&entry, hashes);
+                let pid = self.index.pid_hash(&entry);
+                let edge = self.index.remove(&entry, pid);
                 if !is_hidden {
                     diff.push_leave(entry, edge);
                 }

@@ -39,13 +39,9 @@ mod tests {
     use alloc::string::String;
 
     use super::*;
-    use crate::presence::Slot;
 
     fn hashes(state: &PresenceState<()>) -> String {
-        format!(
-            "{:?}",
-            state.index.hashes(Slot::new("room", "alice", "pid-1"))
-        )
+        format!("{:?}", state.index.hash(b"pid-1"))
     }
 
     #[test]

@@ -34,8 +34,9 @@ impl<M> PresenceState<M> {
         state.rebuild_index();
         let known: Vec<ReplicaId> = state.context().replicas().cloned().collect();
         state.hear_of(known.iter());
-        if !state.is_signed() {
-            state.sign_claims();
+        drop(known);
+        if !state.names_claimant() {
+            state.name_claimant();
         }
         debug_assert!(state.check_invariants());
         state
@@ -49,7 +50,7 @@ impl<M> PresenceState<M> {
     pub(super) fn refill(&mut self, mut index: Index<M>) {
         // In dot order, so each entry is the newest of its groups.
         for (_, _, entry) in self.causal.store().iter() {
-            index.insert(entry, index.hashes(entry.slot()), &self.down);
+            index.insert(entry, index.pid_hash(entry), &self.down);
         }
         self.index = index;
     }

@@ -315,7 +315,7 @@ impl Cluster {
     // ---- the quiet end ---------------------------------------------------------------
 
     /// Heals everything, lets every pair talk, and checks what all must now agree on.
-    pub fn settle(&mut self) {
+    pub fn converge(&mut self) {
         self.network.heal();
         self.now += 1_000;
         while let Some(envelope) = self.network.receive(self.now) {

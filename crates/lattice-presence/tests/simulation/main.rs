@@ -70,7 +70,7 @@ fn simulate(plan: Plan, seed: u64) -> Tally {
     let _replay = Replay(seed);
     let mut cluster = Cluster::new(seed, plan);
     cluster.run(plan.steps);
-    cluster.settle();
+    cluster.converge();
     cluster.tally
 }
 

@@ -1,4 +1,4 @@
-//! A bounded stretch of a run.
+//! A bounded part of a run.
 
 use core::cmp::Ordering;
 use core::ops::Range;
@@ -8,72 +8,72 @@ use smallvec::SmallVec;
 use crate::dot_fingerprint;
 use crate::store::{Identify, Summary};
 
-/// Slots of a chunk at most.
+/// Cells of a chunk at most.
 pub(super) const CHUNK: usize = 256;
 
-/// How far from the place in proportion a slot is looked for at first.
-const NEAR: usize = 16;
+/// Cells beside the position in proportion that are looked at before a search by halves.
+const NEAR: usize = 8;
 
 /// Tombstones that a small chunk may keep before it is compacted.
 pub(super) const SLACK: usize = 8;
 
-/// One clock with its value; a slot that lost its value is a *tombstone*.
+/// One clock with its value; a cell that lost its value is a *tombstone*.
 #[derive(Clone, Debug)]
-pub(super) struct Slot<V> {
+pub(super) struct DotCell<V> {
     pub(super) clock: u64,
     pub(super) value: Option<V>,
 }
 
-impl<V> Slot<V> {
+impl<V> DotCell<V> {
     fn fingerprint<I: Identify<V>>(&self) -> Option<u64> {
         let value = self.value.as_ref()?;
         Some(dot_fingerprint(self.clock, I::identity(value)))
     }
 }
 
-/// At most [`CHUNK`] slots, ascending, and the summary of the live ones.
+/// At most [`CHUNK`] cells, ascending, and the summary of the live ones.
 ///
-/// A removal leaves a tombstone, so that it moves nothing, and places go on following
+/// A removal leaves a tombstone, so that it moves nothing, and positions go on following
 /// from clocks.
 ///
 /// # Invariants
 ///
 /// - Clocks are strictly ascending; `first` and `last` are those at the ends.
-/// - The last slot is live, but for a chunk that its run is about to drop.
+/// - The last cell is live, but for a chunk that its run is about to drop.
 /// - Tombstones are at most `live + SLACK`.
-/// - The summary is that of the live slots.
+/// - The summary is that of the live cells.
 #[derive(Debug)]
 pub(super) struct Chunk<V> {
     first: u64,
     last: u64,
     summary: Summary,
-    slots: SmallVec<[Slot<V>; 1]>,
+    cells: SmallVec<[DotCell<V>; 1]>,
 }
 
 impl<V> Chunk<V> {
-    /// A chunk without slots, with room for so many. It goes into no run before one is
+    /// A chunk without cells, with room for so many. It goes into no run before one is
     /// there.
     pub(super) fn with_capacity(capacity: usize) -> Self {
         Self {
             first: 0,
             last: 0,
             summary: Summary::EMPTY,
-            slots: SmallVec::with_capacity(capacity),
+            cells: SmallVec::with_capacity(capacity),
         }
     }
 
-    /// A chunk of ascending slots.
-    fn of<I: Identify<V>>(slots: impl IntoIterator<Item = Slot<V>>) -> Self {
+    /// A chunk of ascending cells.
+    fn of<I: Identify<V>>(cells: impl IntoIterator<Item = DotCell<V>>) -> Self {
         let mut chunk = Self::with_capacity(0);
-        chunk.slots.extend(slots);
+        chunk.cells.extend(cells);
         chunk.recount::<I>();
         chunk
     }
 
     fn recount<I: Identify<V>>(&mut self) {
         self.summary = Summary::EMPTY;
-        for slot in &self.slots {
-            if let Some(fingerprint) = slot.fingerprint::<I>() {
+        for cell in &self.cells {
+            if let Some(fingerprint) = cell.fingerprint::<I>() {
                 self.summary.add(fingerprint);
             }
         }
@@ -82,8 +82,8 @@ impl<V> Chunk<V> {
 
     /// Restores `first` and `last`.
     fn refresh(&mut self) {
-        self.first = self.slots.first().map_or(0, |slot| slot.clock);
-        self.last = self.slots.last().map_or(0, |slot| slot.clock);
+        self.first = self.cells.first().map_or(0, |cell| cell.clock);
+        self.last = self.cells.last().map_or(0, |cell| cell.clock);
     }
 
     pub(super) const fn first(&self) -> u64 {
@@ -102,86 +102,110 @@ impl<V> Chunk<V> {
         self.summary.live
     }
 
-    pub(super) fn slots(&self) -> &[Slot<V>] {
-        &self.slots
+    pub(super) fn cells(&self) -> &[DotCell<V>] {
+        &self.cells
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.slots.len() >= CHUNK
+        self.cells.len() >= CHUNK
     }
 
     /// Where `clock` is, or where it would go.
     ///
-    /// Without gaps it is as far from the first slot as its clock is from the first one.
-    /// Gaps are mostly spread evenly, so it is not far from the place in proportion.
+    /// Without gaps it is as far from the first cell as its clock is from the first one.
+    /// Gaps are mostly spread evenly, so it is not far from the position in proportion.
+    #[inline]
     pub(super) fn search(&self, clock: u64) -> Result<usize, usize> {
-        if self.slots.is_empty() || clock < self.first {
+        if self.cells.is_empty() || clock < self.first {
             return Err(0);
         }
         if clock > self.last {
-            return Err(self.slots.len());
+            return Err(self.cells.len());
         }
-        // A clock has 53 bits and a place 8, so the product fits.
-        let end = self.slots.len() - 1;
-        let scaled = (clock - self.first) * end as u64 / (self.last - self.first).max(1);
+        // A clock has 53 bits and a position 8, so the product fits.
+        let end = self.cells.len() - 1;
+        let span = (self.last - self.first).max(1);
+        let scaled = (clock - self.first) * end as u64 / span;
         let guess = usize::try_from(scaled).map_or(end, |at| at.min(end));
-        let low = guess.saturating_sub(NEAR);
-        let high = (guess + NEAR).min(end);
-        let slots = &*self.slots;
-        let (low, high) = match slots[guess].clock.cmp(&clock) {
-            Ordering::Equal => return Ok(guess),
-            Ordering::Less if clock <= slots[high].clock => (guess + 1, high + 1),
-            Ordering::Less => (high + 1, end + 1),
-            Ordering::Greater if slots[low].clock <= clock => (low, guess),
-            Ordering::Greater => (0, low),
+        let cells = &*self.cells;
+        let there = cells[guess].clock;
+        if there == clock {
+            return Ok(guess);
+        }
+        // Again in proportion, from what is there: now it is mostly in the same cache line.
+        let apart = there.abs_diff(clock) * end as u64 / span;
+        let apart = usize::try_from(apart).unwrap_or(end);
+        let near = if there < clock {
+            (guess + apart).min(end)
+        } else {
+            guess.saturating_sub(apart)
         };
-        let found = slots[low..high].binary_search_by(|slot| slot.clock.cmp(&clock));
-        found.map(|at| low + at).map_err(|at| low + at)
+        self.search_near(near, clock)
+    }
+
+    /// Where `clock` is, or where it would go, from a position that is not far from it.
+    fn search_near(&self, near: usize, clock: u64) -> Result<usize, usize> {
+        let cells = &*self.cells;
+        let mut at = near;
+        for _ in 0..NEAR {
+            match cells[at].clock.cmp(&clock) {
+                Ordering::Equal => return Ok(at),
+                Ordering::Less if cells.get(at + 1).is_none_or(|next| next.clock > clock) => {
+                    return Err(at + 1);
+                }
+                Ordering::Less => at += 1,
+                Ordering::Greater if at == 0 => return Err(0),
+                Ordering::Greater if cells[at - 1].clock < clock => return Err(at),
+                Ordering::Greater => at -= 1,
+            }
+        }
+        cells.binary_search_by(|cell| cell.clock.cmp(&clock))
     }
 
     pub(super) fn rewrite(&mut self, clock: u64, rewritten: impl FnOnce(V) -> V) -> bool {
         let Ok(at) = self.search(clock) else {
             return false;
         };
-        let slot = &mut self.slots[at];
-        slot.value = slot.value.take().map(rewritten);
-        slot.value.is_some()
+        let cell = &mut self.cells[at];
+        cell.value = cell.value.take().map(rewritten);
+        cell.value.is_some()
     }
 
     pub(super) fn get(&self, clock: u64) -> Option<&V> {
         let at = self.search(clock).ok()?;
-        self.slots[at].value.as_ref()
+        self.cells[at].value.as_ref()
     }
 
-    /// Adds a live slot behind the last one.
+    /// Adds a live cell behind the last one.
+    #[inline]
     pub(super) fn push(&mut self, clock: u64, value: V, fingerprint: u64) {
-        if self.slots.is_empty() {
+        if self.cells.is_empty() {
             self.first = clock;
         }
         self.last = clock;
         let value = Some(value);
-        self.slots.push(Slot { clock, value });
+        self.cells.push(DotCell { clock, value });
         self.summary.add(fingerprint);
     }
 
-    /// Puts a value where `clock` was searched; what was there comes back. A new slot
+    /// Puts a value where `clock` was searched; what was there comes back. A new cell
     /// needs a chunk that is not full.
     pub(super) fn put<I: Identify<V>>(
         &mut self,
-        place: Result<usize, usize>,
+        position: Result<usize, usize>,
         clock: u64,
         value: V,
     ) -> Option<V> {
         let fingerprint = dot_fingerprint(clock, I::identity(&value));
-        let before = match place {
+        let before = match position {
             Ok(at) => {
                 let before = self.bury::<I>(at);
-                self.slots[at].value = Some(value);
+                self.cells[at].value = Some(value);
                 before
             }
             Err(at) => {
                 let value = Some(value);
-                self.slots.insert(at, Slot { clock, value });
+                self.cells.insert(at, DotCell { clock, value });
                 None
             }
         };
@@ -190,26 +214,27 @@ impl<V> Chunk<V> {
         before.map(|(value, _)| value)
     }
 
-    /// Takes the value of a slot out, with its fingerprint. [`tidy`](Self::tidy) comes
+    /// Takes the value of a cell out, with its fingerprint. [`trim`](Self::trim) comes
     /// after.
+    #[inline]
     pub(super) fn bury<I: Identify<V>>(&mut self, at: usize) -> Option<(V, u64)> {
-        let slot = &mut self.slots[at];
-        let fingerprint = slot.fingerprint::<I>()?;
-        let value = slot.value.take()?;
+        let cell = &mut self.cells[at];
+        let fingerprint = cell.fingerprint::<I>()?;
+        let value = cell.value.take()?;
         self.summary.subtract(fingerprint);
         Some((value, fingerprint))
     }
 
-    /// [`bury`](Self::bury) of every live slot among some that `dies` says; what is gone
+    /// [`bury`](Self::bury) of every live cell among some that `dies` says; what is gone
     /// comes back.
     pub(super) fn bury_where<I: Identify<V>>(
         &mut self,
-        slots: Range<usize>,
+        cells: Range<usize>,
         mut dies: impl FnMut(u64, &V) -> bool,
         mut removed: impl FnMut(u64, V),
     ) -> Summary {
         let mut gone = Summary::EMPTY;
-        for Slot { clock, value } in &mut self.slots[slots] {
+        for DotCell { clock, value } in &mut self.cells[cells] {
             if let Some(value) = value.take_if(|value| dies(*clock, value)) {
                 gone.add(dot_fingerprint(*clock, I::identity(&value)));
                 removed(*clock, value);
@@ -219,16 +244,26 @@ impl<V> Chunk<V> {
         gone
     }
 
+    /// [`trim`](Self::trim) after that cell alone was buried: mostly there is nothing to do,
+    /// and nothing is touched.
+    #[inline]
+    pub(super) fn trim_at(&mut self, at: usize) {
+        let (cells, live) = (self.cells.len(), self.summary.live);
+        if at + 1 == cells || cells - live > live + SLACK {
+            self.trim();
+        }
+    }
+
     /// Restores the invariants about tombstones, and gives memory back.
-    pub(super) fn tidy(&mut self) {
-        let before = self.slots.len();
-        while self.slots.last().is_some_and(|slot| slot.value.is_none()) {
-            self.slots.pop();
+    pub(super) fn trim(&mut self) {
+        let before = self.cells.len();
+        while self.cells.last().is_some_and(|cell| cell.value.is_none()) {
+            self.cells.pop();
         }
-        if self.slots.len() - self.summary.live > self.summary.live + SLACK {
-            self.slots.retain(|slot| slot.value.is_some());
+        if self.cells.len() - self.summary.live > self.summary.live + SLACK {
+            self.cells.retain(|cell| cell.value.is_some());
         }
-        if self.slots.len() < before {
+        if self.cells.len() < before {
             self.refresh();
             self.shrink();
         }
@@ -236,25 +271,25 @@ impl<V> Chunk<V> {
 
     /// Drops the tombstones, all of them.
     pub(super) fn compact(&mut self) {
-        if self.slots.len() > self.summary.live {
-            self.slots.retain(|slot| slot.value.is_some());
+        if self.cells.len() > self.summary.live {
+            self.cells.retain(|cell| cell.value.is_some());
             self.refresh();
         }
     }
 
     /// Gives memory back where most of it lies idle. Half of what stays is free, so that
-    /// the next slots do not grow it.
+    /// the next cells do not grow it.
     fn shrink(&mut self) {
-        if self.slots.capacity() > 4 * (self.slots.len() + SLACK) {
-            let mut slots = SmallVec::with_capacity(2 * self.slots.len());
-            slots.extend(self.slots.drain(..));
-            self.slots = slots;
+        if self.cells.capacity() > 4 * (self.cells.len() + SLACK) {
+            let mut cells = SmallVec::with_capacity(2 * self.cells.len());
+            cells.extend(self.cells.drain(..));
+            self.cells = cells;
         }
     }
 
     /// Cuts the upper half off.
     pub(super) fn split<I: Identify<V>>(&mut self) -> Self {
-        let upper = Self::of::<I>(self.slots.drain(self.slots.len() / 2..));
+        let upper = Self::of::<I>(self.cells.drain(self.cells.len() / 2..));
         self.summary.live -= upper.summary.live;
         let of_upper = upper.summary.fingerprint;
         self.summary.fingerprint = self.summary.fingerprint.wrapping_sub(of_upper);
@@ -265,87 +300,87 @@ impl<V> Chunk<V> {
     /// Takes in the chunk that follows.
     pub(super) fn absorb(&mut self, next: Self) {
         self.compact();
-        let living = next.slots.into_iter().filter(|slot| slot.value.is_some());
-        self.slots.extend(living);
+        let living = next.cells.into_iter().filter(|cell| cell.value.is_some());
+        self.cells.extend(living);
         self.summary.merge(next.summary);
         self.refresh();
     }
 
-    /// The chunk and ascending new slots as one sequence, in as many chunks as it takes.
-    /// Where both have a clock, the new slot stays.
+    /// The chunk and ascending new cells as one sequence, in as many chunks as it takes.
+    /// Where both have a clock, the new cell stays.
     pub(super) fn weave<I: Identify<V>>(
         self,
-        new: impl Iterator<Item = Slot<V>>,
+        new: impl Iterator<Item = DotCell<V>>,
         mut chunk: impl FnMut(Self),
     ) {
-        let mut slots = SmallVec::<[Slot<V>; 1]>::with_capacity(2 * self.slots.len());
-        let mut old = self.slots.into_iter().filter(|slot| slot.value.is_some());
+        let mut cells = SmallVec::<[DotCell<V>; 1]>::with_capacity(2 * self.cells.len());
+        let mut old = self.cells.into_iter().filter(|cell| cell.value.is_some());
         let mut next = old.next();
-        for slot in new {
-            while let Some(before) = next.take_if(|before| before.clock < slot.clock) {
-                slots.push(before);
+        for cell in new {
+            while let Some(before) = next.take_if(|before| before.clock < cell.clock) {
+                cells.push(before);
                 next = old.next();
             }
-            if next.take_if(|before| before.clock == slot.clock).is_some() {
+            if next.take_if(|before| before.clock == cell.clock).is_some() {
                 next = old.next();
             }
-            slots.push(slot);
+            cells.push(cell);
         }
-        slots.extend(next);
-        slots.extend(old);
-        let pieces = slots.len().div_ceil(CHUNK);
-        let each = slots.len().div_ceil(pieces.max(1));
-        let mut slots = slots.into_iter();
-        for _ in 0..pieces {
-            chunk(Self::of::<I>(slots.by_ref().take(each)));
+        cells.extend(next);
+        cells.extend(old);
+        let chunks = cells.len().div_ceil(CHUNK);
+        let each = cells.len().div_ceil(chunks.max(1));
+        let mut cells = cells.into_iter();
+        for _ in 0..chunks {
+            chunk(Self::of::<I>(cells.by_ref().take(each)));
         }
     }
 
     pub(super) fn check_invariants<I: Identify<V>>(&self) -> bool {
         let mut summary = Summary::EMPTY;
-        for fingerprint in self.slots.iter().filter_map(Slot::fingerprint::<I>) {
+        for fingerprint in self.cells.iter().filter_map(DotCell::fingerprint::<I>) {
             summary.add(fingerprint);
         }
         self.check_ends()
             && summary == self.summary
             && self
-                .slots
+                .cells
                 .windows(2)
                 .all(|pair| pair[0].clock < pair[1].clock)
     }
 
-    /// What can be checked without looking at all slots.
+    /// What can be checked without looking at all cells.
     pub(super) fn check_ends(&self) -> bool {
-        self.slots.len() <= CHUNK
-            && self.slots.len() <= 2 * self.summary.live + SLACK
-            && self.slots.capacity() <= CHUNK.max(4 * (self.slots.len() + SLACK))
-            && self.slots.last().is_some_and(|slot| slot.value.is_some())
+        self.cells.len() <= CHUNK
+            && self.cells.len() <= 2 * self.summary.live + SLACK
+            && self.cells.capacity() <= CHUNK.max(4 * (self.cells.len() + SLACK))
+            && self.cells.last().is_some_and(|cell| cell.value.is_some())
             && self
-                .slots
+                .cells
                 .first()
-                .is_some_and(|slot| slot.clock == self.first)
+                .is_some_and(|cell| cell.clock == self.first)
             && self
-                .slots
+                .cells
                 .last()
-                .is_some_and(|slot| slot.clock == self.last)
+                .is_some_and(|cell| cell.clock == self.last)
     }
 
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
-        self.slots.capacity()
+        self.cells.capacity()
     }
 }
 
 /// A copy has no tombstones.
 impl<V: Clone> Clone for Chunk<V> {
     fn clone(&self) -> Self {
-        let mut slots = SmallVec::with_capacity(self.summary.live);
-        slots.extend(self.slots.iter().filter(|s| s.value.is_some()).cloned());
+        let mut cells = SmallVec::with_capacity(self.summary.live);
+        cells.extend(self.cells.iter().filter(|s| s.value.is_some()).cloned());
         let mut chunk = Self {
             first: 0,
             last: 0,
             summary: self.summary,
-            slots,
+            cells,
         };
         chunk.refresh();
         chunk

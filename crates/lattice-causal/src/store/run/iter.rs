@@ -3,7 +3,7 @@
 use core::fmt;
 use core::slice;
 
-use super::chunk::{CHUNK, Chunk, Slot};
+use super::chunk::{CHUNK, Chunk, DotCell};
 
 /// The live dots of one replica, ascending: clock and value. See
 /// [`DotFun::of`](crate::DotFun::of).
@@ -16,10 +16,10 @@ use super::chunk::{CHUNK, Chunk, Slot};
 /// assert_eq!((dots.next(), dots.next()), (Some((3, &'x')), None));
 /// ```
 pub struct RunIter<'a, V> {
-    front: slice::Iter<'a, Slot<V>>,
+    front: slice::Iter<'a, DotCell<V>>,
     /// Whole chunks between front and back.
     chunks: slice::Iter<'a, Chunk<V>>,
-    back: slice::Iter<'a, Slot<V>>,
+    back: slice::Iter<'a, DotCell<V>>,
 }
 
 impl<'a, V> RunIter<'a, V> {
@@ -30,32 +30,32 @@ impl<'a, V> RunIter<'a, V> {
         }
     }
 
-    /// The slots from one place to before another: a chunk, and a slot in it.
+    /// The cells from one position to before another: a chunk, and a cell in it.
     pub(super) fn between(
         chunks: &'a [Chunk<V>],
         from: (usize, usize),
         to: (usize, usize),
     ) -> Self {
-        let slots = |chunk: usize| chunks.get(chunk).map_or(&[][..], Chunk::slots);
+        let cells = |chunk: usize| chunks.get(chunk).map_or(&[][..], Chunk::cells);
         if from >= to {
             return Self::default();
         }
         if from.0 == to.0 {
             return Self {
-                front: slots(from.0)[from.1..to.1].iter(),
+                front: cells(from.0)[from.1..to.1].iter(),
                 ..Self::default()
             };
         }
         Self {
-            front: slots(from.0)[from.1..].iter(),
+            front: cells(from.0)[from.1..].iter(),
             chunks: chunks[from.0 + 1..to.0].iter(),
-            back: slots(to.0)[..to.1].iter(),
+            back: cells(to.0)[..to.1].iter(),
         }
     }
 }
 
-fn live<V>(slot: &Slot<V>) -> Option<(u64, &V)> {
-    slot.value.as_ref().map(|value| (slot.clock, value))
+fn live<V>(cell: &DotCell<V>) -> Option<(u64, &V)> {
+    cell.value.as_ref().map(|value| (cell.clock, value))
 }
 
 impl<'a, V> Iterator for RunIter<'a, V> {
@@ -68,7 +68,7 @@ impl<'a, V> Iterator for RunIter<'a, V> {
                 return Some(dot);
             }
             match self.chunks.next() {
-                Some(chunk) => self.front = chunk.slots().iter(),
+                Some(chunk) => self.front = chunk.cells().iter(),
                 None => return self.back.find_map(live),
             }
         }
@@ -80,13 +80,13 @@ impl<'a, V> Iterator for RunIter<'a, V> {
     }
 
     fn fold<B, F: FnMut(B, Self::Item) -> B>(self, start: B, mut f: F) -> B {
-        let mut slots =
-            |start, slots: slice::Iter<'a, Slot<V>>| slots.filter_map(live).fold(start, &mut f);
-        let mut folded = slots(start, self.front);
+        let mut cells =
+            |start, cells: slice::Iter<'a, DotCell<V>>| cells.filter_map(live).fold(start, &mut f);
+        let mut folded = cells(start, self.front);
         for chunk in self.chunks {
-            folded = slots(folded, chunk.slots().iter());
+            folded = cells(folded, chunk.cells().iter());
         }
-        slots(folded, self.back)
+        cells(folded, self.back)
     }
 }
 
@@ -97,7 +97,7 @@ impl<V> DoubleEndedIterator for RunIter<'_, V> {
                 return Some(dot);
             }
             match self.chunks.next_back() {
-                Some(chunk) => self.back = chunk.slots().iter(),
+                Some(chunk) => self.back = chunk.cells().iter(),
                 None => return self.front.by_ref().rev().find_map(live),
             }
         }

@@ -160,7 +160,7 @@ fn step(run: &mut Run<u64>, plain: &mut Plain, numbers: &mut Numbers, end: u64) 
             seen.insert_range(numbers.range(end));
             let mut added = Vec::new();
             let report = |clock, value: &u64| added.push((clock, *value));
-            run.extend_unseen::<ByValue>(&other, seen.cursor(), report);
+            run.extend_unseen::<ByValue>(&other, seen.sweep(), report);
             let mut new = dots(&other);
             new.retain(|dot| !seen.contains(dot.0));
             for (clock, value) in &new {
@@ -197,7 +197,7 @@ fn every_step_is_that_of_the_simple_run() {
 }
 
 #[test]
-fn a_place_is_found_whatever_the_gaps() {
+fn a_position_is_found_whatever_the_gaps() {
     let mut numbers = Numbers(7);
     let mut present: Vec<u64> = (1..=4000_u64)
         .filter(|clock| {
@@ -209,13 +209,13 @@ fn a_place_is_found_whatever_the_gaps() {
     present.push(MAX_CLOCK);
     let mut run = Run::new();
     run.extend::<()>(present.iter().map(|clock| (*clock, ())));
-    let before = |place: Place| -> usize {
-        let chunks = run.chunks[..place.0].iter();
-        chunks.map(|chunk| chunk.slots().len()).sum::<usize>() + place.1
+    let before = |position: Position| -> usize {
+        let chunks = run.chunks[..position.0].iter();
+        chunks.map(|chunk| chunk.cells().len()).sum::<usize>() + position.1
     };
     for clock in (0..=4001).chain([1 << 40, MAX_CLOCK - 1, MAX_CLOCK, u64::MAX]) {
         let expected = present.partition_point(|at| *at < clock);
-        assert_eq!(before(run.place(clock)), expected, "clock {clock}");
+        assert_eq!(before(run.position(clock)), expected, "clock {clock}");
         assert_eq!(run.get(clock).is_some(), present.contains(&clock));
     }
 }
@@ -228,10 +228,10 @@ fn run_of(clocks: impl IntoIterator<Item = u64>) -> Run<u64> {
     run
 }
 
-/// Slots that a run has room for, over all its chunks.
+/// Cells that a run has room for, over all its chunks.
 fn room(run: &Run<u64>) -> usize {
-    let slots = run.chunks.iter().map(Chunk::capacity).sum::<usize>();
-    slots + run.chunks.capacity()
+    let cells = run.chunks.iter().map(Chunk::capacity).sum::<usize>();
+    cells + run.chunks.capacity()
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn a_range_looks_at_no_more_than_two_chunks() {
     let mut copy = Run::new();
     let cost = looks(|| {
         copy.append_range::<Watched>(&run, &(10..=90_000));
-        copy.extend_unseen::<Watched>(&run, ClockSet::from(1..=90_000).cursor(), |_, _| {});
+        copy.extend_unseen::<Watched>(&run, ClockSet::from(1..=90_000).sweep(), |_, _| {});
     });
     assert_eq!(copy.summary().live, 99_991);
     assert!(cost <= 4 * CHUNK, "{cost} dots");

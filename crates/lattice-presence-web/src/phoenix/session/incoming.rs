@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use super::{Channel, Session, size};
+use super::{OpenChannel, Session, size};
 use crate::phoenix::encode;
 use crate::phoenix::frame::{BadFrame, Incoming};
 use crate::phoenix::output::{ChannelId, Output, Status, Ticket, code};
@@ -104,7 +104,7 @@ impl Session {
         self.topics.insert(id, topic.clone());
         self.channels.insert(
             topic.clone(),
-            Channel {
+            OpenChannel {
                 id,
                 join_ref: message.join_ref,
                 reference: message.reference,

@@ -1,4 +1,4 @@
-//! The task that owns the machine: what comes in, what goes out, and when.
+//! The task that drives the machine: what comes in, what goes out, and when.
 
 use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
@@ -34,7 +34,7 @@ const LAST_MESSAGES: usize = 64;
 
 const BETWEEN_GOODBYES: Duration = Duration::from_millis(50);
 
-pub(crate) struct Owner<M: Meta> {
+pub(crate) struct Driver<M: Meta> {
     pub(crate) shared: Arc<Shared<M>>,
     pub(crate) received: EventStream,
     pub(crate) outbox: mpsc::Sender<Outgoing>,
@@ -42,12 +42,12 @@ pub(crate) struct Owner<M: Meta> {
     pub(crate) cut: VecDeque<Outgoing>,
     pub(crate) application: mpsc::Receiver<Bytes>,
     pub(crate) writer: JoinHandle<()>,
-    pub(crate) log: Log,
+    pub(crate) throttles: Throttles,
 }
 
 /// What is logged at a bounded rate.
 #[derive(Debug, Default)]
-pub(crate) struct Log {
+pub(crate) struct Throttles {
     unreadable: Throttle,
     refused: Throttle,
     lagged: Throttle,
@@ -55,14 +55,14 @@ pub(crate) struct Log {
     unsettled_since: Option<Duration>,
 }
 
-impl<M: Meta> Owner<M> {
+impl<M: Meta> Driver<M> {
     /// Until the node is told to stop, or the engine has ended.
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut gauges = tokio::time::interval(GAUGES);
         gauges.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut engine_ended = false;
         loop {
-            let room = self.step();
+            let capacity = self.step();
             let due = self.shared.read(|core| core.sync.next_timeout());
             let due = due.map_or_else(|| Instant::now() + GAUGES, |due| self.shared.at(due));
             tokio::select! {
@@ -77,8 +77,8 @@ impl<M: Meta> Owner<M> {
                 },
                 () = self.shared.wake.notified() => {}
                 () = tokio::time::sleep_until(due) => {}
-                () = has_room(&self.outbox), if room == Room::Full => {}
-                Some(payload) = self.application.recv(), if room == Room::Some => {
+                () = has_room(&self.outbox), if capacity == Capacity::Full => {}
+                Some(payload) = self.application.recv(), if capacity == Capacity::Some => {
                     let outgoing = Outgoing { to: None, kind: "application", payload };
                     let _ = self.outbox.try_send(outgoing);
                 }
@@ -89,7 +89,7 @@ impl<M: Meta> Owner<M> {
     }
 
     /// Does what is due, sends what there is room for, and tells subscribers.
-    fn step(&mut self) -> Room {
+    fn step(&mut self) -> Capacity {
         let is_due = |due: Option<Duration>, now: Duration| due.is_some_and(|due| due <= now);
         let now = self.shared.now();
         if self
@@ -98,13 +98,13 @@ impl<M: Meta> Owner<M> {
         {
             self.shared.write(|sync, now| sync.advance(now));
         }
-        let room = self.transmit();
+        let capacity = self.transmit();
         self.tell();
-        room
+        capacity
     }
 
     /// Sends while there is room and something to say.
-    fn transmit(&mut self) -> Room {
+    fn transmit(&mut self) -> Capacity {
         while self.outbox.capacity() > 0 {
             if let Some(outgoing) = self.cut.pop_front() {
                 // There is room: this task alone fills the queue.
@@ -113,11 +113,11 @@ impl<M: Meta> Owner<M> {
             }
             let transmit = self.shared.write(|sync, now| sync.poll_transmit(now));
             let Some(transmit) = transmit else {
-                return Room::Some;
+                return Capacity::Some;
             };
             self.cut = self.cut(&transmit);
         }
-        Room::Full
+        Capacity::Full
     }
 
     /// The message in as many payloads as the engine needs.
@@ -145,7 +145,7 @@ impl<M: Meta> Owner<M> {
 
     fn unwritable(&mut self, kind: &'static str, error: &str) {
         self.shared.stats.unsent("unwritable");
-        if let Some(suppressed) = self.log.unwritable.pass() {
+        if let Some(suppressed) = self.throttles.unwritable.pass() {
             tracing::error!(kind, error, suppressed, "something cannot be sent");
         }
     }
@@ -155,7 +155,7 @@ impl<M: Meta> Owner<M> {
             Event::Message { from, payload } => self.receive(&from, payload),
             Event::Lagged { from, messages } => {
                 self.shared.stats.lagged(from.as_ref(), messages);
-                if let Some(suppressed) = self.log.lagged.pass() {
+                if let Some(suppressed) = self.throttles.lagged.pass() {
                     let from = from.as_deref();
                     tracing::warn!(
                         from,
@@ -207,7 +207,7 @@ impl<M: Meta> Owner<M> {
                     .write(|sync, now| sync.receive(now, &from, *message));
                 if let Err(refused) = taken {
                     self.shared.stats.refused(refused.kind());
-                    if let Some(suppressed) = self.log.refused.pass() {
+                    if let Some(suppressed) = self.throttles.refused.pass() {
                         tracing::warn!(%from, kind, %refused, suppressed, "a message was refused");
                     }
                 }
@@ -219,7 +219,7 @@ impl<M: Meta> Owner<M> {
             }
             Err(error) => {
                 self.shared.stats.unreadable();
-                if let Some(suppressed) = self.log.unreadable.pass() {
+                if let Some(suppressed) = self.throttles.unreadable.pass() {
                     tracing::warn!(%from, length, error, suppressed, "a message cannot be read");
                 }
             }
@@ -288,8 +288,8 @@ impl<M: Meta> Owner<M> {
         gauges.is_connected = lock(&shared.connected).is_connected;
         gauges.publish();
         if !gauges.is_settled {
-            self.log.unsettled_since.get_or_insert(now);
-        } else if let Some(since) = self.log.unsettled_since.take() {
+            self.throttles.unsettled_since.get_or_insert(now);
+        } else if let Some(since) = self.throttles.unsettled_since.take() {
             shared.stats.settled(now.saturating_sub(since));
         }
     }
@@ -331,7 +331,7 @@ async fn has_room(outbox: &mpsc::Sender<Outgoing>) {
 
 /// Whether the queue to the engine takes more.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Room {
+enum Capacity {
     Some,
     Full,
 }

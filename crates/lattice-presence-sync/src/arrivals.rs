@@ -19,7 +19,7 @@ const MOST_IN_PIECES: usize = 4;
 /// `announced` is at least the highest number that arrived, or of which a piece did. What
 /// is in pieces has not arrived.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Received {
+pub(crate) struct Arrivals {
     arrived: ClockSet,
     announced: u64,
     in_pieces: Vec<InPieces>,
@@ -34,7 +34,7 @@ struct InPieces {
     arrived: ClockSet,
 }
 
-impl Received {
+impl Arrivals {
     /// From now on only what comes after `number` counts: what came before is told apart
     /// by the digest line, or not at all.
     pub(crate) fn start_after(&mut self, number: u64) {
@@ -130,7 +130,7 @@ impl Received {
 mod tests {
     use super::*;
 
-    impl Received {
+    impl Arrivals {
         fn push_whole(&mut self, number: u64) -> bool {
             self.push(number, Piece::WHOLE)
         }
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn gaps_are_what_was_announced_and_did_not_arrive() {
-        let mut received = Received::default();
+        let mut received = Arrivals::default();
         received.start_after(5);
         assert!(received.is_complete());
         assert!(received.push_whole(7) && !received.push_whole(7) && !received.push_whole(3));
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_is_scattered_is_not_remembered_for_ever() {
-        let mut received = Received::default();
+        let mut received = Arrivals::default();
         for number in (1..).step_by(2).take(MOST_GAPS + 1) {
             assert!(!received.is_scattered());
             received.push_whole(number);
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_push_in_pieces_has_arrived_when_all_of_them_have() {
-        let mut received = Received::default();
+        let mut received = Arrivals::default();
         let piece = |index| Piece { index, count: 3 };
         assert!(!received.push(1, piece(2)) && !received.push(1, piece(0)));
         assert!(!received.push(1, piece(0)), "doubled");
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn r13_pieces_are_remembered_for_few_pushes_and_with_few_gaps() {
-        let mut received = Received::default();
+        let mut received = Arrivals::default();
         for number in 1..=1_000 {
             received.push(number, Piece { index: 0, count: 2 });
             assert!(received.in_pieces.len() <= MOST_IN_PIECES);

@@ -1,0 +1,96 @@
+//! Entries that came with names of their own.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::entries::rank_of;
+use super::groups::Found;
+use super::slab::Id;
+use super::topics::Member;
+use super::{Index, PidHash};
+use crate::down::Down;
+use crate::{Presence, ReplicaId};
+
+/// Holders of a name that make it one of the entry's own.
+const FEW: usize = 4;
+
+/// Entries that are interned in one go.
+const AT_ONCE: usize = 256;
+
+impl<M> Index<M> {
+    /// Remembers an entry whose names take memory that few others share: what came in a
+    /// delta of its own brought its own topic and its own owner.
+    pub(super) fn note_uninterned(&mut self, entry: &Presence<M>, topic: Id, replica: Id) {
+        let (name, owner) = (entry.shared_topic(), entry.owner());
+        let topic_is_strange = !Arc::ptr_eq(name, &self.topics.at(topic).name);
+        let owner_is_strange = !owner.is(self.replicas.name(replica));
+        if topic_is_strange && Arc::strong_count(name) <= FEW
+            || owner_is_strange && owner.sharers() <= 2 * FEW
+        {
+            self.uninterned.push(entry.clone());
+        }
+    }
+
+    /// Some of the entries that came with names of their own.
+    pub(crate) fn take_uninterned(&mut self) -> Vec<Presence<M>> {
+        if self.uninterned.is_empty() {
+            return Vec::new();
+        }
+        let rest = self.uninterned.len().saturating_sub(AT_ONCE);
+        let taken = self.uninterned.split_off(rest);
+        if rest == 0 {
+            self.uninterned = Vec::new();
+        }
+        taken
+    }
+
+    /// Lets the entry share its names with the others, if nobody but the caller, who
+    /// hands over what it holds, and the index hold it.
+    pub(crate) fn intern(&mut self, of_store: Presence<M>, down: &Down) -> Presence<M> {
+        let pid = self.pid_hash(&of_store);
+        let rank = rank_of(&of_store, &self.replicas);
+        let owner = self.replicas.name(rank.0).clone();
+        let group = self.by_pid.find(pid.hash, |only| only.is(&of_store));
+        let Some(Found::One(_, topic)) = group else {
+            return self.intern_again(of_store, pid, &owner, down);
+        };
+        let of_topic = self.topics.at_mut(topic);
+        if of_topic.is_keyed() {
+            return self.intern_again(of_store, pid, &owner, down);
+        }
+        let (by_pid, name) = (&mut self.by_pid, of_topic.name.clone());
+        let address = of_store.address();
+        let mut interned = of_store;
+        let is_it = |member: &Member<M>| member.entry.address() == address;
+        of_topic
+            .members
+            .update(rank, &self.replicas, is_it, |member| {
+                drop(member.entry);
+                by_pid.update_only(pid.hash, address, |entry| {
+                    drop(entry);
+                    interned.share(&name, &owner);
+                    interned.clone()
+                });
+                let entry = interned.clone();
+                Member { entry, ..member }
+            });
+        interned
+    }
+
+    /// [`intern`](Self::intern) of an entry that is in more places than two: all let go of
+    /// it.
+    fn intern_again(
+        &mut self,
+        mut entry: Presence<M>,
+        pid: PidHash,
+        owner: &ReplicaId,
+        down: &Down,
+    ) -> Presence<M> {
+        if let Some(name) = self.shared_name(entry.topic()) {
+            self.remove(&entry, pid);
+            entry.share(&name, owner);
+            self.insert(&entry, pid, down);
+        }
+        entry
+    }
+}
