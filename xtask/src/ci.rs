@@ -14,7 +14,7 @@ use crate::workspace::{self, Package};
 use crate::{docs, fuzz, licences, net, nodes, simulate, test, tidy};
 
 /// Long enough to load a corpus and mutate it, short enough for every push.
-const SMOKE_SECONDS: u64 = 20;
+const SMOKE_SECONDS: u64 = 10;
 
 /// The crates that must build without the standard library.
 const NO_STD: &[&str] = PUBLISHED.split_at(3).0;
@@ -192,6 +192,8 @@ fn summarize(report: &[(&str, Duration, Verdict)]) -> Outcome {
     for (name, took, verdict) in report {
         println!("{}", line(name, *took, verdict));
     }
+    let total: Duration = report.iter().map(|(_, took, _)| *took).sum();
+    println!("in all {:>20.1} s", total.as_secs_f64());
     let failed: Vec<&str> = report
         .iter()
         .filter(|(_, _, verdict)| matches!(verdict, Verdict::Failed(_)))
