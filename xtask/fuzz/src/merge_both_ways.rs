@@ -22,7 +22,7 @@ pub fn check(data: &[u8]) {
     };
     let merged = merge(&a, &b).zip(merge(&b, &a));
     if let Some((a, b)) = merged
-        && are_strangers(&a, &b)
+        && are_unrelated(&a, &b)
     {
         converge(a, b);
     }
@@ -59,16 +59,12 @@ fn merge(ours: &State, theirs: &State) -> Option<State> {
         }
     }
 
-    let before = merged.snapshot();
+    let once = merged.snapshot();
     let again = merged
         .merge_with_diff(theirs)
         .expect("it was accepted before");
     assert!(again.is_empty(), "a second merge reports {again:?}");
-    assert_eq!(
-        merged.snapshot(),
-        before,
-        "a second merge changed something"
-    );
+    assert_eq!(merged.snapshot(), once, "a second merge changed something");
     Some(merged)
 }
 
@@ -83,7 +79,7 @@ fn replay(before: &State, after: &State, diff: &lattice_presence::Diff<JsonMeta>
 }
 
 /// Two incarnations of one base keep entries apart on purpose (S7).
-fn are_strangers(a: &State, b: &State) -> bool {
+fn are_unrelated(a: &State, b: &State) -> bool {
     let mut replicas: Vec<&ReplicaId> = [a, b]
         .iter()
         .flat_map(|state| state.context().replicas().chain([state.replica()]))
