@@ -434,7 +434,10 @@ impl<'a, M: DeserializeOwned + 'static> Reader<'a, '_, M> {
                 Ok((self.replicas.id(place).clone(), clocks))
             });
             let named = read.map_err(|e| e.within(Segment::name(&name)))?;
-            room::push(&mut differing, named, self.cursor.left(), NAMED);
+            // No clocks are no difference.
+            if !named.1.is_empty() {
+                room::push(&mut differing, named, self.cursor.left(), NAMED);
+            }
         }
         Ok(context(differing))
     }
