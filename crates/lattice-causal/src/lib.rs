@@ -1,7 +1,7 @@
 //! The causal core of delta-state CRDTs: dots, causal contexts kept as
 //! intervals, dot stores, deltas that carry removals, digests that reveal them.
 //!
-//! It is for authors of CRDTs, data types whose copies are changed apart and merged in any
+//! This crate is for authors of CRDTs, data types whose copies are changed apart and merged in any
 //! order, and for users of those that are here. To know who is online on a cluster, take
 //! [`lattice-presence-node`](https://docs.rs/lattice-presence-node), which is built on it.
 //!

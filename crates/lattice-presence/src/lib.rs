@@ -5,7 +5,7 @@
 //! any order, any number of times, over anything. All of them come to the same
 //! view. No coordinator, no leader, no database.
 //!
-//! It is for those who have a cluster protocol of their own. With a transport alone, take
+//! This crate is for those who have a cluster protocol of their own. With a transport alone, take
 //! [`lattice-presence-sync`](https://docs.rs/lattice-presence-sync), which sends, repairs and
 //! judges who is down. With neither, take
 //! [`lattice-presence-node`](https://docs.rs/lattice-presence-node).

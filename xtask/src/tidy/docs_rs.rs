@@ -14,7 +14,7 @@ const BADGES: &str = "#![cfg_attr(docsrs, feature(doc_cfg))]";
 
 /// What every front page says, and how to tell that it does.
 const ANSWERS: [(&str, &str); 6] = [
-    ("for whom it is", "It is for "),
+    ("for whom it is", "This crate is for "),
     ("its first lines of code", "```"),
     ("its features", "# Features"),
     ("where the rules are", "rules"),
@@ -108,7 +108,7 @@ mod tests {
     use super::super::tree::package;
     use super::*;
 
-    const LIB: &str = "//! What.\n//!\n//! It is for you: rules, [x](y/examples/z).\n//!\n//! ```\n\
+    const LIB: &str = "//! What.\n//!\n//! This crate is for you: rules, [x](y/examples/z).\n//!\n//! ```\n\
         //! ```\n//! https://docs.rs/lattice-b\n//! # Features\n//!\n//! - `a`, `b`: two.\n//!\n\
         //! # More `c`\n#![cfg_attr(docsrs, feature(doc_cfg))]\n";
     const README: &str =
