@@ -30,7 +30,7 @@ pub(super) trait Ranking<T> {
 /// # Invariants
 ///
 /// - Ascending by rank; ranks are distinct.
-/// - `Few` has at most [`CHUNK`] items, and not one. Chunks have as many, and are not
+/// - `Few` has at most [`most`] items, and not one. Chunks have as many, and are not
 ///   empty.
 /// - `first` is the rank of a chunk's first item.
 #[derive(Clone, Debug)]
@@ -52,8 +52,13 @@ struct Chunk<T, R> {
     items: Vec<T>,
 }
 
-/// Items in one allocation.
-pub(super) const CHUNK: usize = 64;
+/// Bytes of a chunk at most.
+const CHUNK: usize = 1024;
+
+/// Items of a chunk at most.
+pub(super) const fn most<T>() -> usize {
+    CHUNK / size_of::<T>()
+}
 
 impl<T, R: Copy> Order<T, R> {
     pub(super) const fn new() -> Self {
@@ -91,7 +96,7 @@ impl<T, R: Copy> Order<T, R> {
     pub(super) fn insert(&mut self, item: T, rank: R, ranking: &impl Ranking<T, Rank = R>) {
         match self {
             Self::Few(items) if items.is_empty() => *self = Self::One(item),
-            Self::Few(items) if items.len() < CHUNK => insert(items, item, rank, ranking),
+            Self::Few(items) if items.len() < most::<T>() => insert(items, item, rank, ranking),
             Self::Chunked(chunked) => chunked.insert(item, rank, ranking),
             _ => {
                 self.grow(ranking);
@@ -105,7 +110,7 @@ impl<T, R: Copy> Order<T, R> {
     pub(super) fn push(&mut self, item: T, rank: R, ranking: &impl Ranking<T, Rank = R>) {
         steps::count(1);
         match self {
-            Self::Few(items) if items.len() < CHUNK => {
+            Self::Few(items) if items.len() < most::<T>() => {
                 reserve(items);
                 items.push(item);
             }
@@ -151,7 +156,7 @@ impl<T, R: Copy> Order<T, R> {
             return self.take_at(at);
         };
         let item = chunked.remove(rank(), ranking, is_it)?;
-        if chunked.len <= CHUNK / 2 {
+        if chunked.len <= most::<T>() / 2 {
             let chunks = core::mem::take(&mut chunked.chunks);
             let items = chunks.into_iter().flat_map(|chunk| chunk.items);
             *self = Self::Few(items.collect());
@@ -249,7 +254,7 @@ impl<T, R: Copy> Order<T, R> {
     pub(super) fn check_invariants(&self, ranking: &impl Ranking<T, Rank = R>) -> bool {
         let chunks_are_right = match self {
             Self::One(_) => true,
-            Self::Few(items) => items.len() != 1 && items.len() <= CHUNK,
+            Self::Few(items) => items.len() != 1 && items.len() <= most::<T>(),
             Self::Chunked(chunked) => {
                 let lens = chunked.chunks.iter().map(|chunk| chunk.items.len());
                 chunked.len == lens.sum::<usize>()
@@ -257,7 +262,8 @@ impl<T, R: Copy> Order<T, R> {
                         let is_first = |item: &T| {
                             ranking.cmp(&ranking.rank(item), &chunk.first) == Ordering::Equal
                         };
-                        chunk.items.len() <= CHUNK && chunk.items.first().is_some_and(is_first)
+                        chunk.items.len() <= most::<T>()
+                            && chunk.items.first().is_some_and(is_first)
                     })
             }
         };
@@ -271,7 +277,7 @@ impl<T, R: Copy> Order<T, R> {
 #[inline]
 fn reserve<T>(items: &mut Vec<T>) {
     if items.len() == items.capacity() {
-        items.reserve_exact((items.len() / 2 + 2).min(CHUNK));
+        items.reserve_exact((items.len() / 2 + 2).min(most::<T>()));
     }
 }
 
@@ -317,7 +323,7 @@ impl<T, R: Copy> Chunked<T, R> {
     fn insert(&mut self, item: T, rank: R, ranking: &impl Ranking<T, Rank = R>) {
         self.len += 1;
         let mut at = self.chunk_of(rank, ranking);
-        if self.chunks[at].items.len() == CHUNK {
+        if self.chunks[at].items.len() == most::<T>() {
             let ends = (self.chunks[at].items.last()).is_some_and(|last| {
                 at + 1 == self.chunks.len() && ranking.is_less(&ranking.rank(last), &rank)
             });
@@ -343,7 +349,7 @@ impl<T, R: Copy> Chunked<T, R> {
     fn push(&mut self, item: T, rank: R) {
         self.len += 1;
         match self.chunks.last_mut() {
-            Some(last) if last.items.len() < CHUNK => {
+            Some(last) if last.items.len() < most::<T>() => {
                 reserve(&mut last.items);
                 last.items.push(item);
             }
@@ -353,8 +359,8 @@ impl<T, R: Copy> Chunked<T, R> {
 
     fn split(&mut self, at: usize, ranking: &impl Ranking<T, Rank = R>) {
         steps::count(self.chunks.len() / 16);
-        let mut items = Vec::with_capacity(CHUNK);
-        items.extend(self.chunks[at].items.drain(CHUNK / 2..));
+        let mut items = Vec::with_capacity(most::<T>());
+        items.extend(self.chunks[at].items.drain(most::<T>() / 2..));
         let first = ranking.rank(&items[0]);
         self.chunks.insert(at + 1, Chunk { first, items });
     }
@@ -378,9 +384,10 @@ impl<T, R: Copy> Chunked<T, R> {
             Some(_) => {}
         }
         let next = at + 1;
-        if chunk.items.len() < CHUNK / 4
-            && (self.chunks.get(next))
-                .is_some_and(|next| next.items.len() + self.chunks[at].items.len() <= CHUNK / 2)
+        if chunk.items.len() < most::<T>() / 4
+            && (self.chunks.get(next)).is_some_and(|next| {
+                next.items.len() + self.chunks[at].items.len() <= most::<T>() / 2
+            })
         {
             let next = self.drop_chunk(next);
             self.chunks[at].items.extend(next.items);
@@ -400,7 +407,7 @@ impl<T, R: Copy> Chunked<T, R> {
 
 impl<T, R> Chunk<T, R> {
     fn of(item: T, first: R) -> Self {
-        let mut items = Vec::with_capacity(CHUNK);
+        let mut items = Vec::with_capacity(most::<T>());
         items.push(item);
         Self { first, items }
     }

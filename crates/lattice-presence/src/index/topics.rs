@@ -6,7 +6,7 @@ use core::cmp::Ordering;
 
 use super::entries::{DotRank, Placed, rank_of};
 use super::hashing::{Hashing, hint};
-use super::order::{CHUNK, Order, Ranking};
+use super::order::{Order, Ranking, most};
 use super::replicas::Replicas;
 use super::slab::{Id, Slab};
 use super::table::{Hashed, Table};
@@ -302,10 +302,6 @@ impl<M> Ranking<Id> for ByName<'_, M> {
     }
 }
 
-/// Members that a topic may have and still be given another number: each of them
-/// learns it.
-const MOVABLE: usize = CHUNK;
-
 impl<M> Topics<M> {
     pub(super) const fn new() -> Self {
         Self {
@@ -387,7 +383,8 @@ impl<M> Topics<M> {
     /// Moves some topics to free places; gives their new numbers, for their members to
     /// learn.
     pub(super) fn compact(&mut self) -> Vec<Id> {
-        let is_movable = |topic: &Topic<M>| topic.members.len() <= MOVABLE;
+        // Each member learns the number.
+        let is_movable = |topic: &Topic<M>| topic.members.len() <= most::<Member<M>>();
         if !self.known.last_block().all(is_movable) {
             return Vec::new();
         }
