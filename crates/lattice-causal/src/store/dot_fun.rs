@@ -334,6 +334,15 @@ fn remove_dead<R: Clone + Ord, V: Clone, I: Identify<V>, O: Observer<DotFun<R, V
     observer: &mut O,
 ) {
     for range in run.reached_by(their_seen) {
+        let clock = *range.start();
+        if clock == *range.end() {
+            // Deaths mostly come alone: one search finds each.
+            let is_held = theirs.is_some_and(|run| run.get(clock).is_some());
+            if !is_held && let Some((value, _)) = run.remove::<I>(clock) {
+                observer.removed(replica, clock, || (), value);
+            }
+            continue;
+        }
         let mut held = theirs.map_or_else(RunIter::default, |run| run.range(&range));
         let mut next = held.next();
         let dies = |clock, _: &V| {
