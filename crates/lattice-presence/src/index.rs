@@ -25,7 +25,6 @@ use crate::presence::Slot;
 use crate::{Presence, ReplicaId};
 use entries::DotRank;
 use groups::{Found, Groups, New};
-use hashing::hint;
 pub(crate) use hashing::{Hashing, PidHash};
 use replicas::Replicas;
 use slab::Id;
@@ -126,7 +125,7 @@ impl<M> Index<M> {
     fn insert_by_topic(&mut self, new: New<'_, M>, replica: Id) -> bool {
         let of_topic = self.topics.at_mut(new.topic);
         let slot = new.entry.slot();
-        let hint = hint(slot.key);
+        let hint = self.hashing.hint(slot.key);
         let was_keyed = of_topic.is_keyed();
         let replicas = &self.replicas;
         let is_only = !of_topic.shows_key(hint, slot.key, replicas);
@@ -189,7 +188,8 @@ impl<M> Index<M> {
 
     fn insert_by_pid(&mut self, new: New<'_, M>, pid: PidHash) {
         let slot = new.entry.slot();
-        let hint_of = |entry: &Presence<M>| hint_of_slot(entry.slot());
+        let hashing = &self.hashing;
+        let hint_of = |entry: &Presence<M>| hint_of_slot(hashing, entry.slot());
         if pid.is_new {
             self.by_pid.insert_new(pid.hash, new);
             return;
@@ -398,7 +398,7 @@ impl<M> Index<M> {
         let of_topic = self.topic(topic);
         let few = of_topic.and_then(|topic| {
             // The text of the key that is here lives as long as the answer.
-            let hint = hint(slot.key);
+            let hint = self.hashing.hint(slot.key);
             let first = topic.of_key(hint, slot.key).next()?;
             Some(topic.of_key(hint, first.entry.slot().key))
         });
@@ -495,7 +495,7 @@ impl<M> Index<M> {
             }
             Some(Found::Several(_, group)) => {
                 if let Some(grouped) = group.order.few() {
-                    let entries = in_slot(grouped, slot).filter(of_owner);
+                    let entries = in_slot(grouped, &self.hashing, slot).filter(of_owner);
                     held.extend(entries.cloned());
                 } else if let Some(group) = self.group_of_slot(slot, *pid) {
                     held.extend(self.of(group, owner).cloned());
@@ -518,7 +518,7 @@ impl<M> Index<M> {
             Some(Found::One(entry, _)) => entry.slot() == slot && self.replicas.shows(entry),
             Some(Found::Several(_, group)) => {
                 if let Some(grouped) = group.order.few() {
-                    in_slot(grouped, slot).any(|entry| self.replicas.shows(entry))
+                    in_slot(grouped, &self.hashing, slot).any(|entry| self.replicas.shows(entry))
                 } else {
                     let group = self.group_of_slot(slot, pid);
                     self.in_group(group).next().is_some()
@@ -540,17 +540,18 @@ impl<M> Index<M> {
 }
 
 /// A hint of a topic and a key.
-fn hint_of_slot(slot: Slot<'_>) -> u32 {
-    hint(slot.topic).rotate_left(16) ^ hint(slot.key)
+fn hint_of_slot(hashing: &Hashing, slot: Slot<'_>) -> u32 {
+    hashing.hint(slot.topic).rotate_left(16) ^ hashing.hint(slot.key)
 }
 
 /// The entries of a slot among few of its pid.
 fn in_slot<'a, M>(
     grouped: &'a [groups::Grouped<M>],
+    hashing: &Hashing,
     slot: Slot<'a>,
 ) -> impl Iterator<Item = &'a Presence<M>> {
     crate::steps::count(grouped.len() / 16 + 1);
-    let hint = hint_of_slot(slot);
+    let hint = hint_of_slot(hashing, slot);
     let hinted = grouped.iter().filter(move |grouped| grouped.hint == hint);
     let entries = hinted.map(|grouped| &grouped.entry);
     entries.filter(move |entry| entry.slot() == slot)

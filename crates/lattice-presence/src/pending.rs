@@ -29,10 +29,13 @@ const WORD: u64 = Word::BITS as u64;
 const RECENT: usize = 16;
 const FOR_EACH_WORD: usize = 8;
 
+/// Clocks that are sorted in at once at most: more would be a pause.
+const MOST: usize = 1 << 15;
+
 impl Pending {
     #[inline]
     pub(crate) fn insert(&mut self, clock: u64) {
-        if self.recent.len() >= (FOR_EACH_WORD * self.words.len()).max(RECENT) {
+        if self.recent.len() >= (FOR_EACH_WORD * self.words.len()).clamp(RECENT, MOST) {
             self.sort_in();
         }
         self.recent.push(clock);

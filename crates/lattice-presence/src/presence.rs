@@ -237,6 +237,11 @@ impl<M> Presence<M> {
         }
     }
 
+    /// How many point to this allocation.
+    pub(crate) fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
     /// Where it lies in memory: the same as long as somebody holds it.
     pub(crate) fn address(&self) -> usize {
         Arc::as_ptr(&self.0).addr()

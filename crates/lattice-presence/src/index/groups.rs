@@ -13,7 +13,7 @@ pub(super) struct Grouped<M> {
     pub(super) entry: Presence<M>,
     /// The number of its topic, in the group of a pid.
     pub(super) topic: Id,
-    /// A [`hint`](super::hashing::hint) of its topic and key, in the group of a pid.
+    /// A [hint](super::hashing::Hashing::hint) of its topic and key, in the group of a pid.
     pub(super) hint: u32,
 }
 

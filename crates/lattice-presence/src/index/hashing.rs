@@ -77,6 +77,26 @@ impl Hashing {
         self.cut(folded(Sip::new(self.key).finish(text)))
     }
 
+    /// What is compared before a text is, if few texts are looked at one by one. It is in no
+    /// table, so it is cheap: a multiplication a word, folded, with the key in both factors.
+    /// Texts that collide cost a look at each other.
+    #[inline]
+    pub(super) fn hint(&self, text: &[u8]) -> u32 {
+        let (words, rest) = text.as_chunks::<8>();
+        let [first, second] = self.key;
+        let step = |hint: u64, word: u64| {
+            let product = u128::from(hint ^ word) * u128::from(second | 1);
+            #[expect(clippy::cast_possible_truncation, reason = "both halves are in it")]
+            let folded = (product ^ product >> 64) as u64;
+            folded
+        };
+        let mut hint = first ^ text.len() as u64;
+        for word in words {
+            hint = step(hint, u64::from_le_bytes(*word));
+        }
+        self.cut(folded(step(hint, tail(text, rest))))
+    }
+
     /// Of a key in the topic of that hash.
     #[inline]
     pub(super) fn key(&self, topic: u32, key: &[u8]) -> u32 {
@@ -84,20 +104,6 @@ impl Hashing {
         sip.word(u64::from(topic));
         self.cut(folded(sip.finish(key)))
     }
-}
-
-/// What is compared before a text is, if few texts are looked at one by one. Without a
-/// key, since it is in no table: texts that are made to collide cost a look at a few texts.
-#[inline]
-pub(super) fn hint(text: &[u8]) -> u32 {
-    let (words, rest) = text.as_chunks::<8>();
-    let mut hint = text.len() as u64;
-    for word in words {
-        hint = (hint ^ u64::from_le_bytes(*word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        hint ^= hint >> 32;
-    }
-    hint = (hint ^ tail(text, rest)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    folded(hint)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "both halves are in it")]

@@ -4,7 +4,6 @@ use alloc::vec::Vec;
 
 use super::Index;
 use super::groups::Found;
-use super::hashing::hint;
 use super::replicas::Replicas;
 use super::slab::Id;
 use super::topics::{Member, Topic, change};
@@ -97,7 +96,7 @@ impl<M> Index<M> {
             let member = Member {
                 entry: entry.clone(),
                 replica: turn.replica,
-                hint: hint(entry.slot().key),
+                hint: self.hashing.hint(entry.slot().key),
             };
             if topic.is_keyed() {
                 keyed.push((member.entry, topic.hash));
@@ -143,8 +142,13 @@ impl<M> Index<M> {
 impl<M> Topic<M> {
     /// Whether another replica shows the key of a member, if all are looked at.
     fn shows_other(&self, member: &Member<M>, replicas: &Replicas) -> bool {
-        let key = member.entry.slot().key;
-        let mut of_key = self.of_key(member.hint, key);
-        of_key.any(|other| other.replica != member.replica && replicas.is_shown(other.replica))
+        let others = self.members.few().unwrap_or_default();
+        steps::count(others.len() / 16 + 1);
+        others.iter().any(|other| {
+            other.replica != member.replica
+                && other.hint == member.hint
+                && replicas.is_shown(other.replica)
+                && other.entry.slot().key == member.entry.slot().key
+        })
     }
 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::entries::rank_of;
 use super::groups::Found;
 use super::slab::Id;
-use super::topics::Member;
+use super::topics::{Member, Topic};
 use super::{Index, PidHash};
 use crate::down::Down;
 use crate::{Presence, ReplicaId};
@@ -86,11 +86,24 @@ impl<M> Index<M> {
         owner: &ReplicaId,
         down: &Down,
     ) -> Presence<M> {
-        if let Some(name) = self.shared_name(entry.topic()) {
+        // Whoever else holds it keeps it as it is.
+        let is_in = self.places_of(&entry, pid);
+        if entry.holders() == is_in + 1
+            && let Some(name) = self.shared_name(entry.topic())
+        {
             self.remove(&entry, pid);
             entry.share(&name, owner);
             self.insert(&entry, pid, down);
         }
         entry
+    }
+
+    /// In how many places of the index an entry is.
+    fn places_of(&self, entry: &Presence<M>, pid: PidHash) -> usize {
+        let topic = self.topic_of(entry).map(|topic| self.topics.at(topic));
+        let is_keyed = topic.is_some_and(Topic::is_keyed);
+        let group = self.group_of_pid(entry.slot().pid, pid);
+        let is_by_slot = matches!(group, Some(Found::Several(_, group)) if group.is_by_slot());
+        2 + usize::from(is_keyed) + usize::from(is_by_slot)
     }
 }

@@ -277,7 +277,8 @@ impl<T, R: Copy> Order<T, R> {
 #[inline]
 fn reserve<T>(items: &mut Vec<T>) {
     if items.len() == items.capacity() {
-        items.reserve_exact((items.len() / 2 + 2).min(most::<T>()));
+        let room = most::<T>().saturating_sub(items.len()).max(1);
+        items.reserve_exact((items.len() / 2 + 2).min(room));
     }
 }
 

@@ -186,16 +186,21 @@ impl<T> Slab<T> {
         let full = |(at, place): (usize, &Place<T>)| matches!(place, Place::Full(_)).then_some(at);
         let places = last.places.iter().enumerate().filter_map(full);
         self.open.retain(|open| *open != number);
+        // What moves goes as far down as it can, so that it moves once.
+        self.open.sort_unstable_by(|a, b| b.cmp(a));
         places.map(|at| number << BITS | at as u32).collect()
     }
 
-    /// The things of the last block.
-    pub(super) fn last_block(&self) -> impl Iterator<Item = &T> {
-        let places = self.blocks.last().into_iter().flat_map(|last| &last.places);
-        places.filter_map(|place| match place {
-            Place::Full(thing) => Some(thing),
-            Place::Free { .. } => None,
-        })
+    /// Lets the last block take things in again, after all others.
+    pub(super) fn unseal_last_block(&mut self) {
+        let number = self.blocks.len().saturating_sub(1) as u32;
+        let is_open = self.open.contains(&number);
+        if let Some(last) = self.blocks.last_mut()
+            && !is_open
+        {
+            last.listed = true;
+            self.open.insert(0, number);
+        }
     }
 
     pub(super) fn get(&self, id: Id) -> Option<&T> {

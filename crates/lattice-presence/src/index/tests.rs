@@ -9,6 +9,7 @@ use lattice_causal::{Dot, dot_fingerprint};
 
 use super::hashing::Hashing;
 use super::*;
+use crate::steps;
 
 /// How much of what is drawn is shared: so large is each choice.
 #[derive(Clone, Copy, Debug)]
@@ -328,4 +329,43 @@ fn a_key_that_was_shared_in_a_large_topic_is_shared_in_a_small_one() {
         "the first is there"
     );
     assert!(index.remove(&entries[0], index.pid_hash(&entries[0])));
+}
+
+/// Topics of many members may lie in the last block. If the others are thinned out, they
+/// move, a few at a time.
+#[test]
+fn no_leave_moves_many_members() {
+    const FEW: u64 = 10_000;
+    const LARGE: u64 = 250;
+    const MEMBERS: u64 = 30;
+    let mut index = Index::new(Hashing::keyed([1, 2]));
+    let down = Down::new("local".into());
+    let entry = |topic: u64, clock| {
+        let (topic, pid) = (format!("room:{topic}"), format!("pid-{clock}"));
+        Presence::new(Dot::new("a".into(), clock), topic, "key", &pid, clock)
+    };
+    let small: Vec<_> = (1..=FEW).map(|clock| entry(clock, clock)).collect();
+    let large = (0..LARGE * MEMBERS).map(|n| entry(FEW + 1 + n / MEMBERS, FEW + 1 + n));
+    let large: Vec<_> = large.collect();
+    for entry in small.iter().chain(&large) {
+        index.insert(entry, index.pid_hash(entry), &down);
+    }
+    let before = index.places();
+    let mut worst = 0;
+    for (at, entry) in small.iter().enumerate() {
+        if at % 32 > 0 {
+            let pid = index.pid_hash(entry);
+            worst = worst.max(steps::of(|| index.remove(entry, pid)).0);
+        }
+    }
+    assert!(worst < 4_000, "{worst} steps in one leave");
+    assert!(
+        index.places() < before / 2,
+        "{} of {before}",
+        index.places()
+    );
+    assert!(index.check_invariants());
+    for entry in &large {
+        assert!(index.holds(entry));
+    }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 
 use super::entries::{DotRank, Placed, rank_of};
-use super::hashing::{Hashing, hint};
+use super::hashing::Hashing;
 use super::order::{Order, Ranking, most};
 use super::replicas::Replicas;
 use super::slab::{Id, Slab};
@@ -61,7 +61,7 @@ pub(super) struct Member<M> {
     pub(super) entry: Presence<M>,
     /// The number of its owner.
     pub(super) replica: Id,
-    /// A [`hint`] of its key.
+    /// A hint of its key: see [`Hashing::hint`].
     pub(super) hint: u32,
 }
 
@@ -221,7 +221,7 @@ impl<M> Topic<M> {
             && (self.hidden & SHARED != 0 || self.keys_differ())
             && self.hash == hashing.text(self.name.as_bytes())
             && self.members.iter().all(|member| {
-                member.hint == hint(member.entry.slot().key)
+                member.hint == hashing.hint(member.entry.slot().key)
                     && member.replica == replicas.number_of(member.entry.owner())
                     && member.entry.topic() == &*self.name
             })
@@ -381,15 +381,16 @@ impl<M> Topics<M> {
     }
 
     /// Moves some topics to free places; gives their new numbers, for their members to
-    /// learn.
+    /// learn. Each member that learns one costs a search, so they are few at a time.
     pub(super) fn compact(&mut self) -> Vec<Id> {
-        // Each member learns the number.
-        let is_movable = |topic: &Topic<M>| topic.members.len() <= most::<Member<M>>();
-        if !self.known.last_block().all(is_movable) {
-            return Vec::new();
-        }
         let mut moved = Vec::new();
+        let mut members = most::<Member<M>>();
         for old in self.known.seal_last_block() {
+            let len = self.known.at(old).members.len();
+            if len > members {
+                continue;
+            }
+            members -= len;
             self.forget_name(old);
             if let Some(topic) = self.known.remove(old) {
                 let hash = topic.hash;
@@ -402,6 +403,7 @@ impl<M> Topics<M> {
                 moved.push(new);
             }
         }
+        self.known.unseal_last_block();
         moved
     }
 

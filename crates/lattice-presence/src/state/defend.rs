@@ -64,7 +64,11 @@ impl<M> PresenceState<M> {
             lost.extend(self.own_among(&seen).take(room));
         }
         for entry in lost {
-            self.reissue(entry, &mut diff);
+            // Parts that overlap name an entry twice.
+            let stands = self.causal.store().get(entry.dot());
+            if stands.is_some_and(|other| other.is(&entry)) {
+                self.reissue(entry, &mut diff);
+            }
         }
         debug_assert!(self.check_invariants());
         diff
@@ -116,5 +120,36 @@ impl<M> PresenceState<M> {
             self.reissue(entry, diff);
         }
         diff.sort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lattice_causal::Part;
+
+    use super::*;
+    use crate::Asked;
+
+    #[test]
+    fn parts_that_overlap_bring_an_entry_once() {
+        let mut state = PresenceState::new("a");
+        let _ = state.join("p", "t", "k", ()).unwrap();
+        let nothing = || Held::Dots {
+            clocks: ClockSet::new(),
+            fingerprint: 0,
+        };
+        let part = || Part {
+            first: 1,
+            last: 1,
+            held: nothing(),
+        };
+        let mut asked = Asked::default();
+        asked.seen = (1..=1).into();
+        asked.parts = [part(), part()].into();
+        let mut question = Question::new();
+        question.insert("a".into(), asked);
+        let diff = state.defend(&question, 100);
+        assert_eq!((diff.updates().len(), diff.len()), (1, 2));
+        assert_eq!((state.len(), state.get_by_pid("p").count()), (1, 1));
     }
 }

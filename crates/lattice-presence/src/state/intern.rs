@@ -81,4 +81,37 @@ mod tests {
             digest.get(&"node-b".into()).map(|line| line.fingerprint)
         );
     }
+
+    /// An entry that somebody else holds stays as it came, and is not tried again at every
+    /// merge: neither in a topic of few members, nor in one that has its keys in a table.
+    #[test]
+    fn what_somebody_else_holds_is_tried_once() {
+        for count in [3, 300] {
+            let mut state = PresenceState::new("node-a");
+            let deltas: Vec<_> = (1..=count).map(received).collect();
+            for delta in &deltas {
+                state.merge_delta(delta).unwrap();
+            }
+            state.merge_delta(&deltas[0]).unwrap();
+            state.merge_delta(&deltas[0]).unwrap();
+            assert!(state.index.take_uninterned().is_empty(), "{count}");
+            assert!(state.index.check_invariants());
+        }
+    }
+
+    /// What nobody else holds shares its names in a large topic, too.
+    #[test]
+    fn names_are_shared_in_a_large_topic() {
+        let mut state = PresenceState::new("node-a");
+        for clock in 1..=300 {
+            state.merge_delta(&received(clock)).unwrap();
+        }
+        state.merge_delta(&received(1)).unwrap();
+        state.merge_delta(&received(1)).unwrap();
+        let first = state.entries().next().unwrap();
+        let shares =
+            |entry: &&Presence<u64>| Arc::ptr_eq(entry.shared_topic(), first.shared_topic());
+        assert_eq!(state.entries().filter(shares).count(), 300);
+        assert!(state.index.check_invariants());
+    }
 }
