@@ -5,10 +5,10 @@
 //! broken. A step that cannot run here is *skipped*, which the summary shouts.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::publish::publish;
 use crate::shell::{self, Outcome, PUBLISHED, cargo};
 use crate::workspace::{self, Package};
 use crate::{docs, fuzz, licences, net, nodes, simulate, test, tidy};
@@ -359,46 +359,6 @@ fn external_crdt() -> Outcome {
     for command in [&mut clippy, &mut test] {
         command.env("CARGO_TARGET_DIR", shell::target_dir());
         shell::run(command)?;
-    }
-    Ok(())
-}
-
-/// Publishes every crate but for the upload: what cargo asks of a package, and that each
-/// builds from what is in it, against the packages of the crates before it. What is not
-/// committed yet is packaged, too: this is about what is in a package.
-fn publish() -> Outcome {
-    forget_unpacked()?;
-    let mut command = cargo(["publish", "--dry-run", "--allow-dirty"]);
-    for published in PUBLISHED {
-        command.args(["--package", published]);
-    }
-    shell::run(&mut command)
-}
-
-/// Removes what an earlier dry run unpacked: cargo takes a package of the same version for
-/// the same package, even if it comes from a registry that was made for one run.
-fn forget_unpacked() -> Outcome {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-    let registries = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok());
-    for registry in registries.into_iter().flatten().flatten() {
-        // One that lies on this machine has no host in its name.
-        if !registry.file_name().to_string_lossy().starts_with('-') {
-            continue;
-        }
-        for package in fs::read_dir(registry.path())
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
-            let name = package.file_name();
-            let is_of = |ours: &str| name.to_string_lossy().starts_with(&format!("{ours}-"));
-            if PUBLISHED.iter().any(|ours| is_of(ours)) {
-                let path = package.path();
-                fs::remove_dir_all(&path)
-                    .map_err(|error| format!("{}: {error}", path.display()))?;
-            }
-        }
     }
     Ok(())
 }

@@ -21,6 +21,7 @@ mod msrv;
 mod net;
 mod nodes;
 mod peers;
+mod publish;
 mod scaling;
 mod shell;
 mod simulate;
