@@ -125,8 +125,8 @@ impl<S: DotStore> Causal<S> {
     /// not in `store` dies if this is merged. O(dots of `store` + intervals of
     /// `seen`).
     ///
-    /// It covers its store by construction, where [`from_parts`](Self::from_parts)
-    /// has to ask and may refuse.
+    /// It covers its store by construction. [`from_parts`](Self::from_parts) has to ask,
+    /// and may refuse.
     ///
     /// ```
     /// use lattice_causal::{Causal, CausalContext, Dot, DotFun};

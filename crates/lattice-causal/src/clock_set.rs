@@ -429,8 +429,8 @@ impl ClockSet {
         canonical
     }
 
-    /// The union of many sets. O(n log n) for `n` intervals in all, where uniting
-    /// one after the other would be quadratic.
+    /// The union of many sets. O(n log n) for `n` intervals in all. Uniting one
+    /// after the other would be quadratic.
     pub(crate) fn union_of(sets: impl IntoIterator<Item = Self>) -> Self {
         Self::from_unsorted(sets.into_iter().flat_map(|set| set.intervals).collect())
     }

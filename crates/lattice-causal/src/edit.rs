@@ -10,9 +10,9 @@ use crate::{Causal, DotMap, DotStore};
 /// The delta-mutators of the CRDTs here return edits and change nothing. An edit
 /// of a nested CRDT is lifted to the map that holds it, [`under`](Self::under)
 /// its key, as often as maps are nested, and the outermost state
-/// [commits](Causal::commit) it: one look-up per level, where merging a bare
-/// delta would visit every key, because a delta that only removes does not say
-/// where.
+/// [commits](Causal::commit) it: one look-up per level. Merging a bare
+/// delta would visit every key, because a delta that only removes does not name the
+/// key.
 ///
 /// ```
 /// use lattice_causal::{AwSet, CausalCrdt, OrMap};

@@ -132,8 +132,8 @@ impl<V> Identify<V> for () {
 /// ```
 ///
 /// What every implementation must keep: [`join`](Self::join)
-/// lets a dot live on where both hold it, or one holds it and the other has not
-/// seen it, and the other methods agree with each other about which dots live.
+/// lets a dot live on if both hold it, or if one holds it and the other has not
+/// seen it. The other methods agree with each other about which dots live.
 pub trait DotStore: Clone + Default {
     /// What mints the dots.
     type Replica: Clone + Ord;

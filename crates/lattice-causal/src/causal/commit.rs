@@ -68,7 +68,7 @@ impl<K: Clone + Ord, S: DotStore> Causal<DotMap<K, S>> {
     /// which is joined there and comes back lifted to the map.
     ///
     /// What the delta removes must live under `key`; it costs O(log keys) beside
-    /// the nested join, where merging the lifted delta would visit every key.
+    /// the nested join. Merging the lifted delta would visit every key.
     ///
     /// # Panics
     ///

@@ -143,7 +143,7 @@ impl<S: DotStore> Causal<S> {
     }
 
     /// [`delta_since`](Self::delta_since), of the replicas in `lines` alone: what
-    /// [`digest_of`](Self::digest_of) asks for. Of the others it says nothing, where a
+    /// [`digest_of`](Self::digest_of) asks for. Of the others it says nothing. A
     /// digest without them would ask for all of them.
     ///
     /// ```

@@ -241,8 +241,8 @@ impl<S: DotStore> Causal<S> {
 
 impl<S: DotStore> Causal<S> {
     /// The parts that differ, as one set of clocks, in which neighbours stay apart: the
-    /// next question cuts each of them, where it would cut an interval of all of them into
-    /// the same parts again. What stands between two is said here, by a claim, unless
+    /// next question cuts each of them. It would cut an interval of all of them into the
+    /// same parts again. What stands between two is said here, by a claim, unless
     /// nothing is to be said of it.
     fn apart(
         &self,

@@ -114,7 +114,7 @@ impl<R, V, I> DotFun<R, V, I> {
 }
 
 impl<R: Clone + Ord, V, I: Identify<V>> DotFun<R, V, I> {
-    /// The value under `dot`, where it is live.
+    /// The value under `dot`, if it is live.
     ///
     /// ```
     /// use lattice_causal::{Dot, DotFun};

@@ -93,7 +93,7 @@ impl<R: Clone + Ord> DotSet<R> {
         self.dots.contains(dot)
     }
 
-    /// Makes `dot` live; true where it was not. A clock outside
+    /// Makes `dot` live; true if it was not. A clock outside
     /// `1..=MAX_CLOCK` is no dot.
     ///
     /// ```
@@ -108,7 +108,7 @@ impl<R: Clone + Ord> DotSet<R> {
         self.len() > before
     }
 
-    /// Ends the life of `dot`; true where it was live.
+    /// Ends the life of `dot`; true if it was live.
     ///
     /// ```
     /// use lattice_causal::{Dot, DotSet};

@@ -197,7 +197,7 @@ impl<M> PresenceState<M> {
     }
 
     /// [`delta_since`](Self::delta_since), of the replicas in `lines` alone: the answer to
-    /// [`digest_of`](Self::digest_of). Of the others it says nothing, where a digest
+    /// [`digest_of`](Self::digest_of). Of the others it says nothing. A digest
     /// without them would ask for all of them.
     ///
     /// ```

@@ -277,7 +277,7 @@ impl<V> Chunk<V> {
         }
     }
 
-    /// Gives memory back where most of it lies idle. Half of what stays is free, so that
+    /// Gives memory back if most of it lies idle. Half of what stays is free, so that
     /// the next cells do not grow it.
     fn shrink(&mut self) {
         if self.cells.capacity() > 4 * (self.cells.len() + SLACK) {
