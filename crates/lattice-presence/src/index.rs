@@ -138,11 +138,10 @@ impl<M> Index<M> {
         if !of_topic.is_keyed() {
             return is_only;
         }
+        let topic = of_topic.hash;
         if was_keyed {
-            let topic = of_topic.hash;
             return self.insert_by_key(new, topic);
         }
-        let topic = of_topic.hash;
         let members: Vec<_> = of_topic.members.iter().cloned().collect();
         for member in members {
             let hidden = self.replicas.hides(member.replica);

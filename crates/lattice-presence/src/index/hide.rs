@@ -68,7 +68,9 @@ impl<M> Index<M> {
             for member in topic.members.iter().filter(is_own) {
                 if topic.is_keyed() {
                     keyed.push((member.entry.clone(), topic.hash));
-                } else if has_others && topic.shows_other(member, replicas) {
+                } else if has_others
+                    && topic.shows_other(&member.entry, member.hint, turn, replicas)
+                {
                     found(&member.entry);
                 }
             }
@@ -93,14 +95,12 @@ impl<M> Index<M> {
             };
             let topic = self.topics.at_mut(number);
             topic.turn(1, turn.hide);
-            let member = Member {
-                entry: entry.clone(),
-                replica: turn.replica,
-                hint: self.hashing.hint(entry.slot().key),
-            };
             if topic.is_keyed() {
-                keyed.push((member.entry, topic.hash));
-            } else if topic.shows_other(&member, &self.replicas) {
+                keyed.push((entry.clone(), topic.hash));
+                continue;
+            }
+            let hint = self.hashing.hint(entry.slot().key);
+            if topic.shows_other(entry, hint, turn, &self.replicas) {
                 found(entry);
             }
         }
@@ -140,15 +140,15 @@ impl<M> Index<M> {
 }
 
 impl<M> Topic<M> {
-    /// Whether another replica shows the key of a member, if all are looked at.
-    fn shows_other(&self, member: &Member<M>, replicas: &Replicas) -> bool {
+    /// Whether another replica shows the key of an entry, if all members are looked at.
+    fn shows_other(&self, entry: &Presence<M>, hint: u32, turn: Turn, replicas: &Replicas) -> bool {
         let others = self.members.few().unwrap_or_default();
         steps::count(others.len() / 16 + 1);
         others.iter().any(|other| {
-            other.replica != member.replica
-                && other.hint == member.hint
+            other.replica != turn.replica
+                && other.hint == hint
                 && replicas.is_shown(other.replica)
-                && other.entry.slot().key == member.entry.slot().key
+                && other.entry.slot().key == entry.slot().key
         })
     }
 }

@@ -21,6 +21,12 @@ fn rehash(bucket: &impl Hashed) -> u64 {
     spread(bucket.hash())
 }
 
+/// Counts what one bucket more costs a section.
+fn count_growth<B>(section: &HashTable<B>) {
+    let grows = section.len() == section.capacity();
+    steps::count(if grows { section.len() / 8 + 1 } else { 1 });
+}
+
 /// Buckets by hash.
 ///
 /// A large table that doubles would stop everything for the time that it takes to
@@ -115,11 +121,7 @@ impl<B: Hashed> Table<B> {
         let hash = bucket.hash();
         let at = Self::section(hash, self.sections.len());
         let section = &mut self.sections[at];
-        steps::count(if section.len() == section.capacity() {
-            section.len() / 8 + 1
-        } else {
-            1
-        });
+        count_growth(section);
         let is_it = |other: &B| {
             steps::count(1);
             other.hash() == hash && is_it(other)
@@ -155,11 +157,7 @@ impl<B: Hashed> Table<B> {
         }
         let at = Self::section(bucket.hash(), self.sections.len());
         let section = &mut self.sections[at];
-        steps::count(if section.len() == section.capacity() {
-            section.len() / 8 + 1
-        } else {
-            1
-        });
+        count_growth(section);
         section.insert_unique(rehash(&bucket), bucket, rehash);
         self.len += 1;
     }

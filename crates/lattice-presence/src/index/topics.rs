@@ -140,13 +140,10 @@ impl<M> Topic<M> {
                 }
             }
             _ => {
-                let entry = member.entry.clone();
+                let address = member.entry.address();
                 self.members.insert(member, rank, replicas);
-                if self
-                    .members
-                    .last()
-                    .is_some_and(|last| last.entry.is(&entry))
-                {
+                let last = self.members.last();
+                if last.is_some_and(|last| last.entry.address() == address) {
                     self.last_clock = clock;
                 }
             }
