@@ -321,8 +321,12 @@ mod tests {
         );
         assert!(deaths.explain(&'a', sum([873]), &all, u64::MAX).is_some());
         assert!(deaths.explain(&'a', sum([872]), &all, u64::MAX).is_none());
+        // Two bursts, of which one lies across the end of the ring.
+        let bursts = (880..=882).chain(894..=899);
+        assert!(deaths.explain(&'a', sum(bursts), &all, u64::MAX).is_some());
         deaths.trim(&'a', 50);
         assert_eq!(len(&deaths), 50);
+        assert!(deaths.explain(&'a', sum([951]), &all, u64::MAX).is_some());
         assert!(deaths.explain(&'a', sum([1000]), &all, u64::MAX).is_some());
         assert!(deaths.explain(&'a', sum([950]), &all, u64::MAX).is_none());
         deaths.trim(&'a', 1);
