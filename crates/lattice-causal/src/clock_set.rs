@@ -132,6 +132,7 @@ impl ClockSet {
     /// assert_eq!(set.max(), 9);
     /// ```
     #[must_use]
+    #[inline]
     pub fn max(&self) -> u64 {
         self.intervals.last().map_or(0, |i| i.last)
     }

@@ -44,6 +44,25 @@ pub(crate) struct Run<V> {
 /// Where a cell is: its chunk, and its index in the chunk.
 type Position = (usize, usize);
 
+/// The chunk in proportion, if `clock` is not before all of them.
+#[inline]
+fn guess<V>(chunks: &[Chunk<V>], clock: u64) -> Option<usize> {
+    let (first, last) = (chunks.first()?.first(), chunks.last()?.last());
+    if clock < first {
+        return None;
+    }
+    let end = chunks.len() - 1;
+    if clock >= last || end == 0 {
+        return Some(end);
+    }
+    // A clock has 53 bits: with up to 2^11 chunks the product fits.
+    let scaled = match (clock - first).checked_mul(chunks.len() as u64) {
+        Some(product) => product / (last - first + 1),
+        None => (clock - first) / ((last - first) / end as u64).max(1),
+    };
+    Some(usize::try_from(scaled).map_or(end, |at| at.min(end)))
+}
+
 impl<V> Run<V> {
     pub(crate) const fn new() -> Self {
         Self {
@@ -71,20 +90,7 @@ impl<V> Run<V> {
     #[inline]
     fn chunk_of(&self, clock: u64) -> Option<usize> {
         let chunks = &*self.chunks;
-        let (first, last) = (chunks.first()?.first(), self.last());
-        if clock < first {
-            return None;
-        }
-        if clock >= last {
-            return Some(chunks.len() - 1);
-        }
-        let end = chunks.len() - 1;
-        // A clock has 53 bits: with up to 2^11 chunks the product fits.
-        let scaled = match (clock - first).checked_mul(end as u64) {
-            Some(product) => product / (last - first),
-            None => (clock - first) / ((last - first) / end as u64).max(1),
-        };
-        let guess = usize::try_from(scaled).map_or(end, |at| at.min(end));
+        let guess = guess(chunks, clock)?;
         let is_at = |at: usize| {
             let begins = chunks.get(at).is_some_and(|chunk| chunk.first() <= clock);
             begins && chunks.get(at + 1).is_none_or(|next| next.first() > clock)
@@ -96,6 +102,28 @@ impl<V> Run<V> {
         chunks
             .partition_point(|chunk| chunk.first() <= clock)
             .checked_sub(1)
+    }
+
+    /// The chunk that holds the clocks around `clock`, if one does. Between two chunks there
+    /// is nothing.
+    #[inline]
+    fn chunk_around(&self, clock: u64) -> Option<usize> {
+        let chunks = &*self.chunks;
+        let holds = |chunk: &Chunk<V>| chunk.first() <= clock && clock <= chunk.last();
+        let guess = guess(chunks, clock)?;
+        // A chunk is one cache line, so the one beside it is not asked.
+        if chunks.get(guess).is_some_and(holds) {
+            return Some(guess);
+        }
+        self.chunk_of(clock).filter(|at| holds(&chunks[*at]))
+    }
+
+    /// Looks at the memory near `clock`. What comes back says nothing: no branch depends on
+    /// it, so that the processor waits for many of them at once.
+    #[inline]
+    pub(crate) fn look(&self, clock: u64) -> u64 {
+        let chunk = guess(&self.chunks, clock).and_then(|at| self.chunks.get(at));
+        chunk.map_or(0, |chunk| chunk.look(clock))
     }
 
     /// The first cell whose clock is not below `clock`.
@@ -119,7 +147,7 @@ impl<V> Run<V> {
     }
 
     pub(crate) fn get(&self, clock: u64) -> Option<&V> {
-        self.chunks[self.chunk_of(clock)?].get(clock)
+        self.chunks[self.chunk_around(clock)?].get(clock)
     }
 
     /// Passes the live value under `clock` through `rewritten`, which keeps its
@@ -265,12 +293,10 @@ impl<V> Run<V> {
     /// compactions.
     #[inline]
     pub(crate) fn remove<I: Identify<V>>(&mut self, clock: u64) -> Option<(V, u64)> {
-        let at = self.chunk_of(clock)?;
+        let at = self.chunk_around(clock)?;
         let chunk = &mut self.chunks[at];
-        let cell = chunk.search(clock).ok()?;
-        let (value, fingerprint) = chunk.bury::<I>(cell)?;
+        let (value, fingerprint) = chunk.remove::<I>(clock)?;
         self.summary.subtract(fingerprint);
-        chunk.trim_at(cell);
         let live = chunk.live();
         if live <= SMALL && self.is_small(at, live) {
             self.unite(at.saturating_sub(1), (at + 2).min(self.chunks.len()));

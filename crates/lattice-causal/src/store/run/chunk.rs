@@ -1,7 +1,7 @@
 //! A bounded part of a run.
 
 use core::cmp::Ordering;
-use core::ops::Range;
+use core::ops::{Range, RangeInclusive};
 
 use smallvec::SmallVec;
 
@@ -111,55 +111,18 @@ impl<V> Chunk<V> {
     }
 
     /// Where `clock` is, or where it would go.
-    ///
-    /// Without gaps it is as far from the first cell as its clock is from the first one.
-    /// Gaps are mostly spread evenly, so it is not far from the position in proportion.
     #[inline]
     pub(super) fn search(&self, clock: u64) -> Result<usize, usize> {
-        if self.cells.is_empty() || clock < self.first {
-            return Err(0);
-        }
-        if clock > self.last {
-            return Err(self.cells.len());
-        }
-        // A clock has 53 bits and a position 8, so the product fits.
-        let end = self.cells.len() - 1;
-        let span = (self.last - self.first).max(1);
-        let scaled = (clock - self.first) * end as u64 / span;
-        let guess = usize::try_from(scaled).map_or(end, |at| at.min(end));
-        let cells = &*self.cells;
-        let there = cells[guess].clock;
-        if there == clock {
-            return Ok(guess);
-        }
-        // Again in proportion, from what is there: now it is mostly in the same cache line.
-        let apart = there.abs_diff(clock) * end as u64 / span;
-        let apart = usize::try_from(apart).unwrap_or(end);
-        let near = if there < clock {
-            (guess + apart).min(end)
-        } else {
-            guess.saturating_sub(apart)
-        };
-        self.search_near(near, clock)
+        search(&self.cells, self.first..=self.last, clock)
     }
 
-    /// Where `clock` is, or where it would go, from a position that is not far from it.
-    fn search_near(&self, near: usize, clock: u64) -> Result<usize, usize> {
+    /// Looks at the memory near `clock`: the clock at the position in proportion.
+    #[inline]
+    pub(super) fn look(&self, clock: u64) -> u64 {
         let cells = &*self.cells;
-        let mut at = near;
-        for _ in 0..NEAR {
-            match cells[at].clock.cmp(&clock) {
-                Ordering::Equal => return Ok(at),
-                Ordering::Less if cells.get(at + 1).is_none_or(|next| next.clock > clock) => {
-                    return Err(at + 1);
-                }
-                Ordering::Less => at += 1,
-                Ordering::Greater if at == 0 => return Err(0),
-                Ordering::Greater if cells[at - 1].clock < clock => return Err(at),
-                Ordering::Greater => at -= 1,
-            }
-        }
-        cells.binary_search_by(|cell| cell.clock.cmp(&clock))
+        let (offset, span) = (clock.saturating_sub(self.first), self.last - self.first);
+        let cell = cells.get(in_proportion(offset, span, cells.len().saturating_sub(1)));
+        cell.map_or(0, |cell| cell.clock)
     }
 
     pub(super) fn rewrite(&mut self, clock: u64, rewritten: impl FnOnce(V) -> V) -> bool {
@@ -244,14 +207,21 @@ impl<V> Chunk<V> {
         gone
     }
 
-    /// [`trim`](Self::trim) after that cell alone was buried: mostly there is nothing to do,
-    /// and nothing is touched.
+    /// Takes the value under `clock` out, with its fingerprint. Mostly nothing else is to do
+    /// after that, and no other cell is touched.
     #[inline]
-    pub(super) fn trim_at(&mut self, at: usize) {
-        let (cells, live) = (self.cells.len(), self.summary.live);
-        if at + 1 == cells || cells - live > live + SLACK {
+    pub(super) fn remove<I: Identify<V>>(&mut self, clock: u64) -> Option<(V, u64)> {
+        let cells = &mut *self.cells;
+        let at = search(cells, self.first..=self.last, clock).ok()?;
+        let fingerprint = cells[at].fingerprint::<I>()?;
+        let value = cells[at].value.take()?;
+        let len = cells.len();
+        self.summary.subtract(fingerprint);
+        let live = self.summary.live;
+        if at + 1 == len || len - live > live + SLACK {
             self.trim();
         }
+        Some((value, fingerprint))
     }
 
     /// Restores the invariants about tombstones, and gives memory back.
@@ -369,6 +339,72 @@ impl<V> Chunk<V> {
     pub(super) fn capacity(&self) -> usize {
         self.cells.capacity()
     }
+}
+
+/// Where `clock` is among ascending cells, or where it would go; `span` are the clocks at
+/// their ends.
+///
+/// Without gaps it is as far from the first cell as its clock is from the first one. Gaps
+/// are mostly spread evenly, so it is not far from the position in proportion.
+#[inline]
+fn search<V>(cells: &[DotCell<V>], span: RangeInclusive<u64>, clock: u64) -> Result<usize, usize> {
+    let (first, last) = span.into_inner();
+    if cells.is_empty() || clock < first {
+        return Err(0);
+    }
+    if clock > last {
+        return Err(cells.len());
+    }
+    let end = cells.len() - 1;
+    let (offset, span) = (clock - first, last - first);
+    let guess = in_proportion(offset, span, end);
+    if span == end as u64 {
+        return Ok(guess);
+    }
+    let there = cells[guess].clock;
+    if there == clock {
+        return Ok(guess);
+    }
+    // Again in proportion, from what is there: now it is mostly in the same cache line.
+    let apart = there.abs_diff(clock) * end as u64 / span;
+    let apart = usize::try_from(apart).unwrap_or(end);
+    let near = if there < clock {
+        (guess + apart).min(end)
+    } else {
+        guess.saturating_sub(apart)
+    };
+    search_near(cells, near, clock)
+}
+
+/// The position that is as far from the first of positions up to `end` as a clock is, whose
+/// `offset` among clocks that `span` so many is given. Without gaps no division is needed.
+#[inline]
+fn in_proportion(offset: u64, span: u64, end: usize) -> usize {
+    // A clock has 53 bits and a position 8, so the product fits.
+    let scaled = if span == end as u64 {
+        offset
+    } else {
+        offset * end as u64 / span.max(1)
+    };
+    usize::try_from(scaled).map_or(end, |at| at.min(end))
+}
+
+/// Where `clock` is, or where it would go, from a position that is not far from it.
+fn search_near<V>(cells: &[DotCell<V>], near: usize, clock: u64) -> Result<usize, usize> {
+    let mut at = near;
+    for _ in 0..NEAR {
+        match cells[at].clock.cmp(&clock) {
+            Ordering::Equal => return Ok(at),
+            Ordering::Less if cells.get(at + 1).is_none_or(|next| next.clock > clock) => {
+                return Err(at + 1);
+            }
+            Ordering::Less => at += 1,
+            Ordering::Greater if at == 0 => return Err(0),
+            Ordering::Greater if cells[at - 1].clock < clock => return Err(at),
+            Ordering::Greater => at -= 1,
+        }
+    }
+    cells.binary_search_by(|cell| cell.clock.cmp(&clock))
 }
 
 /// A copy has no tombstones.
