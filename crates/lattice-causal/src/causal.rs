@@ -440,6 +440,10 @@ where
         self.deaths.push(replica, (clock, fingerprint), newest);
         self.outer.removed(replica, clock, key, leaf);
     }
+
+    fn expect(&mut self, replica: &S::Replica, dying: &[(u64, &S::Leaf)]) {
+        self.outer.expect(replica, dying);
+    }
 }
 
 impl<S: DotStore> Default for Causal<S> {

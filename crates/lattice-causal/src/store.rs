@@ -294,7 +294,49 @@ pub trait Observer<S: DotStore> {
         key: impl FnOnce() -> S::Key,
         leaf: S::Leaf,
     );
+
+    /// Some of the dots of `replica` that are about to be [removed](Self::removed), in
+    /// order: clock and leaf. Whoever looks each of them up in large tables can look for
+    /// all of them now, so that the waits for memory overlap.
+    ///
+    /// A hint, and not a promise: a store may leave it out, or announce more than dies.
+    ///
+    /// ```
+    /// use lattice_causal::{Causal, Dot, DotFun, Observer};
+    ///
+    /// type Store = DotFun<&'static str, char>;
+    ///
+    /// #[derive(Default)]
+    /// struct Log(Vec<String>);
+    /// impl Observer<Store> for Log {
+    ///     fn added(&mut self, _: &&'static str, _: u64, _: impl FnOnce(), _: &char) {}
+    ///     fn removed(&mut self, _: &&'static str, clock: u64, _: impl FnOnce(), _: char) {
+    ///         self.0.push(clock.to_string());
+    ///     }
+    ///     fn expect(&mut self, _: &&'static str, dying: &[(u64, &char)]) {
+    ///         self.0.push(format!("{} are about to die", dying.len()));
+    ///     }
+    /// }
+    ///
+    /// let mut a = Causal::<Store>::new();
+    /// (1..=9).for_each(|clock| drop(a.insert(&Dot::new("a", clock), 'x')));
+    /// let mut b = a.clone();
+    /// (1..=9).step_by(2).for_each(|clock| drop(a.remove(&Dot::new("a", clock))));
+    ///
+    /// let mut log = Log::default();
+    /// b.merge_with(&a.delta_since(&b.digest()), &mut log);
+    /// assert_eq!(log.0, ["5 are about to die", "1", "3", "5", "7", "9"]);
+    /// ```
+    fn expect(&mut self, replica: &S::Replica, dying: &[(u64, &S::Leaf)]) {
+        let _ = (replica, dying);
+    }
 }
+
+/// Dots that are announced at once: the memory of so many fits into the nearest caches.
+pub(crate) const EXPECTED: usize = 64;
+
+/// Fewer are not announced: there is little to overlap.
+pub(crate) const WORTH_EXPECTING: usize = 4;
 
 impl<S: DotStore> Observer<S> for () {
     fn added(&mut self, _: &S::Replica, _: u64, _: impl FnOnce() -> S::Key, _: &S::Leaf) {}

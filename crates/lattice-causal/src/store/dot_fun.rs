@@ -1,11 +1,14 @@
 //! Dots that carry values.
 
 use core::fmt;
+use core::hint::black_box;
 use core::marker::PhantomData;
 use core::ops::RangeInclusive;
 
+use smallvec::SmallVec;
+
 use super::run::{Run, RunIter};
-use super::{CHECKED, DotStore, Identify, Observer, Summary};
+use super::{CHECKED, DotStore, EXPECTED, Identify, Observer, Summary, WORTH_EXPECTING};
 use crate::replica_map::ReplicaMap;
 use crate::{CausalContext, ClockSet, Dot, dot_fingerprint};
 
@@ -333,16 +336,20 @@ fn remove_dead<R: Clone + Ord, V: Clone, I: Identify<V>, O: Observer<DotFun<R, V
     their_seen: &ClockSet,
     observer: &mut O,
 ) {
+    let mut alone = SmallVec::<[u64; EXPECTED]>::new();
     for range in run.reached_by(their_seen) {
         let clock = *range.start();
         if clock == *range.end() {
             // Deaths mostly come alone: one search finds each.
-            let is_held = theirs.is_some_and(|run| run.get(clock).is_some());
-            if !is_held && let Some((value, _)) = run.remove::<I>(clock) {
-                observer.removed(replica, clock, || (), value);
+            if theirs.is_none_or(|run| run.get(clock).is_none()) {
+                alone.push(clock);
+            }
+            if alone.len() == EXPECTED {
+                remove_alone(run, replica, &mut alone, observer);
             }
             continue;
         }
+        remove_alone(run, replica, &mut alone, observer);
         let mut held = theirs.map_or_else(RunIter::default, |run| run.range(&range));
         let mut next = held.next();
         let dies = |clock, _: &V| {
@@ -354,6 +361,29 @@ fn remove_dead<R: Clone + Ord, V: Clone, I: Identify<V>, O: Observer<DotFun<R, V
         run.remove_where::<I>(&range, dies, |clock, value| {
             observer.removed(replica, clock, || (), value);
         });
+    }
+    remove_alone(run, replica, &mut alone, observer);
+}
+
+/// Removes some ascending dots, as far as they live.
+fn remove_alone<R: Clone + Ord, V: Clone, I: Identify<V>, O: Observer<DotFun<R, V, I>>>(
+    run: &mut Run<V>,
+    replica: &R,
+    clocks: &mut SmallVec<[u64; EXPECTED]>,
+    observer: &mut O,
+) {
+    if clocks.len() >= WORTH_EXPECTING {
+        black_box(clocks.iter().fold(0, |sum, clock| sum ^ run.look(*clock)));
+        let dots = clocks
+            .iter()
+            .filter_map(|clock| Some((*clock, run.get(*clock)?)));
+        let dots: SmallVec<[(u64, &V); EXPECTED]> = dots.collect();
+        observer.expect(replica, &dots);
+    }
+    for clock in clocks.drain(..) {
+        if let Some((value, _)) = run.remove::<I>(clock) {
+            observer.removed(replica, clock, || (), value);
+        }
     }
 }
 

@@ -363,6 +363,10 @@ where
         self.outer
             .removed(replica, clock, || (self.key.clone(), key()), leaf);
     }
+
+    fn expect(&mut self, replica: &S::Replica, dying: &[(u64, &S::Leaf)]) {
+        self.outer.expect(replica, dying);
+    }
 }
 
 impl<K: Ord, S: DotStore> FromIterator<(K, S)> for DotMap<K, S> {

@@ -193,6 +193,10 @@ impl<R: Clone + Ord, O: Observer<DotSet<R>>> Observer<DotFun<R, ()>> for AsDotFu
     fn removed(&mut self, replica: &R, clock: u64, key: impl FnOnce(), leaf: ()) {
         self.0.removed(replica, clock, key, leaf);
     }
+
+    fn expect(&mut self, replica: &R, dying: &[(u64, &())]) {
+        self.0.expect(replica, dying);
+    }
 }
 
 impl<R> Default for DotSet<R> {
