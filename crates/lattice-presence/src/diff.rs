@@ -33,19 +33,47 @@ pub struct Diff<M> {
     changes: SmallVec<[Moved<M>; 2]>,
 }
 
+/// Two scalars, which travel in registers.
 struct Moved<M> {
     entry: Presence<M>,
-    kind: Kind,
-    /// Whether by this change the key got its first visible entry, or lost its
-    /// last one. If a whole replica is hidden or shown, all its entries of the
-    /// key move as one, and each bears the mark.
-    edge: bool,
+    how: How,
+}
+
+/// Which way an entry moved, and whether it is an *edge*: whether by this change the key
+/// got its first visible entry, or lost its last one. If a whole replica is hidden or
+/// shown, all its entries of the key move as one, and each bears the mark.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    Join,
+    JoinAtEdge,
+    Leave,
+    LeaveAtEdge,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Join,
     Leave,
+}
+
+impl How {
+    const fn kind(self) -> Kind {
+        match self {
+            Self::Join | Self::JoinAtEdge => Kind::Join,
+            Self::Leave | Self::LeaveAtEdge => Kind::Leave,
+        }
+    }
+
+    const fn is_edge(self) -> bool {
+        matches!(self, Self::JoinAtEdge | Self::LeaveAtEdge)
+    }
+
+    const fn without_edge(self) -> Self {
+        match self.kind() {
+            Kind::Join => Self::Join,
+            Kind::Leave => Self::Leave,
+        }
+    }
 }
 
 impl<M> Diff<M> {
@@ -77,20 +105,14 @@ impl<M> Diff<M> {
 
     #[inline]
     pub(crate) fn push_join(&mut self, entry: Presence<M>, edge: bool) {
-        self.changes.push(Moved {
-            entry,
-            kind: Kind::Join,
-            edge,
-        });
+        let how = if edge { How::JoinAtEdge } else { How::Join };
+        self.changes.push(Moved { entry, how });
     }
 
     #[inline]
     pub(crate) fn push_leave(&mut self, entry: Presence<M>, edge: bool) {
-        self.changes.push(Moved {
-            entry,
-            kind: Kind::Leave,
-            edge,
-        });
+        let how = if edge { How::LeaveAtEdge } else { How::Leave };
+        self.changes.push(Moved { entry, how });
     }
 
     /// Every entry that joined or left.
@@ -103,7 +125,7 @@ impl<M> Diff<M> {
     pub(crate) fn clear_edge(&mut self, clock: u64) {
         let at = |change: &Moved<M>| change.entry.dot().clock.cmp(&clock);
         if let Ok(at) = self.changes.binary_search_by(at) {
-            self.changes[at].edge = false;
+            self.changes[at].how = self.changes[at].how.without_edge();
         }
     }
 
@@ -217,7 +239,7 @@ impl<M> Diff<M> {
     fn of(&self, kind: Kind) -> impl Iterator<Item = &Presence<M>> + Clone {
         self.changes
             .iter()
-            .filter(move |change| change.kind == kind)
+            .filter(move |change| change.how.kind() == kind)
             .map(|change| &change.entry)
     }
 
@@ -318,7 +340,7 @@ impl<M> Iterator for IntoChanges<M> {
     type Item = Change<M>;
 
     fn next(&mut self) -> Option<Change<M>> {
-        self.0.next().map(|change| match change.kind {
+        self.0.next().map(|change| match change.how.kind() {
             Kind::Join => Change::Join(change.entry),
             Kind::Leave => Change::Leave(change.entry),
         })
@@ -404,15 +426,17 @@ impl<'a, M> TopicDiff<'a, M> {
     /// happened.
     fn new(changes: &[&'a Moved<M>]) -> Self {
         let of = |kind| {
-            let changes = changes.iter().filter(move |change| change.kind == kind);
+            let changes = changes
+                .iter()
+                .filter(move |change| change.how.kind() == kind);
             changes.map(|change| &change.entry).collect()
         };
         // A key whose entries all moved in one diff has crossed zero twice: the
         // edges cancel out.
         let mut edges: Vec<(&str, i32)> = changes
             .iter()
-            .filter(|change| change.edge)
-            .map(|change| match change.kind {
+            .filter(|change| change.how.is_edge())
+            .map(|change| match change.how.kind() {
                 Kind::Join => (change.entry.key(), 1),
                 Kind::Leave => (change.entry.key(), -1),
             })
@@ -532,8 +556,7 @@ impl<M> Clone for Moved<M> {
     fn clone(&self) -> Self {
         Self {
             entry: self.entry.clone(),
-            kind: self.kind,
-            edge: self.edge,
+            how: self.how,
         }
     }
 }

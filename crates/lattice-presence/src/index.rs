@@ -1,5 +1,6 @@
 //! Look-up by topic, key and pid: a fold over the changes of the entries.
 
+mod ahead;
 mod check;
 mod entries;
 mod groups;
@@ -17,12 +18,14 @@ mod walk;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::hint::black_box;
 
 use smallvec::SmallVec;
 
 use crate::down::Down;
 use crate::presence::Slot;
 use crate::{Presence, ReplicaId};
+pub(crate) use ahead::Ahead;
 use entries::DotRank;
 use groups::{Found, Groups, New};
 pub(crate) use hashing::{Hashing, PidHash};
@@ -71,8 +74,6 @@ pub(crate) type HeldEntries<M> = SmallVec<[Presence<M>; 1]>;
 pub(crate) struct Detached<M> {
     pub(crate) entry: Presence<M>,
     topic: Id,
-    /// Where it is among the members of the topic, if they are few.
-    at: Option<usize>,
 }
 
 impl<M> Index<M> {
@@ -125,7 +126,7 @@ impl<M> Index<M> {
     fn insert_by_topic(&mut self, new: New<'_, M>, replica: Id) -> bool {
         let of_topic = self.topics.at_mut(new.topic);
         let slot = new.entry.slot();
-        let hint = self.hashing.hint(slot.key);
+        let hint = self.hashing.text(slot.key);
         let was_keyed = of_topic.is_keyed();
         let replicas = &self.replicas;
         let is_only = !of_topic.shows_key(hint, slot.key, replicas);
@@ -249,7 +250,7 @@ impl<M> Index<M> {
 
     /// Takes `entry` out; says whether no visible one of its key is left. O(log).
     pub(crate) fn remove(&mut self, entry: &Presence<M>, pid: PidHash) -> bool {
-        if let Some(detached) = self.detach(pid, |only| only.is(entry)) {
+        if let Some(detached) = self.detach(pid, |only, _| only.is(entry)) {
             return self.finish(&detached);
         }
         let topic = self.remove_by_pid(entry, pid);
@@ -258,77 +259,71 @@ impl<M> Index<M> {
     }
 
     /// Takes the entry out of the group of that pid, if it is alone there and `is_it` knows
-    /// it. [`finish`](Self::finish) comes after.
+    /// it and the name of its topic. [`finish`](Self::finish) comes after.
     ///
-    /// What is asked first is where the entry is in its topic: that memory is on its way
-    /// while the texts of the entry, which lie elsewhere, are compared.
+    /// The topic is looked at first, for nothing: that memory is on its way while the texts
+    /// are compared, and while the caller takes the dot out of its store.
     #[inline]
     pub(crate) fn detach(
         &mut self,
         pid: PidHash,
-        is_it: impl FnOnce(&Presence<M>) -> bool,
+        is_it: impl FnOnce(&Presence<M>, &str) -> bool,
     ) -> Option<Detached<M>> {
         let topics = &self.topics;
-        let confirmed = |entry: &Presence<M>, topic| {
-            let at = topics.at(topic).position(entry);
-            is_it(entry).then_some(at)
+        let is_it = |entry: &Presence<M>, topic| {
+            let of_topic = topics.at(topic);
+            black_box(of_topic.look());
+            is_it(entry, &of_topic.name)
         };
-        let (entry, topic, at) = self.by_pid.take_only(pid.hash, confirmed)?;
-        Some(Detached { entry, topic, at })
+        let (entry, topic) = self.by_pid.take_only(pid.hash, is_it)?;
+        Some(Detached { entry, topic })
     }
 
     /// Takes the rest of what was detached out; says whether no visible entry of its key is
     /// left.
     #[inline]
     pub(crate) fn finish(&mut self, detached: &Detached<M>) -> bool {
-        let Detached { entry, topic, at } = detached;
-        let Some(at) = *at else {
-            return self.remove_by_topic(entry, *topic);
-        };
-        let of_topic = self.topics.at_mut(*topic);
-        let Some(member) = of_topic.take_at(at, &self.replicas) else {
-            return false;
-        };
-        self.finish_few(*topic, &member)
+        self.remove_by_topic(&detached.entry, detached.topic)
     }
 
-    /// What is left to do for a member that was taken out of a topic of few.
+    /// Takes an entry, which is in no group of a pid any more, out of its topic and its
+    /// key; says whether no visible one of its key is left.
     #[inline]
-    fn finish_few(&mut self, topic: Id, member: &Member<M>) -> bool {
-        let of_topic = self.topics.at(topic);
-        let is_last = !of_topic.shows_key_of(member, &self.replicas);
+    fn remove_by_topic(&mut self, entry: &Presence<M>, topic: Id) -> bool {
+        let of_topic = self.topics.at_mut(topic);
+        if of_topic.is_keyed() {
+            return self.remove_by_keyed_topic(entry, topic);
+        }
+        let Some(member) = of_topic.take(entry, &self.replicas) else {
+            return false;
+        };
+        let is_last = !of_topic.shows_key_of(&member, &self.replicas);
         if of_topic.members.len() == 0 {
             self.topics.remove_empty(topic);
         }
-        self.finish_member(member);
+        self.forget_member(&member);
+        is_last
+    }
+
+    fn remove_by_keyed_topic(&mut self, entry: &Presence<M>, topic: Id) -> bool {
+        let of_topic = self.topics.at_mut(topic);
+        let hash = of_topic.hash;
+        let Some(member) = of_topic.take(entry, &self.replicas) else {
+            return false;
+        };
+        let is_last = self.remove_by_key(entry, hash);
+        self.unkey(topic);
+        self.forget_member(&member);
         is_last
     }
 
     #[inline]
-    fn finish_member(&mut self, member: &Member<M>) {
+    fn forget_member(&mut self, member: &Member<M>) {
         self.len -= 1;
         self.replicas.leave(member.replica);
         if self.topics.is_sparse() {
             self.compact();
         }
-    }
-
-    /// Takes an entry, which is in no group of a pid any more, out of its topic and its
-    /// key; says whether no visible one of its key is left.
-    fn remove_by_topic(&mut self, entry: &Presence<M>, topic: Id) -> bool {
-        let of_topic = self.topics.at_mut(topic);
-        let was_keyed = of_topic.is_keyed();
-        let Some(member) = of_topic.take(entry, &self.replicas) else {
-            return false;
-        };
-        if !was_keyed {
-            return self.finish_few(topic, &member);
-        }
-        let hash = of_topic.hash;
-        let is_last = self.remove_by_key(entry, hash);
-        self.unkey(topic);
-        self.finish_member(&member);
-        is_last
     }
 
     /// Takes the members of a topic out of their keys if they are few by now.
@@ -397,7 +392,7 @@ impl<M> Index<M> {
         let of_topic = self.topic(topic);
         let few = of_topic.and_then(|topic| {
             // The text of the key that is here lives as long as the answer.
-            let hint = self.hashing.hint(slot.key);
+            let hint = self.hashing.text(slot.key);
             let first = topic.of_key(hint, slot.key).next()?;
             Some(topic.of_key(hint, first.entry.slot().key))
         });
@@ -540,7 +535,7 @@ impl<M> Index<M> {
 
 /// A hint of a topic and a key.
 fn hint_of_slot(hashing: &Hashing, slot: Slot<'_>) -> u32 {
-    hashing.hint(slot.topic).rotate_left(16) ^ hashing.hint(slot.key)
+    hashing.text(slot.topic).rotate_left(16) ^ hashing.text(slot.key)
 }
 
 /// The entries of a slot among few of its pid.

@@ -217,8 +217,12 @@ impl<M> Presence<M> {
         &self.0.dot.replica
     }
 
+    pub(crate) fn key_and_pid(&self) -> (&[u8], &[u8]) {
+        self.0.text.bytes()
+    }
+
     pub(crate) fn slot(&self) -> Slot<'_> {
-        let (key, pid) = self.0.text.bytes();
+        let (key, pid) = self.key_and_pid();
         let topic = self.0.topic.as_bytes();
         Slot { topic, key, pid }
     }

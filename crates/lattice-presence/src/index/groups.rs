@@ -13,7 +13,7 @@ pub(super) struct Grouped<M> {
     pub(super) entry: Presence<M>,
     /// The number of its topic, in the group of a pid.
     pub(super) topic: Id,
-    /// A [hint](super::hashing::Hashing::hint) of its topic and key, in the group of a pid.
+    /// A [hint](super::hashing::Hashing::text) of its topic and key, in the group of a pid.
     pub(super) hint: u32,
 }
 
@@ -172,6 +172,12 @@ impl<M> Groups<M> {
         Some(read(&self.several, bucket))
     }
 
+    /// The number of the topic of an entry that is alone in a group of that hash.
+    pub(super) fn look(&self, hash: u32) -> Option<Id> {
+        let bucket = self.table.find(hash, |_| true)?;
+        bucket.only.as_ref().map(|_| bucket.number)
+    }
+
     pub(super) fn several(&self, number: Id) -> &Group<M> {
         self.several.at(number)
     }
@@ -227,19 +233,22 @@ impl<M> Groups<M> {
         Some((found.number, were_few))
     }
 
-    /// Takes the entry out that is alone in the group of that hash, if it is `confirmed`,
-    /// with the number of its topic and what confirmed it. Of two groups of one hash it
-    /// knows one.
+    /// Takes the entry out that is alone in the group of that hash, if `is_it` knows it and
+    /// the number of its topic, which comes back as well. Of two groups of one hash it asks
+    /// about one.
     #[inline]
-    pub(super) fn take_only<C>(
+    pub(super) fn take_only(
         &mut self,
         hash: u32,
-        confirmed: impl FnOnce(&Presence<M>, Id) -> Option<C>,
-    ) -> Option<(Presence<M>, Id, C)> {
-        let confirmed = |bucket: &Bucket<M>| confirmed(bucket.only.as_ref()?, bucket.number);
+        is_it: impl FnOnce(&Presence<M>, Id) -> bool,
+    ) -> Option<(Presence<M>, Id)> {
         let is_only = |bucket: &Bucket<M>| bucket.only.is_some();
-        let (bucket, confirmed) = self.table.take_if(hash, is_only, confirmed)?;
-        Some((bucket.only?, bucket.number, confirmed))
+        let is_it = |bucket: &Bucket<M>| {
+            let only = bucket.only.as_ref();
+            only.is_some_and(|only| is_it(only, bucket.number))
+        };
+        let bucket = self.table.take_if(hash, is_only, is_it)?;
+        Some((bucket.only?, bucket.number))
     }
 
     /// Takes an entry out that is alone in its group, if [`take_only`](Self::take_only)
@@ -333,19 +342,21 @@ impl<M> Groups<M> {
         });
     }
 
-    /// Passes the entry of that address, which is alone in its group, through `updated`.
+    /// Passes the entry of that address, if it is alone in its group, through `updated`, with
+    /// the number of its topic.
     pub(super) fn update_only(
         &mut self,
         hash: u32,
         address: usize,
-        updated: impl FnOnce(Presence<M>) -> Presence<M>,
+        updated: impl FnOnce(Presence<M>, Id) -> Presence<M>,
     ) {
         let is_it = |bucket: &Bucket<M>| {
             let only = bucket.only.as_ref();
             only.is_some_and(|only| only.address() == address)
         };
         if let Some(bucket) = self.table.find_mut(hash, is_it) {
-            bucket.only = bucket.only.take().map(updated);
+            let topic = bucket.number;
+            bucket.only = bucket.only.take().map(|only| updated(only, topic));
         }
     }
 

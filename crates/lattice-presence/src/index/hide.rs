@@ -99,7 +99,7 @@ impl<M> Index<M> {
                 keyed.push((entry.clone(), topic.hash));
                 continue;
             }
-            let hint = self.hashing.hint(entry.slot().key);
+            let hint = self.hashing.text(entry.slot().key);
             if topic.shows_other(entry, hint, turn, &self.replicas) {
                 found(entry);
             }

@@ -31,17 +31,19 @@ impl<M> Index<M> {
         }
     }
 
-    /// Some of the entries that came with names of their own.
-    pub(crate) fn take_uninterned(&mut self) -> Vec<Presence<M>> {
-        if self.uninterned.is_empty() {
-            return Vec::new();
-        }
-        let rest = self.uninterned.len().saturating_sub(AT_ONCE);
-        let taken = self.uninterned.split_off(rest);
-        if rest == 0 {
+    /// How many entries, of those that came with names of their own, are to be interned now.
+    pub(crate) fn uninterned(&self) -> usize {
+        self.uninterned.len().min(AT_ONCE)
+    }
+
+    /// One of the entries that came with names of their own. The room for some stays: more
+    /// will come.
+    pub(crate) fn pop_uninterned(&mut self) -> Option<Presence<M>> {
+        let entry = self.uninterned.pop()?;
+        if self.uninterned.is_empty() && self.uninterned.capacity() > AT_ONCE {
             self.uninterned = Vec::new();
         }
-        taken
+        Some(entry)
     }
 
     /// Lets the entry share its names with the others, if nobody but the caller, who
@@ -50,31 +52,31 @@ impl<M> Index<M> {
         let pid = self.pid_hash(&of_store);
         let rank = rank_of(&of_store, &self.replicas);
         let owner = self.replicas.name(rank.0).clone();
-        let group = self.by_pid.find(pid.hash, |only| only.is(&of_store));
-        let Some(Found::One(_, topic)) = group else {
-            return self.intern_again(of_store, pid, &owner, down);
-        };
-        let of_topic = self.topics.at_mut(topic);
-        if of_topic.is_keyed() {
-            return self.intern_again(of_store, pid, &owner, down);
-        }
-        let (by_pid, name) = (&mut self.by_pid, of_topic.name.clone());
+        let (topics, replicas) = (&mut self.topics, &self.replicas);
         let address = of_store.address();
         let mut interned = of_store;
-        let is_it = |member: &Member<M>| member.entry.address() == address;
-        of_topic
-            .members
-            .update(rank, &self.replicas, is_it, |member| {
+        let mut is_done = false;
+        self.by_pid.update_only(pid.hash, address, |only, topic| {
+            let of_topic = topics.at_mut(topic);
+            if of_topic.is_keyed() {
+                return only;
+            }
+            drop(only);
+            let name = of_topic.name.clone();
+            let is_it = |member: &Member<M>| member.entry.address() == address;
+            of_topic.members.update(rank, replicas, is_it, |member| {
                 drop(member.entry);
-                by_pid.update_only(pid.hash, address, |entry| {
-                    drop(entry);
-                    interned.share(&name, &owner);
-                    interned.clone()
-                });
+                interned.share(&name, &owner);
                 let entry = interned.clone();
                 Member { entry, ..member }
             });
-        interned
+            is_done = true;
+            interned.clone()
+        });
+        match is_done {
+            true => interned,
+            false => self.intern_again(interned, pid, &owner, down),
+        }
     }
 
     /// [`intern`](Self::intern) of an entry that is in more places than two: all let go of

@@ -210,8 +210,11 @@ impl<T, R: Copy> Order<T, R> {
         };
         steps::count(items.len() / 16 + 1);
         if let Some(at) = items.iter().position(is_it) {
-            let item = items.remove(at);
-            items.insert(at, updated(item));
+            // The last one stands in for it meanwhile.
+            let item = items.swap_remove(at);
+            items.push(updated(item));
+            let last = items.len() - 1;
+            items.swap(at, last);
         }
     }
 

@@ -187,18 +187,17 @@ impl<B: Hashed> Table<B> {
 
     /// Takes the bucket of that hash out that `is_it` knows.
     pub(super) fn take(&mut self, hash: u32, is_it: impl FnMut(&B) -> bool) -> Option<B> {
-        self.take_if(hash, is_it, |_| Some(())).map(|taken| taken.0)
+        self.take_if(hash, is_it, |_| true)
     }
 
-    /// Takes the bucket of that hash out that may be it, if `confirmed` says so, with what
-    /// it says.
+    /// Takes the first bucket of that hash out that may be it, if it is.
     #[inline]
-    pub(super) fn take_if<C>(
+    pub(super) fn take_if(
         &mut self,
         hash: u32,
         mut may_be_it: impl FnMut(&B) -> bool,
-        confirmed: impl FnOnce(&B) -> Option<C>,
-    ) -> Option<(B, C)> {
+        is_it: impl FnOnce(&B) -> bool,
+    ) -> Option<B> {
         let at = Self::section(hash, self.sections.len());
         let section = self.sections.get_mut(at)?;
         let found = section.find_entry(spread(hash), |bucket| {
@@ -206,7 +205,9 @@ impl<B: Hashed> Table<B> {
             bucket.hash() == hash && may_be_it(bucket)
         });
         let found = found.ok()?;
-        let confirmed = confirmed(found.get())?;
+        if !is_it(found.get()) {
+            return None;
+        }
         let (bucket, _) = found.remove();
         self.len -= 1;
         // Not the capacity, which does not count places that were taken.
@@ -215,7 +216,7 @@ impl<B: Hashed> Table<B> {
             section.shrink_to(2 * section.len(), rehash);
         }
         self.shrink();
-        Some((bucket, confirmed))
+        Some(bucket)
     }
 
     /// Gives the sections back that so few buckets do not need.

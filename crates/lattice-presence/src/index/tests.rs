@@ -124,8 +124,10 @@ impl Model {
 
     /// Lets an entry that came with names of its own share those of others.
     fn intern(&mut self) {
-        let taken = self.index.take_uninterned();
-        for entry in taken {
+        for _ in 0..self.index.uninterned() {
+            let Some(entry) = self.index.pop_uninterned() else {
+                break;
+            };
             let place = (String::from(entry.owner().as_str()), entry.dot().clock);
             let stands = self.entries.get(&place).is_some_and(|own| own.is(&entry));
             drop(entry);

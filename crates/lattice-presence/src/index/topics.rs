@@ -61,7 +61,7 @@ pub(super) struct Member<M> {
     pub(super) entry: Presence<M>,
     /// The number of its owner.
     pub(super) replica: Id,
-    /// A hint of its key: see [`Hashing::hint`].
+    /// A hint of its key: see [`Hashing::text`].
     pub(super) hint: u32,
 }
 
@@ -95,6 +95,20 @@ impl<M> Topic<M> {
     /// too much.
     pub(super) fn is_keyed(&self) -> bool {
         self.members.few().is_none()
+    }
+
+    /// Looks at the memory of its members, if they are few: at three of them, which lie in
+    /// as many cache lines.
+    #[inline]
+    pub(super) fn look(&self) -> u32 {
+        let members = self.members.few().unwrap_or_default();
+        let some = [
+            members.first(),
+            members.get(members.len() / 2),
+            members.last(),
+        ];
+        let hints = some.into_iter().flatten();
+        hints.fold(0, |sum, member| sum ^ member.hint)
     }
 
     /// Whether one of few members shows a key, before one more of it comes.
@@ -165,26 +179,6 @@ impl<M> Topic<M> {
         })
     }
 
-    /// Where an entry is among few members.
-    #[inline]
-    pub(super) fn position(&self, entry: &Presence<M>) -> Option<usize> {
-        let members = self.members.few()?;
-        steps::count(members.len() / 16 + 1);
-        members.iter().position(|member| member.entry.is(entry))
-    }
-
-    /// Takes the member of that position among few out. The topic may be without members
-    /// then.
-    #[inline]
-    pub(super) fn take_at(&mut self, at: usize, replicas: &Replicas) -> Option<Member<M>> {
-        if at + 1 == self.members.len() {
-            self.last_clock = 0;
-        }
-        let member = self.members.take_at(at)?;
-        self.hidden -= u32::from(!replicas.is_shown(member.replica));
-        Some(member)
-    }
-
     /// Takes an entry out. The topic may be without members then.
     #[inline]
     pub(super) fn take(&mut self, entry: &Presence<M>, replicas: &Replicas) -> Option<Member<M>> {
@@ -218,7 +212,7 @@ impl<M> Topic<M> {
             && (self.hidden & SHARED != 0 || self.keys_differ())
             && self.hash == hashing.text(self.name.as_bytes())
             && self.members.iter().all(|member| {
-                member.hint == hashing.hint(member.entry.slot().key)
+                member.hint == hashing.text(member.entry.slot().key)
                     && member.replica == replicas.number_of(member.entry.owner())
                     && member.entry.topic() == &*self.name
             })

@@ -128,15 +128,18 @@ impl<M> PresenceState<M> {
     pub fn leave(&mut self, pid: &str, topic: &str, key: &str) -> Diff<M> {
         let slot = Slot::new(topic, key, pid);
         let mut hash = self.index.hash(slot.pid);
+        // The name comes from the topic itself, which is here before the entry is.
+        let is_it = |entry: &Presence<M>, name: &str| {
+            name == topic
+                && entry.key_and_pid() == (slot.key, slot.pid)
+                && *entry.owner() == self.replica
+        };
+        if let Some(detached) = self.index.detach(hash, is_it) {
+            return self.drop_detached(detached);
+        }
         let mut diff = Diff::new();
-        let is_it = |entry: &Presence<M>| entry.slot() == slot && *entry.owner() == self.replica;
-        match self.index.detach(hash, is_it) {
-            Some(detached) => self.drop_detached(detached, &mut diff),
-            None => {
-                for entry in self.index.held_in(slot, &mut hash, &self.replica) {
-                    self.drop_own(entry, hash, &mut diff);
-                }
-            }
+        for entry in self.index.held_in(slot, &mut hash, &self.replica) {
+            self.drop_own(entry, hash, &mut diff);
         }
         diff
     }
@@ -155,13 +158,11 @@ impl<M> PresenceState<M> {
     /// ```
     pub fn leave_by_pid(&mut self, pid: &str) -> Diff<M> {
         let hash = self.index.hash(pid.as_bytes());
-        let is_it = |entry: &Presence<M>| {
+        let is_it = |entry: &Presence<M>, _: &str| {
             entry.slot().pid == pid.as_bytes() && *entry.owner() == self.replica
         };
         if let Some(detached) = self.index.detach(hash, is_it) {
-            let mut diff = Diff::new();
-            self.drop_detached(detached, &mut diff);
-            return diff;
+            return self.drop_detached(detached);
         }
         let held = self.index.held_by(pid, hash, &self.replica);
         let mut diff = Diff::with_capacity(held.len());
@@ -192,13 +193,16 @@ impl<M> PresenceState<M> {
 
     /// [`drop_own`](Self::drop_own), of which the index has done the first half.
     #[inline]
-    fn drop_detached(&mut self, detached: Detached<M>, diff: &mut Diff<M>) {
+    fn drop_detached(&mut self, detached: Detached<M>) -> Diff<M> {
         self.causal.remove(detached.entry.dot());
         self.pending.insert(detached.entry.dot().clock);
         let edge = self.index.finish(&detached);
-        if !self.hides_self() {
-            diff.push_leave(detached.entry, edge);
+        if self.hides_self() {
+            return Diff::new();
         }
+        let mut diff = Diff::new();
+        diff.push_leave(detached.entry, edge);
+        diff
     }
 
     /// Gives an own entry a fresh dot (rule S5). If there is none left, the

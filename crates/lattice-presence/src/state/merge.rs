@@ -7,7 +7,7 @@ use lattice_causal::{Causal, CausalContext, ClockSet, Dot, DotStore, Observer};
 use super::PresenceState;
 use crate::delta::Entries;
 use crate::down::Down;
-use crate::index::Index;
+use crate::index::{Ahead, Index};
 use crate::{Diff, MergeError, Presence, PresenceDelta, ReplicaId};
 
 impl<M> PresenceState<M> {
@@ -306,6 +306,7 @@ impl<M> PresenceState<M> {
         }
         let mut fold = Fold {
             index: &mut self.index,
+            ahead: Ahead::default(),
             diff: diff.filter(|_| !self.down.hides(replica)),
             down: &self.down,
         };
@@ -316,6 +317,8 @@ impl<M> PresenceState<M> {
 /// Keeps index and diff in step with what a join reports.
 struct Fold<'a, M> {
     index: &'a mut Index<M>,
+    /// What the index has looked up already.
+    ahead: Ahead,
     /// Absent if nobody asked, or the replica is hidden.
     diff: Option<&'a mut Diff<M>>,
     down: &'a Down,
@@ -332,9 +335,15 @@ impl<M> Observer<Entries<M>> for Fold<'_, M> {
     }
 
     fn removed(&mut self, _: &ReplicaId, _: u64, _: impl FnOnce(), entry: Presence<M>) {
-        let edge = self.index.remove(&entry, self.index.pid_hash(&entry));
+        let pid = self.ahead.next(&entry);
+        let pid = pid.unwrap_or_else(|| self.index.pid_hash(&entry));
+        let edge = self.index.remove(&entry, pid);
         if let Some(diff) = &mut self.diff {
             diff.push_leave(entry, edge);
         }
+    }
+
+    fn expect(&mut self, _: &ReplicaId, dying: &[(u64, &Presence<M>)]) {
+        self.index.look_ahead(dying, &mut self.ahead);
     }
 }
