@@ -108,11 +108,28 @@ impl<M> Index<M> {
     /// Adds `entry`; says whether it is the only visible one of its key. O(1) if it
     /// is the newest of its topic and its pid, else O(log).
     pub(crate) fn insert(&mut self, entry: &Presence<M>, pid: PidHash, down: &Down) -> bool {
-        let replica = self.replicas.enter(entry.owner(), down);
+        self.insert_new(entry, pid, down, true)
+    }
+
+    /// [`insert`](Self::insert) of an entry that shares the names that are here.
+    pub(crate) fn insert_own(&mut self, entry: &Presence<M>, pid: PidHash, down: &Down) -> bool {
+        self.insert_new(entry, pid, down, false)
+    }
+
+    #[inline]
+    fn insert_new(
+        &mut self,
+        entry: &Presence<M>,
+        pid: PidHash,
+        down: &Down,
+        may_be_strange: bool,
+    ) -> bool {
+        let (replica, hidden) = self.replicas.enter(entry.owner(), down);
         let topic = self.topics.find_or_add(entry.shared_topic(), &self.hashing);
-        self.note_uninterned(entry, topic, replica);
+        if may_be_strange {
+            self.note_uninterned(entry, topic, replica);
+        }
         self.len += 1;
-        let hidden = self.replicas.hides(replica);
         let new = New {
             entry,
             topic,

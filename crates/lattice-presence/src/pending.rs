@@ -26,7 +26,7 @@ type Word = u128;
 const WORD: u64 = Word::BITS as u64;
 
 /// Clocks that are sorted in at once: so many, or some for each word that is there.
-const RECENT: usize = 16;
+const RECENT: usize = 128;
 const FOR_EACH_WORD: usize = 8;
 
 /// Clocks that are sorted in at once at most: more would be a pause.

@@ -58,9 +58,9 @@ impl Replicas {
         }
     }
 
-    /// The number of the owner of one entry more.
+    /// The number of the owner of one entry more, and whether it is hidden.
     #[inline]
-    pub(super) fn enter(&mut self, replica: &ReplicaId, down: &Down) -> Id {
+    pub(super) fn enter(&mut self, replica: &ReplicaId, down: &Down) -> (Id, bool) {
         let number = self.number(replica).unwrap_or_else(|| {
             let number = self.owners.insert(Owner {
                 name: replica.clone(),
@@ -74,7 +74,7 @@ impl Replicas {
         let owner = self.owners.at_mut(number);
         owner.entries += 1;
         self.hidden += usize::from(owner.hidden);
-        number
+        (number, owner.hidden)
     }
 
     /// One entry of it goes.

@@ -43,7 +43,7 @@ pub(super) struct Table<B> {
 const SECTIONS: usize = 64;
 
 /// Buckets that one section holds alone.
-const ALONE: usize = 256;
+const ALONE: usize = 2048;
 
 /// Where the stretches of a section begin: the last one is twice as wide as the first.
 const fn begin(section: usize) -> usize {
@@ -139,6 +139,7 @@ impl<B: Hashed> Table<B> {
     /// Makes one section of all, or many of one.
     fn divide_if(&mut self, many: bool) {
         if many && self.sections.len() < SECTIONS {
+            steps::count(self.len / 8);
             let alone = core::mem::take(&mut self.sections);
             self.sections.resize_with(SECTIONS, HashTable::new);
             for bucket in alone.into_iter().flatten() {
@@ -172,6 +173,11 @@ impl<B: Hashed> Table<B> {
 
     /// Makes room for `more` buckets at once.
     pub(super) fn reserve(&mut self, more: usize) {
+        if self.len + more <= ALONE && self.sections.len() < SECTIONS {
+            self.divide_if(false);
+            self.sections[0].reserve(more, rehash);
+            return;
+        }
         if more < ALONE {
             return;
         }
@@ -281,7 +287,8 @@ mod tests {
         let mut table = Numbers::new();
         let mut oracle = BTreeMap::new();
         let find = |table: &Numbers, hash, n| Some(table.find(hash, |bucket| bucket.0 == n)?.0);
-        for n in 0..2000_u32 {
+        // From one section to many, and back.
+        for n in 0..3 * ALONE as u32 {
             assert_eq!(find(&table, hash(n), n), None);
             let bucket = Numbered(n, hash(n));
             let found = table.find_or_insert(bucket, |bucket| bucket.0 == n);
@@ -290,7 +297,8 @@ mod tests {
             assert!(matches!(found, Some((Numbered(0, _), bucket)) if bucket.0 == n));
             oracle.insert(n, hash(n));
         }
-        for n in (0..2000).step_by(3) {
+        assert_eq!(table.sections.len(), SECTIONS);
+        for n in (0..3 * ALONE as u32).step_by(3) {
             if let Some(bucket) = table.find_mut(hash(n), |bucket| bucket.0 == n) {
                 bucket.0 += 10_000;
             }

@@ -105,8 +105,10 @@ impl<M> PresenceState<M> {
             }
         };
         let mut diff = Diff::new();
-        for entry in before {
-            self.drop_own(entry, hash, &mut diff);
+        if !before.is_empty() {
+            for entry in before {
+                self.drop_own(entry, hash, &mut diff);
+            }
         }
         let entry = Presence::new(dot, topic, key, pid, meta);
         self.add_own(entry, hash, &mut diff);
@@ -176,7 +178,7 @@ impl<M> PresenceState<M> {
     pub(super) fn add_own(&mut self, entry: Presence<M>, pid: PidHash, diff: &mut Diff<M>) {
         self.pending.insert(entry.dot().clock);
         self.causal.insert(entry.dot(), entry.clone());
-        let edge = self.index.insert(&entry, pid, &self.down);
+        let edge = self.index.insert_own(&entry, pid, &self.down);
         if !self.hides_self() {
             diff.push_join(entry, edge);
         }
