@@ -418,6 +418,8 @@ where
     F: Fn(&S::Replica) -> u64,
     O: Observer<S>,
 {
+    const EXPECTS: bool = O::EXPECTS;
+
     fn added(
         &mut self,
         replica: &S::Replica,

@@ -79,7 +79,8 @@ impl<R, T> ReplicaMap<R, T> {
     }
 }
 
-/// Mostly one replica speaks, and equality is decided faster than order.
+/// A map of one is asked first: whether two replicas are equal is decided faster than which
+/// comes first.
 #[inline]
 fn search<R: Ord, T>(entries: &[(R, T)], replica: &R) -> Result<usize, usize> {
     match entries {

@@ -277,6 +277,9 @@ pub trait DotStore: Clone + Default {
 /// assert_eq!(log.0, ["-a:1 x", "+a:2 y"]);
 /// ```
 pub trait Observer<S: DotStore> {
+    /// Whether [`expect`](Self::expect) does something. If not, nothing is looked up for it.
+    const EXPECTS: bool = false;
+
     /// The dot came alive here. `key` tells where; ask only if it matters.
     fn added(
         &mut self,
@@ -299,7 +302,8 @@ pub trait Observer<S: DotStore> {
     /// order: clock and leaf. Whoever looks each of them up in large tables can look for
     /// all of them now, so that the waits for memory overlap.
     ///
-    /// A hint, and not a promise: a store may leave it out, or announce more than dies.
+    /// A hint, and not a promise: a store may leave it out, or announce more than dies. It
+    /// comes only if [`EXPECTS`](Self::EXPECTS) says so.
     ///
     /// ```
     /// use lattice_causal::{Causal, Dot, DotFun, Observer};
@@ -309,6 +313,7 @@ pub trait Observer<S: DotStore> {
     /// #[derive(Default)]
     /// struct Log(Vec<String>);
     /// impl Observer<Store> for Log {
+    ///     const EXPECTS: bool = true;
     ///     fn added(&mut self, _: &&'static str, _: u64, _: impl FnOnce(), _: &char) {}
     ///     fn removed(&mut self, _: &&'static str, clock: u64, _: impl FnOnce(), _: char) {
     ///         self.0.push(clock.to_string());

@@ -33,7 +33,7 @@ pub struct Diff<M> {
     changes: SmallVec<[Moved<M>; 2]>,
 }
 
-/// Two scalars, which travel in registers.
+/// A pointer and a byte: two scalars need no way through memory.
 struct Moved<M> {
     entry: Presence<M>,
     how: How,

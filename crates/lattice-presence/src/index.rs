@@ -226,7 +226,8 @@ impl<M> Index<M> {
             let slot = entry.slot();
             let same = |other: &Presence<M>| other.slot() == slot;
             let new = New { entry, ..new };
-            let hash = pid.slot(self.hashing.key(self.topics.at(topic).hash, slot.key));
+            let key = self.hashing.key(self.topics.at(topic).hash, slot.key);
+            let hash = self.hashing.slot(pid, key);
             self.by_slot.insert(hash, new, &self.replicas, |_| 0, same);
         };
         if were_few {
@@ -260,7 +261,8 @@ impl<M> Index<M> {
 
     fn remove_by_slot(&mut self, entry: &Presence<M>, topic: Id, pid: PidHash) {
         let slot = entry.slot();
-        let hash = pid.slot(self.hashing.key(self.topics.at(topic).hash, slot.key));
+        let key = self.hashing.key(self.topics.at(topic).hash, slot.key);
+        let hash = self.hashing.slot(pid, key);
         let same = |other: &Presence<M>| other.slot() == slot;
         self.by_slot.remove(hash, entry, &self.replicas, same);
     }
@@ -278,8 +280,8 @@ impl<M> Index<M> {
     /// Takes the entry out of the group of that pid, if it is alone there and `is_it` knows
     /// it and the name of its topic. [`finish`](Self::finish) comes after.
     ///
-    /// The topic is looked at first, for nothing: that memory is on its way while the texts
-    /// are compared, and while the caller takes the dot out of its store.
+    /// The topic is looked at first. The answer is not used: that memory is on its way while
+    /// the texts are compared, and while the caller takes the dot out of its store.
     #[inline]
     pub(crate) fn detach(
         &mut self,
@@ -517,7 +519,7 @@ impl<M> Index<M> {
     }
 
     fn group_of_slot(&self, slot: Slot<'_>, pid: PidHash) -> Option<Found<'_, M>> {
-        let hash = pid.slot(self.key_hash(slot));
+        let hash = self.hashing.slot(pid, self.key_hash(slot));
         self.by_slot.find(hash, |other| other.slot() == slot)
     }
 
@@ -552,7 +554,7 @@ impl<M> Index<M> {
 
 /// A hint of a topic and a key.
 fn hint_of_slot(hashing: &Hashing, slot: Slot<'_>) -> u32 {
-    hashing.text(slot.topic).rotate_left(16) ^ hashing.text(slot.key)
+    hashing.key(hashing.text(slot.topic), slot.key)
 }
 
 /// The entries of a slot among few of its pid.

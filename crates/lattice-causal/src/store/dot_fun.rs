@@ -365,25 +365,38 @@ fn remove_dead<R: Clone + Ord, V: Clone, I: Identify<V>, O: Observer<DotFun<R, V
     remove_alone(run, replica, &mut alone, observer);
 }
 
-/// Removes some ascending dots, as far as they live.
+/// Removes those of some ascending dots that live.
 fn remove_alone<R: Clone + Ord, V: Clone, I: Identify<V>, O: Observer<DotFun<R, V, I>>>(
     run: &mut Run<V>,
     replica: &R,
     clocks: &mut SmallVec<[u64; EXPECTED]>,
     observer: &mut O,
 ) {
-    if clocks.len() >= WORTH_EXPECTING {
-        black_box(clocks.iter().fold(0, |sum, clock| sum ^ run.look(*clock)));
-        let dots = clocks
-            .iter()
-            .filter_map(|clock| Some((*clock, run.get(*clock)?)));
-        let dots: SmallVec<[(u64, &V); EXPECTED]> = dots.collect();
-        observer.expect(replica, &dots);
+    if O::EXPECTS && clocks.len() >= WORTH_EXPECTING {
+        announce(run, replica, clocks, observer);
     }
     for clock in clocks.drain(..) {
         if let Some((value, _)) = run.remove::<I>(clock) {
             observer.removed(replica, clock, || (), value);
         }
+    }
+}
+
+/// Tells the observer which of some dots live, and are about to die.
+fn announce<R: Clone + Ord, V: Clone, I: Identify<V>, O: Observer<DotFun<R, V, I>>>(
+    run: &Run<V>,
+    replica: &R,
+    clocks: &[u64],
+    observer: &mut O,
+) {
+    // The run waits for memory, too.
+    black_box(clocks.iter().fold(0, |sum, clock| sum ^ run.look(*clock)));
+    let living = clocks
+        .iter()
+        .filter_map(|clock| Some((*clock, run.get(*clock)?)));
+    let dying: SmallVec<[(u64, &V); EXPECTED]> = living.collect();
+    if dying.len() >= WORTH_EXPECTING {
+        observer.expect(replica, &dying);
     }
 }
 

@@ -333,6 +333,8 @@ where
     S: DotStore,
     O: Observer<DotMap<K, S>>,
 {
+    const EXPECTS: bool = O::EXPECTS;
+
     fn added(
         &mut self,
         replica: &S::Replica,

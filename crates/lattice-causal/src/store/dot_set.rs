@@ -186,6 +186,8 @@ impl<R: Clone + Ord> DotStore for DotSet<R> {
 struct AsDotFun<'a, O>(&'a mut O);
 
 impl<R: Clone + Ord, O: Observer<DotSet<R>>> Observer<DotFun<R, ()>> for AsDotFun<'_, O> {
+    const EXPECTS: bool = O::EXPECTS;
+
     fn added(&mut self, replica: &R, clock: u64, key: impl FnOnce(), leaf: &()) {
         self.0.added(replica, clock, key, leaf);
     }

@@ -111,15 +111,15 @@ impl<V> Run<V> {
         let chunks = &*self.chunks;
         let holds = |chunk: &Chunk<V>| chunk.first() <= clock && clock <= chunk.last();
         let guess = guess(chunks, clock)?;
-        // A chunk is one cache line, so the one beside it is not asked.
+        // It says itself where it ends: the memory of its neighbour is mostly not needed.
         if chunks.get(guess).is_some_and(holds) {
             return Some(guess);
         }
         self.chunk_of(clock).filter(|at| holds(&chunks[*at]))
     }
 
-    /// Looks at the memory near `clock`. What comes back says nothing: no branch depends on
-    /// it, so that the processor waits for many of them at once.
+    /// Looks at the memory near `clock`. No branch depends on what is there, so the
+    /// processor waits for many of them at once. What comes back says nothing.
     #[inline]
     pub(crate) fn look(&self, clock: u64) -> u64 {
         let chunk = guess(&self.chunks, clock).and_then(|at| self.chunks.get(at));

@@ -9,10 +9,10 @@ use crate::Presence;
 
 /// What is known of the entries that are removed next, in their order.
 ///
-/// One removal after the other would wait for memory five times each: for the entry, its
-/// bucket, its topic, the members. Asked of many entries at once, the questions of one kind
-/// do not depend on each other, and the processor waits for all of them together (Chen,
-/// Ailamaki, Gibbons, Mowry: "Improving hash join performance through prefetching", 2004).
+/// One removal after the other would wait for the entry, its bucket, its topic and the
+/// members, each time. Asked of many entries at once, the questions of one kind do not
+/// depend on each other, and the processor waits for all of them together (Chen, Ailamaki,
+/// Gibbons, Mowry: "Improving hash join performance through prefetching", 2004).
 ///
 /// All of it is a hint: what is not known is looked up again.
 #[derive(Debug, Default)]
@@ -25,9 +25,12 @@ pub(crate) struct Ahead {
 impl Ahead {
     /// The hash of the pid of an entry that is removed now, if it was looked up.
     pub(crate) fn next<M>(&mut self, entry: &Presence<M>) -> Option<PidHash> {
-        let (address, pid) = *self.known.get(self.next)?;
-        self.next += 1;
-        (address == entry.address()).then_some(pid)
+        // Mostly it is the next one. Some may have stayed.
+        let rest = self.known.get(self.next..)?;
+        let is_it = |known: &(usize, PidHash)| known.0 == entry.address();
+        let at = self.next + rest.iter().position(is_it)?;
+        self.next = at + 1;
+        Some(self.known[at].1)
     }
 }
 
@@ -35,16 +38,14 @@ impl<M> Index<M> {
     /// Looks at what the removal of these entries will need.
     pub(crate) fn look_ahead(&self, dying: &[(u64, &Presence<M>)], ahead: &mut Ahead) {
         // Each loop asks one thing of all: no round of it waits for the one before.
-        let clocks = dying.iter().map(|(_, entry)| entry.dot().clock);
-        black_box(clocks.fold(0, |sum, clock| sum ^ clock));
-        let names = dying
-            .iter()
-            .map(|(_, entry)| entry.topic().as_bytes().first());
+        let entries = || dying.iter().map(|(_, entry)| entry);
+        black_box(entries().fold(0, |sum, entry| sum ^ entry.dot().clock));
+        // Whoever lets the last entry of a name go frees the name.
+        let names = entries().map(|entry| entry.topic().as_bytes().first());
         black_box(names.flatten().fold(0, |sum, byte| sum ^ byte));
-        let hashes = dying
-            .iter()
-            .map(|(_, entry)| (entry.address(), self.pid_hash(entry)));
-        ahead.known = hashes.collect();
+        let hashes = entries().map(|entry| (entry.address(), self.pid_hash(entry)));
+        ahead.known.clear();
+        ahead.known.extend(hashes);
         ahead.next = 0;
         let buckets = ahead.known.iter();
         let topics = buckets.filter_map(|(_, pid)| self.by_pid.look(pid.hash));

@@ -234,8 +234,8 @@ impl<M> Groups<M> {
     }
 
     /// Takes the entry out that is alone in the group of that hash, if `is_it` knows it and
-    /// the number of its topic, which comes back as well. Of two groups of one hash it asks
-    /// about one.
+    /// the number of its topic, which comes back as well. If two groups have the same hash,
+    /// it asks about the first one alone.
     #[inline]
     pub(super) fn take_only(
         &mut self,

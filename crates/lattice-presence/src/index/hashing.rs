@@ -5,17 +5,28 @@ use core::hash::BuildHasher;
 use hashbrown::DefaultHashBuilder;
 
 /// The one place that hashes: clients choose topics, keys and pids, so it is keyed, per
-/// state. Whoever does not know the key cannot build texts that collide, in a table that
-/// then takes time in their square. Nothing that can be observed depends on it.
+/// state. Texts that were chosen without the key collide no more often than chance has it,
+/// so no table takes time in their square.
 ///
-/// A text is a polynomial, seven bytes a coefficient, and its hash the low bits of what
-/// that is at a secret point, in the field of 2^61 - 1 numbers. Two texts that differ meet
-/// at few points, so two of n bytes, chosen before the point is drawn, have the same hash
-/// with a probability of at most (n / 7 + 2) / 2^29 (Carter, Wegman: "Universal classes of
-/// hash functions", 1979). It takes one multiplication a coefficient.
+/// A text is a polynomial: seven bytes a coefficient, the first coefficient 1, and in the
+/// last one how many bytes are in it. So different texts are different polynomials. Its
+/// value is taken at a secret point of the field of 2^61 - 1 numbers, moved by a secret
+/// number, and mixed to 32 bits. Two polynomials meet at no more points than they have
+/// coefficients, so two texts of n bytes have the same hash with a probability of at most
+/// (n / 7 + 2) / 2^28 (as in Dietzfelbinger, Gil, Matias, Pippenger: "Polynomial hash
+/// functions are reliable", 1992). That is a statement about texts chosen in advance. Who
+/// finds a collision by the time that calls take has one: the mixture sees to it that this
+/// leads to no second one.
+///
+/// Two hashes are made one in the same way, at a point of their own.
 #[derive(Clone, Debug)]
 pub(crate) struct Hashing {
+    /// Where the polynomials of texts are asked.
     point: u64,
+    /// Where those of pairs are asked.
+    point_of_pairs: u64,
+    /// What values are moved by.
+    shift: u64,
     /// Which bits of a hash count: fewer collide more.
     #[cfg(test)]
     mask: u32,
@@ -27,13 +38,6 @@ pub(crate) struct PidHash {
     pub(super) hash: u32,
     /// Whether no entry has the pid, so that the first one needs no search.
     pub(super) is_new: bool,
-}
-
-impl PidHash {
-    /// Of a slot, with the hash of its key in its topic.
-    pub(super) const fn slot(self, key: u32) -> u32 {
-        key.rotate_left(16) ^ self.hash
-    }
 }
 
 /// A key from where things lie in memory: different in each process that is laid out at
@@ -53,9 +57,13 @@ const COEFFICIENT: usize = 7;
 
 impl Hashing {
     pub(crate) const fn keyed([first, second]: [u64; 2]) -> Self {
+        let point = mixed(first ^ mixed(second));
+        let point_of_pairs = mixed(point ^ first);
         Self {
-            // At a small point small texts would be small.
-            point: mixed(first ^ mixed(second)) & PRIME | 1 << 60,
+            // At a small point small texts would have small values.
+            point: point & PRIME | 1 << 60,
+            point_of_pairs: point_of_pairs & PRIME | 1 << 60,
+            shift: mixed(point_of_pairs ^ second),
             #[cfg(test)]
             mask: u32::MAX,
         }
@@ -77,41 +85,61 @@ impl Hashing {
 
     #[inline]
     pub(super) fn text(&self, text: &[u8]) -> u32 {
-        self.polynomial(text.len() as u64, text)
+        let mut value = self.point;
+        coefficients(text, |coefficient| {
+            value = step(value, coefficient, self.point);
+        });
+        self.mix(value)
     }
 
     /// Of a key in the topic of that hash.
     #[inline]
     pub(super) fn key(&self, topic: u32, key: &[u8]) -> u32 {
-        self.polynomial(u64::from(topic) << 24 | key.len() as u64, key)
+        self.pair(topic, self.text(key))
     }
 
-    /// The polynomial of which `first` is the first coefficient, at the point.
+    /// Of a slot: its pid, and the hash of its key in its topic.
     #[inline]
-    fn polynomial(&self, first: u64, text: &[u8]) -> u32 {
-        let (mut sum, mut rest) = (first, text);
-        while let Some(eight) = rest.first_chunk() {
-            let seven = u64::from_le_bytes(*eight) << 8 >> 8;
-            sum = self.step(sum, seven);
-            rest = &rest[COEFFICIENT..];
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "the low bits are wanted")]
-        let hash = self.step(sum, tail(text, rest)) as u32;
+    pub(super) fn slot(&self, pid: PidHash, key: u32) -> u32 {
+        self.pair(key, pid.hash)
+    }
+
+    #[inline]
+    fn pair(&self, first: u32, second: u32) -> u32 {
+        let value = step(0, u64::from(first), self.point_of_pairs);
+        self.mix(step(value, u64::from(second), self.point_of_pairs))
+    }
+
+    #[inline]
+    fn mix(&self, value: u64) -> u32 {
+        let moved = value.wrapping_add(self.shift);
+        let hash = ((moved ^ moved >> 32).wrapping_mul(0x94D0_49BB_1331_11EB) >> 32) as u32;
         #[cfg(test)]
         let hash = hash & self.mask;
         hash
     }
+}
 
-    /// One coefficient more. The sum stays below the prime number and 4: it is not reduced
-    /// to the end, but the same for the same text.
-    #[inline]
-    fn step(&self, sum: u64, coefficient: u64) -> u64 {
-        let product = u128::from(sum + coefficient) * u128::from(self.point);
-        #[expect(clippy::cast_possible_truncation, reason = "both parts have 62 bits")]
-        let (low, high) = (product as u64 & PRIME, (product >> 61) as u64);
-        let sum = low + high;
-        (sum & PRIME) + (sum >> 61)
+/// Passes the coefficients of a text on, all but the first one, which is 1.
+#[inline]
+fn coefficients(text: &[u8], mut coefficient: impl FnMut(u64)) {
+    let mut rest = text;
+    while let Some(eight) = rest.first_chunk() {
+        coefficient(u64::from_le_bytes(*eight) << 8 >> 8);
+        rest = &rest[COEFFICIENT..];
     }
+    coefficient(tail(text, rest) | (rest.len() as u64) << (8 * COEFFICIENT));
+}
+
+/// One coefficient more. The value stays below the prime number and 4: it is not reduced
+/// to the end, but the same for the same text.
+#[inline]
+fn step(value: u64, coefficient: u64, point: u64) -> u64 {
+    let product = u128::from(value + coefficient) * u128::from(point);
+    #[expect(clippy::cast_possible_truncation, reason = "it has 61 bits, and 62")]
+    let (low, high) = (product as u64 & PRIME, (product >> 61) as u64);
+    let sum = low + high;
+    (sum & PRIME) + (sum >> 61)
 }
 
 /// A number of which each bit depends on each bit of another one (Steele, Lea, Flood:
@@ -149,23 +177,27 @@ mod tests {
     use alloc::format;
     use alloc::string::String;
     use alloc::vec::Vec;
-    use std::collections::HashMap;
+    use std::collections::{HashMap, HashSet};
 
     use super::*;
 
     /// The polynomial as it is written in books, each step reduced to the end.
-    fn plain(hashing: &Hashing, first: u64, text: &[u8]) -> u32 {
-        let prime = u128::from(PRIME);
-        let mut sum = u128::from(first);
+    fn plain(text: &[u8], point: u64) -> u128 {
+        let (prime, point) = (u128::from(PRIME), u128::from(point));
         // What is left at the end is a coefficient of its own, empty or not.
         let whole = text.len().saturating_sub(1) / COEFFICIENT * COEFFICIENT;
-        let coefficients = text[..whole].chunks(COEFFICIENT).chain([&text[whole..]]);
-        for bytes in coefficients {
+        let (whole, rest) = text.split_at(whole);
+        let number = |bytes: &[u8]| {
             let digits = bytes.iter().rev();
-            let number = digits.fold(0, |number, byte| number << 8 | u128::from(*byte));
-            sum = (sum + number) * u128::from(hashing.point) % prime;
-        }
-        sum as u32
+            digits.fold(0, |number, byte| number << 8 | u128::from(*byte))
+        };
+        let last = number(rest) + ((rest.len() as u128) << 56);
+        let coefficients = [1].into_iter();
+        let coefficients = coefficients.chain(whole.chunks(COEFFICIENT).map(number));
+        let coefficients = coefficients.chain([last]);
+        coefficients.fold(0, |value, coefficient| {
+            (value + coefficient) * point % prime
+        })
     }
 
     #[test]
@@ -174,13 +206,94 @@ mod tests {
         for seed in 0..50 {
             let hashing = Hashing::keyed([seed, !seed]);
             for len in 0..text.len() {
-                let text = &text[..len];
-                let expected = plain(&hashing, len as u64, text);
-                assert_eq!(hashing.text(text), expected, "{seed} {len}");
-                let expected = plain(&hashing, 7 << 24 | len as u64, text);
-                assert_eq!(hashing.key(7, text), expected, "{seed} {len}");
+                let expected = plain(&text[..len], hashing.point) as u64;
+                assert_eq!(hashing.text(&text[..len]), hashing.mix(expected), "{len}");
             }
-            assert_ne!(hashing.text(b"a"), hashing.text(b"a\0"));
+            // The largest sums that there can be.
+            let text = [0xFF; 64];
+            let expected = plain(&text, hashing.point) as u64;
+            assert_eq!(hashing.text(&text), hashing.mix(expected));
+        }
+    }
+
+    /// Regression: the length was in one coefficient with the first bytes, so that texts
+    /// with zeros at their ends collided under every key.
+    #[test]
+    fn different_texts_have_different_coefficients() {
+        let mut seen = HashMap::<Vec<u64>, Vec<u8>>::new();
+        let mut note = |text: Vec<u8>| {
+            let mut all = Vec::new();
+            coefficients(&text, |coefficient| all.push(coefficient));
+            assert!(all.iter().all(|&coefficient| coefficient < 1 << 60));
+            let other = seen.insert(all, text.clone());
+            assert!(other.is_none_or(|other| other == text), "{text:?}");
+        };
+        for len in 0..=5 {
+            for mut n in 0..5_usize.pow(len) {
+                let byte = |_| {
+                    let byte = [0, 1, 2, 0x61, 0xFF][n % 5];
+                    n /= 5;
+                    byte
+                };
+                let short: Vec<u8> = (0..len).map(byte).collect();
+                for zeros in [0, 1, 2, 7, 8, 14] {
+                    let zeros = [0].repeat(zeros);
+                    note([&short[..], &zeros].concat());
+                    note([&zeros, &short[..]].concat());
+                }
+            }
+        }
+        let hashing = Hashing::keyed([7, 7]);
+        assert_ne!(hashing.text(b"b"), hashing.text(b"a\0"));
+        assert_ne!(hashing.text(b"user-1234"), hashing.text(b"tser-1234\0"));
+        assert_ne!(hashing.text(b"a"), hashing.text(b"\0\0\0\0\0\0\0a"));
+    }
+
+    /// How many of the hashes were there before.
+    fn repeated(hashes: impl Iterator<Item = u32>) -> usize {
+        let hashes: Vec<u32> = hashes.collect();
+        let distinct: HashSet<u32> = hashes.iter().copied().collect();
+        hashes.len() - distinct.len()
+    }
+
+    #[test]
+    fn one_collision_leads_to_no_other() {
+        let text = |number: u64| number.to_le_bytes();
+        let mut found = 0;
+        for seed in 0..20 {
+            let hashing = Hashing::keyed([seed, 5]);
+            let hash = |number: u64| hashing.text(&text(number)[..COEFFICIENT]);
+            let mut seen = HashMap::<u32, u64>::new();
+            for n in 0..200_000 {
+                let number = mixed(n) >> 8;
+                let Some(other) = seen.insert(hash(number), number) else {
+                    continue;
+                };
+                found += 1;
+                // The numbers that are as far from each other as these two are.
+                let apart = number.abs_diff(other);
+                let line = (0..2000).map(|n| hash(number.wrapping_add(apart.wrapping_mul(n))));
+                assert!(repeated(line) <= 2, "{seed}");
+            }
+        }
+        assert!(found > 20, "{found} collisions were there to start from");
+    }
+
+    #[test]
+    fn pairs_of_equal_texts_collide_by_chance_alone() {
+        for seed in 0..10 {
+            let hashing = Hashing::keyed([seed, 9]);
+            let names = || (0..20_000).map(|n| format!("{n}"));
+            let slots = names().map(|name| {
+                let pid = hashing.pid(name.as_bytes());
+                hashing.slot(pid, hashing.key(3, name.as_bytes()))
+            });
+            assert!(repeated(slots) <= 4, "{seed}");
+            let keys = names().map(|name| {
+                let topic = hashing.text(name.as_bytes());
+                hashing.key(topic, name.as_bytes())
+            });
+            assert!(repeated(keys) <= 4, "{seed}");
         }
     }
 

@@ -36,8 +36,8 @@ impl<M> Index<M> {
         self.uninterned.len().min(AT_ONCE)
     }
 
-    /// One of the entries that came with names of their own. The room for some stays: more
-    /// will come.
+    /// One of the entries that came with names of their own. Room for as many as are interned
+    /// in one go stays: more will come.
     pub(crate) fn pop_uninterned(&mut self) -> Option<Presence<M>> {
         let entry = self.uninterned.pop()?;
         if self.uninterned.is_empty() && self.uninterned.capacity() > AT_ONCE {

@@ -210,7 +210,7 @@ impl<T, R: Copy> Order<T, R> {
         };
         steps::count(items.len() / 16 + 1);
         if let Some(at) = items.iter().position(is_it) {
-            // The last one stands in for it meanwhile.
+            // The last one stands in for it meanwhile: `updated` must not panic.
             let item = items.swap_remove(at);
             items.push(updated(item));
             let last = items.len() - 1;

@@ -97,8 +97,7 @@ impl<M> Topic<M> {
         self.members.few().is_none()
     }
 
-    /// Looks at the memory of its members, if they are few: at three of them, which lie in
-    /// as many cache lines.
+    /// Looks at the memory of its members, if they are few: at both ends and the middle.
     #[inline]
     pub(super) fn look(&self) -> u32 {
         let members = self.members.few().unwrap_or_default();

@@ -130,7 +130,7 @@ impl<M> PresenceState<M> {
     pub fn leave(&mut self, pid: &str, topic: &str, key: &str) -> Diff<M> {
         let slot = Slot::new(topic, key, pid);
         let mut hash = self.index.hash(slot.pid);
-        // The name comes from the topic itself, which is here before the entry is.
+        // The memory of the topic arrives before that of the entry, so its name is asked.
         let is_it = |entry: &Presence<M>, name: &str| {
             name == topic
                 && entry.key_and_pid() == (slot.key, slot.pid)

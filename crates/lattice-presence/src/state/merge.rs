@@ -325,6 +325,8 @@ struct Fold<'a, M> {
 }
 
 impl<M> Observer<Entries<M>> for Fold<'_, M> {
+    const EXPECTS: bool = true;
+
     fn added(&mut self, _: &ReplicaId, _: u64, _: impl FnOnce(), entry: &Presence<M>) {
         let edge = self
             .index

@@ -341,8 +341,8 @@ impl<V> Chunk<V> {
     }
 }
 
-/// Where `clock` is among ascending cells, or where it would go; `span` are the clocks at
-/// their ends.
+/// Where `clock` is among ascending cells, or where it would go. The first and the last of
+/// them are at the ends of `span`.
 ///
 /// Without gaps it is as far from the first cell as its clock is from the first one. Gaps
 /// are mostly spread evenly, so it is not far from the position in proportion.
@@ -376,8 +376,9 @@ fn search<V>(cells: &[DotCell<V>], span: RangeInclusive<u64>, clock: u64) -> Res
     search_near(cells, near, clock)
 }
 
-/// The position that is as far from the first of positions up to `end` as a clock is, whose
-/// `offset` among clocks that `span` so many is given. Without gaps no division is needed.
+/// The position of a clock in proportion: the clock is `offset` behind the first of a range,
+/// the last one is `span` behind it, and positions go up to `end`. Without gaps no division
+/// is needed.
 #[inline]
 fn in_proportion(offset: u64, span: u64, end: usize) -> usize {
     // A clock has 53 bits and a position 8, so the product fits.
