@@ -248,8 +248,10 @@ impl<M: Meta> Node<M> {
 
     /// Says goodbye, but does not stop. From now on the node accepts no writes. After the
     /// `handover`, peers hide the entries of this node. If a user connects to another node
-    /// before that, the user never departs. This is the first step of a deployment. After
-    /// it, close the sockets, and call [`shutdown`](Self::shutdown).
+    /// before that, the user never departs. If the sockets are your own, a deployment begins
+    /// with this call. After it, close the sockets, and call [`shutdown`](Self::shutdown).
+    /// `Web::serve` of `lattice-presence-web` closes its sockets itself, before it stops the
+    /// node.
     ///
     /// ```
     /// # use lattice_presence_node::{Node, TrackError};

@@ -67,7 +67,8 @@ pub struct Config {
     pub sockets: usize,
     /// Changes of one topic within this time become one message. 50 ms.
     pub batch: Duration,
-    /// A socket can end without a leave. Its entries stay for this time. 10 s.
+    /// A socket can end without a leave. Its entries stay for this time. If it is 0, they go
+    /// with the socket, also if the server drains its sockets. 10 s.
     pub grace: Duration,
     /// If a second socket comes with the token of a silent one, the silent socket may
     /// take this time to answer. 1 s.
