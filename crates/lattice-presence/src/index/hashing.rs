@@ -5,8 +5,8 @@ use core::hash::BuildHasher;
 use hashbrown::DefaultHashBuilder;
 
 /// The one place that hashes: clients choose topics, keys and pids, so it is keyed, per
-/// state. Texts that were chosen without the key collide no more often than chance has it,
-/// so no table takes time in their square.
+/// state. Texts that were chosen without the key collide about as rarely as random ones, so
+/// no table takes time in their square.
 ///
 /// A text is a polynomial: seven bytes a coefficient, the first coefficient 1, and in the
 /// last one how many bytes are in it. So different texts are different polynomials. Its
