@@ -69,21 +69,15 @@ pub fn identity_of<F: AsRef<[u8]>>(fields: impl IntoIterator<Item = F>) -> u64 {
     hash
 }
 
-/// The last bytes of a field, fewer than eight but some, as a word: read at once, and not
-/// one by one.
+/// The last bytes of a field, fewer than eight but some, as a word.
 #[inline]
 fn last_word(field: &[u8], rest: &[u8]) -> u64 {
-    if let Some(last) = field.last_chunk() {
-        return u64::from_le_bytes(*last) >> (64 - 8 * rest.len());
-    }
-    let at = |n: usize| u64::from(rest[n]) << (8 * n);
-    match (rest.first_chunk(), rest.last_chunk::<4>()) {
-        (Some(first), Some(last)) => {
-            let last = u64::from(u32::from_le_bytes(*last)) << (8 * (rest.len() - 4));
-            u64::from(u32::from_le_bytes(*first)) | last
+    match field.last_chunk() {
+        Some(last) => u64::from_le_bytes(*last) >> (64 - 8 * rest.len()),
+        None => {
+            let digits = rest.iter().rev();
+            digits.fold(0, |word, &byte| word << 8 | u64::from(byte))
         }
-        // One, two or three: the first, the middle and the last.
-        _ => at(0) | at(rest.len() / 2) | at(rest.len() - 1),
     }
 }
 

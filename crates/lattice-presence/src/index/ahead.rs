@@ -7,6 +7,9 @@ use smallvec::SmallVec;
 use super::{Index, PidHash};
 use crate::Presence;
 
+/// Entries that are mostly looked up at once.
+const AT_ONCE: usize = 64;
+
 /// What is known of the entries that are removed next, in their order.
 ///
 /// One removal after the other would wait for the entry, its bucket, its topic and the
@@ -18,7 +21,7 @@ use crate::Presence;
 #[derive(Debug, Default)]
 pub(crate) struct Ahead {
     /// Where each entry lies in memory, and the hash of its pid.
-    known: SmallVec<[(usize, PidHash); 64]>,
+    known: SmallVec<[(usize, PidHash); AT_ONCE]>,
     next: usize,
 }
 
@@ -49,7 +52,7 @@ impl<M> Index<M> {
         ahead.next = 0;
         let buckets = ahead.known.iter();
         let topics = buckets.filter_map(|(_, pid)| self.by_pid.look(pid.hash));
-        let topics: SmallVec<[_; 64]> = topics.collect();
+        let topics: SmallVec<[_; AT_ONCE]> = topics.collect();
         let topics = || topics.iter().map(|topic| self.topics.at(*topic));
         black_box(topics().fold(0, |sum, topic| sum ^ topic.members.len()));
         black_box(topics().fold(0, |sum, topic| sum ^ topic.look()));

@@ -166,7 +166,7 @@ impl<T, R: Copy> Order<T, R> {
 
     /// Takes the item of that position out, if they are few.
     #[inline]
-    pub(super) fn take_at(&mut self, at: usize) -> Option<T> {
+    fn take_at(&mut self, at: usize) -> Option<T> {
         match self {
             Self::Few(items) => {
                 let item = take_at(items, at);

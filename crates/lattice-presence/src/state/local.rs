@@ -105,10 +105,8 @@ impl<M> PresenceState<M> {
             }
         };
         let mut diff = Diff::new();
-        if !before.is_empty() {
-            for entry in before {
-                self.drop_own(entry, hash, &mut diff);
-            }
+        for entry in before {
+            self.drop_own(entry, hash, &mut diff);
         }
         let entry = Presence::new(dot, topic, key, pid, meta);
         self.add_own(entry, hash, &mut diff);
@@ -199,11 +197,10 @@ impl<M> PresenceState<M> {
         self.causal.remove(detached.entry.dot());
         self.pending.insert(detached.entry.dot().clock);
         let edge = self.index.finish(&detached);
-        if self.hides_self() {
-            return Diff::new();
-        }
         let mut diff = Diff::new();
-        diff.push_leave(detached.entry, edge);
+        if !self.hides_self() {
+            diff.push_leave(detached.entry, edge);
+        }
         diff
     }
 
